@@ -1,0 +1,226 @@
+//! One alarm condition of one patient.
+//!
+//! ```text
+//!             violating (for > 0)             for has passed, or at once
+//!    Idle ───────────────────────▶ Pending ───────────────────────────────▶ Active ──┐ repeat, escalate
+//!      ▲  ◀─────────────────────────  │                                       │  ▲────┘
+//!      │       no longer violating                                            │
+//!      └──────────────────────────────────────────────────────────────────────┘ clear, discharge, forgotten
+//! ```
+//!
+//! A judgement comes from an observation (a limit) or from the close of a window (a score, a model). `for` is satisfied
+//! in event time when a later judgement is still violating, or in log time when nothing follows for that long: a single
+//! low value and then silence is no reason to wait for ever. The second way holds up to the judgement's maximum age;
+//! beyond it the state is unknown, and the patient's silence has an alarm of its own.
+//!
+//! ALARM-1: a condition starts before it is updated, escalated or ended, and ends at most once.
+//! ALARM-2: no two transitions of a machine share condition start and ordinal.
+//! ALARM-3: a machine moves only by judgements, due timers and the end of monitoring.
+
+use serde::{Deserialize, Serialize};
+use wardwatch_event_time::{Span, Timestamp};
+
+/// What an alarm's definition says of its timing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// How long a violation must last.
+    pub hold_for: Span,
+    /// How long a judgement stays valid when no other follows.
+    pub max_age: Span,
+    /// After how long an active condition is told of again.
+    pub repeat_after: Option<Span>,
+}
+
+/// How a value stands to an alarm's thresholds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judgement {
+    /// No statement can be made: a score that is partial, a model that cannot speak.
+    Unknown,
+    /// Within the thresholds that end a condition.
+    Clear,
+    /// Neither violating nor clear: between the two thresholds of a hysteresis.
+    Between,
+    /// Violating.
+    Violating,
+    /// Violating the worse limit that bypasses the delay.
+    AtOnce,
+}
+
+/// The change that an alert tells of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// The condition began.
+    Start,
+    /// It goes on.
+    Update,
+    /// It has become worse.
+    Escalate,
+    /// It is over.
+    End,
+}
+
+/// Why a condition ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndReason {
+    /// The values are within bounds again.
+    Cleared,
+    /// The patient was discharged.
+    Discharged,
+    /// No data came for so long that the patient is no longer monitored.
+    Forgotten,
+}
+
+/// One change of a condition, to be told of by one alert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transition {
+    /// What changed.
+    pub phase: Phase,
+    /// When the condition began, in event time.
+    pub condition_start: Timestamp,
+    /// The alert's place among those of this condition start.
+    pub ordinal: u32,
+    /// When it was due, in log time.
+    pub at: Timestamp,
+    /// Why it ended, for [`Phase::End`].
+    pub reason: Option<EndReason>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Idle,
+    Pending {
+        since: Timestamp,
+        due: Timestamp,
+        judged: Timestamp,
+    },
+    Active {
+        since: Timestamp,
+        escalated: bool,
+        told: Timestamp,
+    },
+}
+
+/// The state of one alarm condition of one patient: 56 bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Machine {
+    state: State,
+    /// The newest condition start that was told of, and the next ordinal under it.
+    last_start: Option<Timestamp>,
+    next_ordinal: u32,
+}
+
+// === impl Phase ===
+
+impl Phase {
+    /// The phase's name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Update => "update",
+            Self::Escalate => "escalate",
+            Self::End => "end",
+        }
+    }
+}
+
+// === impl Machine ===
+
+impl Machine {
+    /// Takes a judgement of data from `event_time`, at log time `now`.
+    pub fn judge(&mut self, judgement: Judgement, event_time: Timestamp, now: Timestamp, rules: Rules) -> Option<Transition> {
+        use Judgement::{AtOnce, Between, Clear, Unknown, Violating};
+        match (self.state, judgement) {
+            (_, Unknown) | (State::Idle, Clear | Between) => None,
+            (State::Idle, AtOnce) => Some(self.start(event_time, now, true)),
+            (State::Idle, Violating) if rules.hold_for <= Span::ZERO => Some(self.start(event_time, now, false)),
+            (State::Idle, Violating) => {
+                self.state = State::Pending { since: event_time, due: now + rules.hold_for, judged: event_time };
+                None
+            }
+            (State::Pending { .. }, Clear | Between) => {
+                self.state = State::Idle;
+                None
+            }
+            (State::Pending { since, .. }, AtOnce) => Some(self.start(since, now, true)),
+            (State::Pending { since, .. }, Violating) if event_time - since >= rules.hold_for => {
+                Some(self.start(since, now, false))
+            }
+            (State::Pending { since, due, .. }, Violating) => {
+                self.state = State::Pending { since, due, judged: event_time };
+                None
+            }
+            (State::Active { .. }, Between | Violating) => None,
+            (State::Active { since, escalated: false, .. }, AtOnce) => {
+                self.state = State::Active { since, escalated: true, told: now };
+                Some(self.tell(Phase::Escalate, since, now, None))
+            }
+            (State::Active { .. }, AtOnce) => None,
+            (State::Active { since, .. }, Clear) => {
+                self.state = State::Idle;
+                Some(self.tell(Phase::End, since, now, Some(EndReason::Cleared)))
+            }
+        }
+    }
+
+    /// When this machine next needs [`Machine::on_time`], in log time.
+    pub fn due(&self, rules: Rules) -> Option<Timestamp> {
+        match self.state {
+            State::Idle => None,
+            State::Pending { due, .. } => Some(due),
+            State::Active { told, .. } => rules.repeat_after.map(|after| told + after),
+        }
+    }
+
+    /// Fires what is due by log time `now`; nothing when the timer was overtaken by a judgement.
+    pub fn on_time(&mut self, now: Timestamp, rules: Rules) -> Option<Transition> {
+        let due = self.due(rules).filter(|due| *due <= now)?;
+        match self.state {
+            State::Idle => None,
+            State::Pending { judged, .. } if due - judged > rules.max_age => {
+                self.state = State::Idle;
+                None
+            }
+            State::Pending { since, .. } => Some(self.start(since, due, false)),
+            State::Active { since, escalated, .. } => {
+                self.state = State::Active { since, escalated, told: due };
+                Some(self.tell(Phase::Update, since, due, None))
+            }
+        }
+    }
+
+    /// Ends whatever is active, because the patient is no longer monitored.
+    pub fn end(&mut self, now: Timestamp, reason: EndReason) -> Option<Transition> {
+        let state = std::mem::take(&mut self.state);
+        match state {
+            State::Active { since, .. } => Some(self.tell(Phase::End, since, now, Some(reason))),
+            State::Idle | State::Pending { .. } => None,
+        }
+    }
+
+    /// Whether the condition is active.
+    pub fn is_active(&self) -> bool {
+        matches!(self.state, State::Active { .. })
+    }
+
+    fn start(&mut self, since: Timestamp, now: Timestamp, escalated: bool) -> Transition {
+        self.state = State::Active { since, escalated, told: now };
+        self.tell(Phase::Start, since, now, None)
+    }
+
+    fn tell(&mut self, phase: Phase, since: Timestamp, now: Timestamp, reason: Option<EndReason>) -> Transition {
+        // A revision of a window can begin a condition anew at the same event time: its ordinals go on.
+        if self.last_start != Some(since) {
+            self.last_start = Some(since);
+            self.next_ordinal = 0;
+        }
+        let ordinal = self.next_ordinal;
+        self.next_ordinal += 1;
+        Transition { phase, condition_start: since, ordinal, at: now, reason }
+    }
+}
+
+#[cfg(test)]
+mod tests;

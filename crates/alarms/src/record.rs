@@ -1,0 +1,247 @@
+//! What leaves the engine: alerts, alarm states and scores, as JSON records.
+//!
+//! An alert's shape follows FHIR DeviceAlert and IHE ACM, so that both can be produced from it. Everything in a record is
+//! a function of the log: times are event times or log times, never a machine's clock, so a replay writes the same bytes.
+//! Wall-clock stage times travel as headers beside the record.
+
+use serde::{Deserialize, Serialize};
+use wardwatch_clinical::AlarmPriority;
+use wardwatch_event_time::{Span, Timestamp};
+
+use crate::{AlertId, EndReason, Phase};
+
+/// What kind of trouble an alarm tells of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlarmKind {
+    /// The patient's state: a limit or a standard score.
+    Physiological,
+    /// The equipment or the data: silence, a wrong clock.
+    Technical,
+    /// A computed judgement: a model.
+    Advisory,
+}
+
+/// A change of one alarm condition, told once. Topic `alerts`, key: patient id.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Alert {
+    /// The same for the same alert in every run; see [`AlertId`].
+    pub id: AlertId,
+    /// The patient.
+    pub patient_id: String,
+    /// The ward, when known from context.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ward: Option<String>,
+    /// The bed, when known from context.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bed: Option<String>,
+    /// The alarm's name: from the pipeline, or `silent` or `device_clock` with the source behind a colon.
+    pub alarm: String,
+    /// The kind of trouble.
+    pub kind: AlarmKind,
+    /// How urgent.
+    pub priority: AlarmPriority,
+    /// The change that this alert tells of.
+    pub phase: Phase,
+    /// The alert's place among those of its condition.
+    pub ordinal: u32,
+    /// When the condition began, in event time.
+    pub condition_start: Timestamp,
+    /// Why it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<EndReason>,
+    /// What happened, in words for a screen: `SpO2 84 % < 88`.
+    pub text: String,
+    /// The value that decided, in the contributor's unit; absent where none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
+    /// The definition that it was held against: `spo2 < 88`.
+    pub condition: String,
+    /// The inputs behind the decision, most telling first.
+    pub contributors: Vec<Contributor>,
+    /// The model that spoke, for an alarm on a model's output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelIdentity>,
+    /// The pipeline's name.
+    pub pipeline: String,
+    /// The pipeline's version.
+    pub pipeline_version: u32,
+    /// SHA-256 of the pipeline's text.
+    pub pipeline_hash: String,
+    /// When the stages of the decision were passed.
+    pub stages: StageTimes,
+    /// Until when the alert should be on a screen.
+    pub deadline: Deadline,
+}
+
+/// One input of a score or an alarm: a value with its age.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Input {
+    /// The name in the pipeline: a vital sign, a feature or a context field.
+    pub name: String,
+    /// The name for a screen.
+    pub label: String,
+    /// The value as a number in `unit`; absent when it is missing.
+    pub value: Option<f64>,
+    /// The value as it is read out, where a number is not how: `V`, `yes`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// The UCUM unit; empty where there is none.
+    pub unit: String,
+    /// When it was observed; absent for context.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_at: Option<Timestamp>,
+    /// Its age at the decision, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub age_seconds: Option<f64>,
+    /// Beyond its maximum age: shown, never used.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stale: bool,
+}
+
+/// An input with its part in the decision.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Contributor {
+    /// The input.
+    #[serde(flatten)]
+    pub input: Input,
+    /// The points it scored, in a point score.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub points: Option<u8>,
+    /// By how much it moved a model's output against the patient's baseline, in log odds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attribution: Option<f64>,
+    /// The patient's baseline that the attribution was taken against.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<f64>,
+}
+
+/// Which model spoke.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelIdentity {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: u32,
+    /// SHA-256 of the ONNX file.
+    pub sha256: String,
+}
+
+/// When the stages of a decision were passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StageTimes {
+    /// Event time of the data that decided.
+    pub observed_at: Timestamp,
+    /// The broker's append time of the record that made the alert due, or the due time of the timer that did.
+    pub due_at: Timestamp,
+    /// Log time at which the step decided.
+    pub decided_at: Timestamp,
+}
+
+/// Until when an alert should be on a screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deadline {
+    /// The instant.
+    pub at: Timestamp,
+    /// Already missed when it was decided, in log time.
+    pub missed: bool,
+}
+
+// === impl Deadline ===
+
+impl Deadline {
+    /// From due to screen.
+    pub const BUDGET: Span = Span::from_secs(2);
+
+    /// The deadline of an alert that was due and decided at these log times.
+    pub fn new(due_at: Timestamp, decided_at: Timestamp) -> Self {
+        let at = due_at + Self::BUDGET;
+        Self { at, missed: decided_at > at }
+    }
+}
+
+/// The current state of one alarm condition. Topic `alarms` (compacted), key: `patient id|alarm`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Alarm {
+    /// The patient.
+    pub patient_id: String,
+    /// The ward, when known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ward: Option<String>,
+    /// The bed, when known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bed: Option<String>,
+    /// The alarm's name.
+    pub alarm: String,
+    /// The kind of trouble.
+    pub kind: AlarmKind,
+    /// How urgent.
+    pub priority: AlarmPriority,
+    /// Whether the condition is active.
+    pub active: bool,
+    /// When it began, in event time.
+    pub condition_start: Timestamp,
+    /// When it last changed, in log time.
+    pub changed_at: Timestamp,
+    /// The newest alert about it.
+    pub alert_id: AlertId,
+    /// What happened, in words for a screen.
+    pub text: String,
+}
+
+/// A patient's scores at one evaluation. Topic `scores`, key: patient id.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ScoreRecord {
+    /// The patient.
+    pub patient_id: String,
+    /// The ward, when known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ward: Option<String>,
+    /// The bed, when known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bed: Option<String>,
+    /// The end of the window that was evaluated.
+    pub window_end: Timestamp,
+    /// Log time of the evaluation.
+    pub at: Timestamp,
+    /// 0 for the first evaluation of a window; more after late data.
+    pub revision: u32,
+    /// The scores by name, in the pipeline's order.
+    pub scores: Vec<ScoreValue>,
+    /// The newest value of every vital sign seen, with its age.
+    pub inputs: Vec<Input>,
+    /// The pipeline's name.
+    pub pipeline: String,
+    /// The pipeline's version.
+    pub pipeline_version: u32,
+}
+
+/// One score of one patient.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ScoreValue {
+    /// The score's name in the pipeline.
+    pub name: String,
+    /// The total or probability; absent while partial or unavailable.
+    pub value: Option<f64>,
+    /// The lowest total still possible, for a point score.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lowest: Option<f64>,
+    /// The highest total still possible, for a point score.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub highest: Option<f64>,
+    /// The parameters that are missing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
+    /// Points by parameter, for a point score; absent points are missing ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub points: Vec<(String, Option<u8>)>,
+    /// Why there is no value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unavailable: Option<String>,
+    /// The score that stands in while the model cannot speak.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<String>,
+    /// The model, for a model's score.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelIdentity>,
+}
