@@ -1,0 +1,161 @@
+#!/usr/bin/env bash
+# One real Apache Kafka (KRaft, broker and controller in one process) on loopback, for tests.
+#
+#   kafka.sh start DIR [PORT]   start a broker that keeps everything in DIR; prints its bootstrap address
+#   kafka.sh stop DIR           stop it; DIR stays, and a start in it again finds its topics and its port
+#   kafka.sh tool CLASS ARG…    run one of Kafka's own tools, e.g. tool TopicCommand --list --bootstrap-server …
+#   kafka.sh fetch              only download the jars (into $WARDWATCH_KAFKA_JARS, or the user's cache)
+#
+# With WARDWATCH_TEST_BROKERS set, `start` prints that address and starts nothing.
+# Standard output carries the address only; everything else goes to standard error.
+# DIR holds: server.properties, data/, broker.log, broker.pid, bootstrap (the address).
+# Exit: 0 done, 1 failed, 2 wrong usage.
+set -euo pipefail
+
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+VERSION=$(sed -n 's:.*<kafka.version>\(.*\)</kafka.version>.*:\1:p' "$HERE/pom.xml")
+JARS=${WARDWATCH_KAFKA_JARS:-${XDG_CACHE_HOME:-$HOME/.cache}/wardwatch/kafka-$VERSION}
+# The controller insists on a cluster id; a fixed one lets the same DIR be started again.
+CLUSTER_ID=4L6g3nShT-eMCtK--X86sw
+START_SECONDS=120
+STOP_SECONDS=20
+# The first compiler tier alone starts in less time and suits a broker that lives for minutes.
+JAVA=(java -Xms384m -Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Djava.net.preferIPv4Stack=true)
+
+say() { echo "kafka.sh: $*" >&2; }
+fail() { say "$*"; exit 1; }
+usage() { sed -n '4,7s/^# *//p' "${BASH_SOURCE[0]}" >&2; exit 2; }
+
+fetch() {
+  [[ ! -d $JARS ]] || return 0
+  for tool in java mvn; do
+    command -v "$tool" >/dev/null || fail "$tool is missing (Debian: openjdk-17-jdk-headless, maven)"
+  done
+  say "downloading Kafka $VERSION to $JARS (44 MB, once)"
+  mkdir -p "$(dirname "$JARS")"
+  # Into a folder of its own first, so that a broken download is never taken for a whole one.
+  local part
+  part=$(mktemp -d "$JARS.XXXXXX")
+  if ! mvn -q -B -C -Dstyle.color=never -f "$HERE/pom.xml" dependency:copy-dependencies \
+    -DincludeScope=runtime -DoutputDirectory="$part" </dev/null >&2; then
+    rm -rf "$part"
+    fail "the jars of Kafka $VERSION could not be downloaded"
+  fi
+  # Another start may have been quicker: its jars are the same.
+  mv -T "$part" "$JARS" 2>/dev/null || rm -rf "$part"
+}
+
+# A pid file outlives its process after a crash, and the number may by then be someone else's.
+is_ours() { # PID DIR
+  tr '\0' ' ' <"/proc/$1/cmdline" 2>/dev/null | grep -qF "kafka.Kafka $2/server.properties"
+}
+
+# Ports below the kernel's ephemeral range, so that no outgoing connection sits on one.
+free_port() {
+  local port
+  while :; do
+    port=$((20000 + RANDOM % 10000))
+    (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
+  done
+}
+
+# True once the broker answers an ApiVersions request (key 18, version 0, correlation 7, no client id)
+# with that correlation number.
+answers() { # PORT
+  local reply
+  reply=$(
+    exec 2>/dev/null
+    exec 3<>"/dev/tcp/127.0.0.1/$1"
+    printf '\0\0\0\x0a\0\x12\0\0\0\0\0\x07\xff\xff' >&3
+    timeout 2 head -c 8 <&3 | od -An -tx1 | tr -d ' \n'
+  ) || return 1
+  [[ ${reply:8} == 00000007 ]]
+}
+
+configure() { # DIR PORT
+  local dir=$1 port=$2 controller
+  controller=$(free_port)
+  {
+    cat "$HERE/broker.properties"
+    echo "listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller"
+    echo "advertised.listeners=PLAINTEXT://127.0.0.1:$port"
+    echo "controller.quorum.voters=1@127.0.0.1:$controller"
+    echo "log.dirs=$dir/data"
+  } >"$dir/server.properties"
+}
+
+start() { # DIR [PORT]
+  if [[ -n ${WARDWATCH_TEST_BROKERS:-} ]]; then
+    say "using the broker given by WARDWATCH_TEST_BROKERS"
+    echo "$WARDWATCH_TEST_BROKERS"
+    return
+  fi
+  mkdir -p "$1"
+  local dir port pid begun=$SECONDS
+  dir=$(cd "$1" && pwd)
+  if pid=$(cat "$dir/broker.pid" 2>/dev/null) && is_ours "$pid" "$dir"; then
+    fail "a broker already runs in $dir (process $pid)"
+  fi
+  fetch
+  port=${2:-}
+  [[ -n $port || ! -s $dir/bootstrap ]] || port=$(cut -d: -f2 "$dir/bootstrap")
+  port=${port:-$(free_port)}
+  configure "$dir" "$port"
+  "${JAVA[@]}" -cp "$JARS/*" kafka.tools.StorageTool format --ignore-formatted \
+    -t "$CLUSTER_ID" -c "$dir/server.properties" >"$dir/format.log" 2>&1 ||
+    { cat "$dir/format.log" >&2; fail "the data folder could not be formatted"; }
+
+  : >"$dir/broker.log"
+  # Its own session: Ctrl-C at the terminal reaches the caller, who then stops the broker in order.
+  setsid "${JAVA[@]}" -Dorg.apache.logging.log4j.level=INFO -cp "$JARS/*" \
+    kafka.Kafka "$dir/server.properties" </dev/null >"$dir/broker.log" 2>&1 &
+  pid=$!
+  echo "$pid" >"$dir/broker.pid"
+  until grep -q 'Kafka Server started' "$dir/broker.log" && answers "$port"; do
+    if ! kill -0 "$pid" 2>/dev/null; then
+      tail -n 20 "$dir/broker.log" >&2
+      rm -f "$dir/broker.pid"
+      fail "the broker ended before it answered; its log is $dir/broker.log"
+    fi
+    if ((SECONDS - begun > START_SECONDS)); then
+      tail -n 20 "$dir/broker.log" >&2
+      stop "$dir"
+      fail "the broker did not answer within $START_SECONDS s; its log is $dir/broker.log"
+    fi
+    sleep 0.1
+  done
+  echo "127.0.0.1:$port" >"$dir/bootstrap"
+  say "Kafka $VERSION answers at 127.0.0.1:$port after $((SECONDS - begun)) s (process $pid, log $dir/broker.log)"
+  echo "127.0.0.1:$port"
+}
+
+stop() { # DIR
+  local dir pid begun=$SECONDS
+  dir=$(cd "$1" 2>/dev/null && pwd) || return 0
+  pid=$(cat "$dir/broker.pid" 2>/dev/null) || return 0
+  if is_ours "$pid" "$dir"; then
+    kill "$pid" 2>/dev/null || true
+    while is_ours "$pid" "$dir"; do
+      if ((SECONDS - begun > STOP_SECONDS)); then
+        say "the broker did not stop within $STOP_SECONDS s; killing it (process $pid)"
+        kill -9 "$pid" 2>/dev/null || true
+      fi
+      sleep 0.1
+    done
+  fi
+  rm -f "$dir/broker.pid"
+}
+
+case ${1:-} in
+  start) [[ $# -ge 2 && $# -le 3 ]] || usage; start "$2" "${3:-}" ;;
+  stop) [[ $# -eq 2 ]] || usage; stop "$2" ;;
+  fetch) [[ $# -eq 1 ]] || usage; fetch ;;
+  tool)
+    [[ $# -ge 2 ]] || usage
+    fetch
+    class=$2
+    shift 2
+    exec java -Xmx128m -XX:TieredStopAtLevel=1 -cp "$JARS/*" "org.apache.kafka.tools.$class" "$@"
+    ;;
+  *) usage ;;
+esac
