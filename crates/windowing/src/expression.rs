@@ -1,0 +1,93 @@
+//! A scalar SQL expression over named inputs: a score, or the condition of an alarm.
+//!
+//! The names that it may read are given as a schema; only those it does read are asked for at evaluation.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
+use datafusion::common::DFSchema;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::{Expr, Volatility};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
+
+use crate::{PlanError, session};
+
+/// A planned expression.
+#[derive(Debug)]
+pub struct Expression {
+    expr: Arc<dyn PhysicalExpr>,
+    inputs: SchemaRef,
+    data_type: DataType,
+}
+
+// === impl Expression ===
+
+impl Expression {
+    /// Plans an expression over the named inputs of `names`.
+    ///
+    /// # Errors
+    /// [`PlanError`] when it does not parse, names something else, aggregates, or is not deterministic.
+    pub fn new(sql: &str, names: &Schema) -> Result<Self, PlanError> {
+        let state = session::planning_state()?;
+        let schema = DFSchema::try_from(names.clone())?;
+        let logical = state.create_logical_expr(sql, &schema)?;
+        check(&logical)?;
+        let expr = state.create_physical_expr(logical, &schema)?;
+        let mut read: Vec<usize> = collect_columns(&expr).into_iter().map(|column| column.index()).collect();
+        read.sort_unstable();
+        let inputs: SchemaRef = Arc::new(names.project(&read).map_err(DataFusionError::from)?);
+        let expr = reassign_expr_columns(expr, &inputs)?;
+        let data_type = expr.data_type(&inputs)?;
+        Ok(Self { expr, inputs, data_type })
+    }
+
+    /// The inputs that it reads, in the order in which [`Expression::evaluate`] takes them.
+    pub fn inputs(&self) -> &SchemaRef {
+        &self.inputs
+    }
+
+    /// The type of its result.
+    pub fn data_type(&self) -> &DataType {
+        &self.data_type
+    }
+
+    /// Evaluates it over `rows` rows; `columns` are its inputs.
+    ///
+    /// # Errors
+    /// When a function refuses a value, or an integer division is by zero.
+    pub fn evaluate(&self, columns: Vec<ArrayRef>, rows: usize) -> Result<ArrayRef> {
+        let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(rows));
+        let batch = RecordBatch::try_new_with_options(Arc::clone(&self.inputs), columns, &options)?;
+        self.expr.evaluate(&batch)?.into_array(rows)
+    }
+}
+
+fn check(expr: &Expr) -> Result<(), PlanError> {
+    let mut found = None;
+    expr.apply(|expr| {
+        match expr {
+            Expr::ScalarFunction(function) if function.func.signature().volatility != Volatility::Immutable => {
+                found = Some(PlanError::NotDeterministic { function: function.name().to_owned() });
+            }
+            Expr::AggregateFunction(function) => {
+                found = Some(PlanError::Aggregate {
+                    aggregate: function.func.name().to_owned(),
+                    why: "a score has no window to aggregate over".to_owned(),
+                    fix: "select the aggregate in a feature set and use its name here",
+                });
+            }
+            Expr::Exists(_) | Expr::InSubquery(_) | Expr::ScalarSubquery(_) | Expr::WindowFunction(_) => {
+                found = Some(PlanError::Shape {
+                    what: "a subquery or window function".to_owned(),
+                    fix: "compute it in a feature set and use its name here",
+                });
+            }
+            _ => {}
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    found.map_or(Ok(()), Err)
+}

@@ -1,0 +1,120 @@
+//! Plain aggregates of one vital sign, read from the fused [`Stats`] instead of accumulators of their own.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Float64Array, Float64Builder, Int64Array, TimestampMicrosecondArray};
+use arrow::array::{Int64Builder, TimestampMicrosecondBuilder};
+use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
+use datafusion::physical_expr::expressions::Column;
+use wardwatch_clinical::VitalSign;
+
+use crate::Stats;
+use crate::relation::TS;
+
+/// What is read from a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Term {
+    Count,
+    Sum,
+    Mean,
+    Least,
+    Greatest,
+    Variance,
+    VariancePopulation,
+    Deviation,
+    DeviationPopulation,
+    Latest,
+    LatestAt,
+    Slope,
+}
+
+/// A result column in the making.
+pub(crate) enum TermColumn {
+    Count(Int64Builder),
+    Instant(TimestampMicrosecondBuilder),
+    Number(Float64Builder),
+}
+
+/// The term that a plain aggregate reads, with its vital sign; none when it is not of that kind.
+pub(crate) fn recognise(aggregate: &AggregateFunctionExpr) -> Option<(VitalSign, Term)> {
+    if aggregate.is_distinct() || !aggregate.order_bys().is_empty() {
+        return None;
+    }
+    let term = match aggregate.fun().name() {
+        "count" => Term::Count,
+        "sum" => Term::Sum,
+        "avg" => Term::Mean,
+        "min" => Term::Least,
+        "max" => Term::Greatest,
+        "var" => Term::Variance,
+        "var_pop" => Term::VariancePopulation,
+        "stddev" => Term::Deviation,
+        "stddev_pop" => Term::DeviationPopulation,
+        "latest" => Term::Latest,
+        "latest_at" => Term::LatestAt,
+        "slope" => Term::Slope,
+        _ => return None,
+    };
+    let arguments = aggregate.expressions();
+    let names: Option<Vec<&str>> =
+        arguments.iter().map(|argument| argument.downcast_ref::<Column>().map(Column::name)).collect();
+    let vital = match (term, &names?[..]) {
+        (Term::Latest | Term::LatestAt | Term::Slope, [name, TS]) => VitalSign::from_name(name)?,
+        (Term::Latest | Term::LatestAt | Term::Slope, _) => return None,
+        (_, [name]) => VitalSign::from_name(name)?,
+        _ => return None,
+    };
+    Some((vital, term))
+}
+
+// === impl Term ===
+
+impl Term {
+    pub(crate) fn column(self, rows: usize) -> TermColumn {
+        match self {
+            Self::Count => TermColumn::Count(Int64Array::builder(rows)),
+            Self::LatestAt => {
+                TermColumn::Instant(TimestampMicrosecondArray::builder(rows).with_timezone("UTC"))
+            }
+            _ => TermColumn::Number(Float64Array::builder(rows)),
+        }
+    }
+
+    #[inline]
+    fn number(self, stats: &Stats) -> Option<f64> {
+        match self {
+            Self::Sum => stats.sum(),
+            Self::Mean => stats.mean(),
+            Self::Least => stats.least(),
+            Self::Greatest => stats.greatest(),
+            Self::Variance => stats.variance(1.0),
+            Self::VariancePopulation => stats.variance(0.0),
+            Self::Deviation => stats.variance(1.0).map(f64::sqrt),
+            Self::DeviationPopulation => stats.variance(0.0).map(f64::sqrt),
+            Self::Latest => stats.latest(),
+            Self::Slope => stats.slope(),
+            Self::Count | Self::LatestAt => None,
+        }
+    }
+}
+
+// === impl TermColumn ===
+
+impl TermColumn {
+    #[inline]
+    pub(crate) fn push(&mut self, term: Term, stats: &Stats) {
+        match self {
+            Self::Count(builder) => builder.append_value(stats.count() as i64),
+            Self::Instant(builder) => builder.append_option(stats.latest_at().map(|at| at.micros())),
+            Self::Number(builder) => builder.append_option(term.number(stats)),
+        }
+    }
+
+    pub(crate) fn finish(self) -> ArrayRef {
+        match self {
+            Self::Count(mut builder) => Arc::new(builder.finish()),
+            Self::Instant(mut builder) => Arc::new(builder.finish()),
+            Self::Number(mut builder) => Arc::new(builder.finish()),
+        }
+    }
+}

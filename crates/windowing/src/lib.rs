@@ -1,0 +1,52 @@
+//! Panes and trailing windows over DataFusion SQL.
+//!
+//! A feature set is one SQL query over the relation `vitals`. It is planned once; its aggregates are then run by hand, pane
+//! by pane, with DataFusion's own accumulators: *update* turns observations into pane states, *merge* joins the states of
+//! a window, *evaluate* finishes them. Plain aggregates of one vital sign skip even that: they share one [`Stats`] a vital
+//! sign and pane.
+//!
+//! ```text
+//!            observations                      panes of a patient                       window [E - w, E)
+//!  stage ───────────────────▶ update ──▶ |state|state|state|state|state| ──▶ merge ──▶ evaluate ──▶ projection ──▶ features
+//! ```
+//!
+//! | file | room |
+//! |---|---|
+//! | `relation` | the columns that SQL sees |
+//! | `rewrite` | what a feature set's SQL may be, and how our functions become DataFusion's |
+//! | `plan` | SQL to aggregates: fused, generic, projection |
+//! | `stats` | the fused state of one vital sign in one pane |
+//! | `fused` | plain aggregates read from fused states |
+//! | `generic` | every other mergeable aggregate, by DataFusion's accumulators |
+//! | `panes` | the panes of one patient |
+//! | `state` | a feature set's state in one shard: stage, close, forget |
+//! | `expression` | a scalar SQL expression over named inputs: scores and conditions |
+//! | `functions` | our SQL functions |
+//! | `session` | one SQL session for all of them |
+//! | `split_check` | does an aggregate survive the split into panes? |
+//!
+//! Floor 1. No clock is read here; a feature set is a function of its rows.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod error;
+mod expression;
+mod functions;
+mod fused;
+mod generic;
+mod panes;
+mod plan;
+mod relation;
+mod rewrite;
+mod session;
+mod split_check;
+mod state;
+mod stats;
+
+pub use error::PlanError;
+pub use expression::Expression;
+pub use panes::Placed;
+pub use plan::SetPlan;
+pub use relation::{PATIENT_ID, SOURCE, TS, VITALS, WINDOW_END, vitals_schema};
+pub use session::{prepare_query, session};
+pub use state::{Due, SetState};
+pub use stats::Stats;

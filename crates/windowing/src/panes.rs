@@ -1,0 +1,313 @@
+//! The panes of one patient in one feature set.
+//!
+//! ```text
+//!   metas   | 412 | 413 | 415 | 416 | 417 |        sorted by number; only panes that hold rows
+//!   stats   | ### | ### | ### | ### | ### |        `width` fused states a pane, in the same order
+//!            closed closed closed open  open
+//!              └── tier 410..415 ──┘                merged once, dropped when a late row touches it
+//! ```
+//!
+//! PANE-1: a pane is closed at most once, and never opens again.
+//! PANE-2: a row for a pane that no future window can use is counted, never merged.
+//! PANE-3: a window's state is a fold of its pieces in the order of [`Trailing::pieces`], so it is a function of the panes'
+//! states and the window's end alone.
+
+use wardwatch_event_time::{Piece, Timestamp, Trailing};
+
+use crate::Stats;
+use crate::generic::RowRef;
+
+/// Where a row went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placed {
+    /// Into a pane that has not closed; `first` when it is the pane's first row.
+    Open {
+        /// The pane's number.
+        pane: i64,
+        /// Whether the row opened the pane.
+        first: bool,
+    },
+    /// Into a pane that has closed: the newest window is out of date.
+    Closed {
+        /// The pane's number.
+        pane: i64,
+    },
+    /// Nowhere: no future window can use its pane.
+    Expired,
+}
+
+/// A pane that holds rows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pane {
+    pub(crate) number: i64,
+    /// Log time of its first row.
+    pub(crate) first_at: Timestamp,
+    pub(crate) closed: bool,
+    /// Its state of the generic aggregates.
+    pub(crate) generic: Option<RowRef>,
+}
+
+#[derive(Clone, Debug)]
+struct Tier {
+    first: i64,
+    stats: Box<[Stats]>,
+}
+
+/// All panes of one patient that a future window may use.
+#[derive(Clone, Debug)]
+pub(crate) struct Panes {
+    panes: Vec<Pane>,
+    stats: Vec<Stats>,
+    tiers: Vec<Tier>,
+    newest_closed: i64,
+    oldest_open: i64,
+}
+
+// === impl Panes ===
+
+impl Default for Panes {
+    fn default() -> Self {
+        Self { panes: Vec::new(), stats: Vec::new(), tiers: Vec::new(), newest_closed: i64::MIN, oldest_open: i64::MAX }
+    }
+}
+
+impl Panes {
+    /// Finds or opens the pane of a row; the index is where its states stand.
+    pub(crate) fn place(&mut self, number: i64, now: Timestamp, width: usize, trailing: Trailing) -> (Placed, usize) {
+        let index = match self.position(number) {
+            Ok(index) if number < self.horizon(trailing) => return (Placed::Expired, index),
+            Ok(index) => index,
+            Err(index) => {
+                if number < self.horizon(trailing) {
+                    return (Placed::Expired, index);
+                }
+                self.panes.insert(index, Pane { number, first_at: now, closed: false, generic: None });
+                let at = index * width;
+                self.stats.splice(at..at, std::iter::repeat_n(Stats::EMPTY, width));
+                self.oldest_open = self.oldest_open.min(number);
+                self.touch(number, trailing);
+                return (Placed::Open { pane: number, first: true }, index);
+            }
+        };
+        self.touch(number, trailing);
+        if self.panes[index].closed {
+            (Placed::Closed { pane: number }, index)
+        } else {
+            (Placed::Open { pane: number, first: false }, index)
+        }
+    }
+
+    /// The fused states of a pane, by index.
+    #[inline]
+    pub(crate) fn stats_mut(&mut self, index: usize, width: usize) -> &mut [Stats] {
+        &mut self.stats[index * width..(index + 1) * width]
+    }
+
+    pub(crate) fn pane_mut(&mut self, number: i64) -> Option<&mut Pane> {
+        self.position(number).ok().map(|index| &mut self.panes[index])
+    }
+
+    /// The first pane that a future window may use: that of the newest closed window, or of the oldest still open one.
+    fn horizon(&self, trailing: Trailing) -> i64 {
+        if self.newest_closed == i64::MIN {
+            return i64::MIN;
+        }
+        trailing.first_pane(self.newest_closed.min(self.oldest_open))
+    }
+
+    /// The number of the newest closed pane.
+    pub(crate) fn newest_closed(&self) -> Option<i64> {
+        (self.newest_closed != i64::MIN).then_some(self.newest_closed)
+    }
+
+    /// The number of the oldest pane that holds rows and has not closed; `i64::MAX` when there is none.
+    #[inline]
+    pub(crate) fn oldest_open(&self) -> i64 {
+        self.oldest_open
+    }
+
+    /// The open panes in order, each with the log time of its first row.
+    pub(crate) fn open(&self) -> impl Iterator<Item = (i64, Timestamp)> + '_ {
+        let from = self.panes.partition_point(|pane| pane.number < self.oldest_open);
+        self.panes[from..].iter().filter(|pane| !pane.closed).map(|pane| (pane.number, pane.first_at))
+    }
+
+    /// Closes a pane; true when it was open, or when it holds no rows and is newer than any closed one.
+    pub(crate) fn close(&mut self, number: i64) -> bool {
+        let closes = match self.position(number) {
+            Ok(index) => !std::mem::replace(&mut self.panes[index].closed, true),
+            Err(_) => number > self.newest_closed,
+        };
+        if closes {
+            self.newest_closed = self.newest_closed.max(number);
+            let oldest_open = self.open().next().map_or(i64::MAX, |(number, _)| number);
+            self.oldest_open = oldest_open;
+        }
+        closes
+    }
+
+    /// Folds the window whose last pane is `last` into `into`, which must be empty states.
+    pub(crate) fn window(&mut self, last: i64, trailing: Trailing, width: usize, into: &mut [Stats]) {
+        let every = trailing.grid().every().secs_f64();
+        let first = trailing.first_pane(last);
+        let mut index = self.panes.partition_point(|pane| pane.number < first);
+        for piece in trailing.pieces(last) {
+            match piece {
+                Piece::Pane(number) => {
+                    if self.panes.get(index).is_some_and(|pane| pane.number == number) {
+                        merge_all(into, &self.stats[index * width..(index + 1) * width], (number - first) as f64 * every);
+                        index += 1;
+                    }
+                }
+                Piece::Tier(tier_first) => {
+                    let end = tier_first + trailing.tier();
+                    let from = index;
+                    while self.panes.get(index).is_some_and(|pane| pane.number < end) {
+                        index += 1;
+                    }
+                    if index > from {
+                        let at = self.tier(tier_first, from..index, every, width);
+                        merge_all(into, &self.tiers[at].stats, (tier_first - first) as f64 * every);
+                    }
+                }
+            }
+            if index >= self.panes.len() {
+                break;
+            }
+        }
+    }
+
+    /// The generic states of the window whose last pane is `last`, in pane order.
+    pub(crate) fn generic(&self, last: i64, trailing: Trailing) -> impl Iterator<Item = RowRef> + '_ {
+        let first = trailing.first_pane(last);
+        let from = self.panes.partition_point(|pane| pane.number < first);
+        self.panes[from..].iter().take_while(move |pane| pane.number <= last).filter_map(|pane| pane.generic)
+    }
+
+    /// Drops the panes that no future window can use, once they are worth the move; returns their generic states.
+    pub(crate) fn prune(&mut self, trailing: Trailing, width: usize) -> Vec<RowRef> {
+        let horizon = self.horizon(trailing);
+        let dead = self.panes.partition_point(|pane| pane.number < horizon);
+        // Moving the rest down costs as much as a window; so it is done once for several dead panes.
+        if dead < 4.max(self.panes.len() / 4) && dead < self.panes.len() {
+            return Vec::new();
+        }
+        self.stats.drain(..dead * width);
+        self.tiers.retain(|tier| tier.first >= horizon);
+        self.panes.drain(..dead).filter_map(|pane| pane.generic).collect()
+    }
+
+    /// All generic states, to be moved.
+    pub(crate) fn generic_mut(&mut self) -> impl Iterator<Item = &mut RowRef> {
+        self.panes.iter_mut().filter_map(|pane| pane.generic.as_mut())
+    }
+
+    /// All generic states, for a patient who is forgotten.
+    pub(crate) fn into_generic(self) -> impl Iterator<Item = RowRef> {
+        self.panes.into_iter().filter_map(|pane| pane.generic)
+    }
+
+    #[inline]
+    fn position(&self, number: i64) -> Result<usize, usize> {
+        // Nearly every row belongs to the newest pane or opens the next.
+        match self.panes.last() {
+            Some(last) if last.number == number => Ok(self.panes.len() - 1),
+            Some(last) if last.number < number => Err(self.panes.len()),
+            None => Err(0),
+            Some(_) => self.panes.binary_search_by_key(&number, |pane| pane.number),
+        }
+    }
+
+    /// Drops the merged tier that a changed pane belongs to.
+    #[inline]
+    fn touch(&mut self, number: i64, trailing: Trailing) {
+        if self.tiers.last().is_some_and(|tier| number < tier.first + trailing.tier()) {
+            self.tiers.retain(|tier| number < tier.first || number >= tier.first + trailing.tier());
+        }
+    }
+
+    /// The index of a merged tier, made from the panes at `range` if need be.
+    fn tier(&mut self, first: i64, range: std::ops::Range<usize>, every: f64, width: usize) -> usize {
+        match self.tiers.binary_search_by_key(&first, |tier| tier.first) {
+            Ok(at) => at,
+            Err(at) => {
+                let mut stats = vec![Stats::EMPTY; width].into_boxed_slice();
+                for index in range {
+                    let shift = (self.panes[index].number - first) as f64 * every;
+                    merge_all(&mut stats, &self.stats[index * width..(index + 1) * width], shift);
+                }
+                self.tiers.insert(at, Tier { first, stats });
+                at
+            }
+        }
+    }
+}
+
+#[inline]
+fn merge_all(into: &mut [Stats], from: &[Stats], shift: f64) {
+    for (into, from) in into.iter_mut().zip(from) {
+        into.merge(from, shift);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use wardwatch_event_time::Span;
+
+    fn trailing(panes: i64) -> Trailing {
+        Trailing::new(Span::from_secs(panes * 10), Span::from_secs(10)).unwrap()
+    }
+
+    const NOW: Timestamp = Timestamp::from_millis(0);
+
+    #[test]
+    fn a_late_first_row_opens_its_pane_and_closing_goes_on() {
+        let trailing = trailing(30);
+        let mut panes = Panes::default();
+        assert_eq!(panes.place(100, NOW, 0, trailing).0, Placed::Open { pane: 100, first: true });
+        assert!(panes.close(100));
+        assert!(!panes.close(100), "PANE-1");
+        assert_eq!(panes.place(100, NOW, 0, trailing).0, Placed::Closed { pane: 100 });
+        assert_eq!(panes.place(90, NOW, 0, trailing).0, Placed::Open { pane: 90, first: true });
+        assert_eq!(panes.open().collect::<Vec<_>>(), [(90, NOW)]);
+        assert_eq!(panes.place(70, NOW, 0, trailing).0, Placed::Open { pane: 70, first: true });
+        assert!(panes.close(70) && panes.close(90));
+        assert_eq!(panes.place(70, NOW, 0, trailing).0, Placed::Expired, "PANE-2");
+        assert_eq!(panes.place(71, NOW, 0, trailing).0, Placed::Open { pane: 71, first: true });
+        assert_eq!(panes.newest_closed(), Some(100));
+    }
+
+    proptest! {
+        /// PANE-3: tiers made early, late or never give the same bits.
+        #[test]
+        fn history_is_not_in_the_result(
+            rows in proptest::collection::vec((0i64..60, 50.0f64..150.0), 1..120),
+            evaluations in proptest::collection::vec(0i64..60, 0..20),
+        ) {
+            let trailing = trailing(30);
+            let grid = trailing.grid();
+            let mut eager = Panes::default();
+            let mut lazy = Panes::default();
+            let mut scratch = [Stats::EMPTY];
+            for (step, (number, value)) in rows.iter().enumerate() {
+                for panes in [&mut eager, &mut lazy] {
+                    let (_, index) = panes.place(*number, NOW, 1, trailing);
+                    panes.stats_mut(index, 1)[0].push(*value, grid.start(*number), grid.start(*number));
+                }
+                if let Some(last) = evaluations.get(step) {
+                    scratch = [Stats::EMPTY];
+                    eager.window(*last, trailing, 1, &mut scratch);
+                }
+            }
+            for last in 0..60 {
+                let (mut left, mut right) = ([Stats::EMPTY], [Stats::EMPTY]);
+                eager.window(last, trailing, 1, &mut left);
+                lazy.window(last, trailing, 1, &mut right);
+                prop_assert_eq!(left[0].to_numbers().map(f64::to_bits), right[0].to_numbers().map(f64::to_bits));
+            }
+            prop_assert!(scratch.len() == 1);
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! A feature set's state in one shard: stage rows, close panes, forget patients.
+//!
+//! ```text
+//!   take(row) ──▶ fused states, in place        ┐
+//!            └──▶ staged rows ──flush──▶ states  ├──▶ features(due) ──▶ one row of features a closed window
+//!   close(slot, pane): decides, row by row       ┘
+//! ```
+//!
+//! *When* a pane closes is the shard's decision (clocks, log time); this file keeps the consequence. A close is decided in
+//! the middle of a batch and evaluated later, many at a time; the shard sees to it that no row of a decided window is taken
+//! in between.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float64Type};
+use datafusion::error::Result;
+use wardwatch_clinical::VitalSign;
+use wardwatch_event_time::Timestamp;
+
+use crate::generic::{self, GenericStates, RowRef};
+use crate::panes::Panes;
+use crate::plan::Aggregate;
+use crate::relation::{SOURCE, TS};
+use crate::{Placed, SetPlan, Stats};
+
+/// A window to evaluate: a patient's slot and the window's last pane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// The patient's dense number in the shard.
+    pub slot: u32,
+    /// The number of the window's last pane.
+    pub pane: i64,
+}
+
+/// Rows for the generic aggregates that have not been taken into states yet.
+#[derive(Clone, Debug, Default)]
+struct Staged {
+    panes: Vec<(u32, i64)>,
+    ts: Vec<i64>,
+    source: Vec<u16>,
+    /// One column a vital sign that the generic aggregates read; NaN where the message has none.
+    values: Vec<Vec<f64>>,
+}
+
+/// The panes of every patient of a shard, for one feature set.
+#[derive(Clone, Debug)]
+pub struct SetState {
+    plan: Arc<SetPlan>,
+    patients: Vec<Panes>,
+    generic: GenericStates,
+    staged: Staged,
+    /// By [`VitalSign::index`]: the place of its fused state, and of its staged column.
+    places: [(u8, u8); VitalSign::COUNT],
+}
+
+const NOWHERE: u8 = u8::MAX;
+/// Staged rows are taken into states at the latest when there are so many; a bound on memory, not on results.
+const MOST_STAGED: usize = 16_384;
+
+// === impl SetState ===
+
+impl SetState {
+    /// A state without patients.
+    pub fn new(plan: Arc<SetPlan>) -> Self {
+        let generic_vitals: Vec<VitalSign> =
+            plan.generic_input.fields().iter().filter_map(|field| VitalSign::from_name(field.name())).collect();
+        let mut places = [(NOWHERE, NOWHERE); VitalSign::COUNT];
+        for (place, vital) in plan.fused.iter().enumerate() {
+            places[vital.index()].0 = place as u8;
+        }
+        for (place, vital) in generic_vitals.iter().enumerate() {
+            places[vital.index()].1 = place as u8;
+        }
+        let staged = Staged { values: vec![Vec::new(); generic_vitals.len()], ..Staged::default() };
+        Self { plan, patients: Vec::new(), generic: GenericStates::default(), staged, places }
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &Arc<SetPlan> {
+        &self.plan
+    }
+
+    /// Takes in the readings of one message. `now` is the log time; `source` indexes [`SetPlan::sources`]; `vitals` are
+    /// [`VitalSign`] indices, `values` finite numbers in canonical units.
+    ///
+    /// A message without a vital sign that the set reads still opens its pane: whether a window is evaluated must not
+    /// depend on the features chosen.
+    ///
+    /// # Errors
+    /// When an aggregate fails over the staged rows.
+    pub fn take(
+        &mut self,
+        slot: u32,
+        ts: Timestamp,
+        now: Timestamp,
+        source: u16,
+        vitals: &[u8],
+        values: &[f64],
+    ) -> Result<Placed> {
+        let slot = slot as usize;
+        if slot >= self.patients.len() {
+            self.patients.resize_with(slot + 1, Panes::default);
+        }
+        let width = self.plan.fused.len();
+        let trailing = self.plan.trailing;
+        let number = trailing.grid().pane_of(ts);
+        let panes = &mut self.patients[slot];
+        let (placed, index) = panes.place(number, now, width, trailing);
+        if placed == Placed::Expired {
+            return Ok(placed);
+        }
+        let origin = trailing.grid().start(number);
+        let stats = panes.stats_mut(index, width);
+        let mut stage = false;
+        for (vital, value) in vitals.iter().zip(values) {
+            let (fused, generic) = self.places[*vital as usize];
+            if fused != NOWHERE {
+                stats[fused as usize].push(*value, ts, origin);
+            }
+            stage |= generic != NOWHERE;
+        }
+        if stage {
+            self.stage(slot as u32, number, ts, source, vitals, values);
+            if self.staged.ts.len() >= MOST_STAGED {
+                self.flush()?;
+            }
+        }
+        Ok(placed)
+    }
+
+    /// The number of the oldest open pane of a patient; `i64::MAX` when there is none.
+    #[inline]
+    pub fn oldest_open(&self, slot: u32) -> i64 {
+        self.patients.get(slot as usize).map_or(i64::MAX, Panes::oldest_open)
+    }
+
+    /// A patient's open panes, oldest first, each with the log time of its first row.
+    pub fn open(&self, slot: u32) -> impl Iterator<Item = (i64, Timestamp)> + '_ {
+        self.patients.get(slot as usize).into_iter().flat_map(Panes::open)
+    }
+
+    /// The number of a patient's newest closed pane.
+    pub fn newest_closed(&self, slot: u32) -> Option<i64> {
+        self.patients.get(slot as usize).and_then(Panes::newest_closed)
+    }
+
+    /// Closes a pane; false when it was closed already. Its window is to be evaluated by [`SetState::features`].
+    pub fn close(&mut self, slot: u32, pane: i64) -> bool {
+        self.patients.get_mut(slot as usize).is_some_and(|panes| panes.close(pane))
+    }
+
+    /// Evaluates windows: one row of features each, in the order given, as Float64 columns of [`SetPlan::features`].
+    ///
+    /// # Errors
+    /// When an aggregate or a projection fails, such as a division of integers by zero.
+    pub fn features(&mut self, due: &[Due]) -> Result<RecordBatch> {
+        self.flush()?;
+        let plan = Arc::clone(&self.plan);
+        let (trailing, width) = (plan.trailing, plan.fused.len());
+        let mut columns: Vec<_> = plan
+            .aggregates
+            .iter()
+            .filter_map(|aggregate| match aggregate {
+                Aggregate::Fused { place, term } => Some((*place, *term, term.column(due.len()))),
+                Aggregate::Generic(_) => None,
+            })
+            .collect();
+        let mut window = vec![Stats::EMPTY; width];
+        for Due { slot, pane } in due {
+            window.fill(Stats::EMPTY);
+            self.patients[*slot as usize].window(*pane, trailing, width, &mut window);
+            for (place, term, column) in &mut columns {
+                column.push(*term, &window[*place]);
+            }
+        }
+        let mut fused = columns.into_iter().map(|(_, _, column)| column.finish());
+        let mut generic = self.evaluate_generic(due)?.into_iter();
+        let ends = due.iter().map(|due| trailing.grid().end(due.pane).micros());
+        let mut aggregated: Vec<ArrayRef> = vec![
+            new_null_array(&DataType::Utf8, due.len()),
+            Arc::new(TimestampMicrosecondArray::from_iter_values(ends).with_timezone("UTC")),
+        ];
+        for aggregate in &plan.aggregates {
+            let column = match aggregate {
+                Aggregate::Fused { .. } => fused.next(),
+                Aggregate::Generic(_) => generic.next(),
+            };
+            aggregated.push(column.expect("each aggregate has made its column"));
+        }
+        for due in due {
+            self.prune(due.slot);
+        }
+        project(&plan, RecordBatch::try_new(Arc::clone(&plan.aggregated), aggregated)?)
+    }
+
+    /// Frees a patient's state.
+    ///
+    /// # Errors
+    /// When an aggregate fails over the staged rows.
+    pub fn forget(&mut self, slot: u32) -> Result<()> {
+        self.flush()?;
+        if let Some(panes) = self.patients.get_mut(slot as usize) {
+            let rows: Vec<RowRef> = std::mem::take(panes).into_generic().collect();
+            rows.into_iter().for_each(|row| self.generic.release(row));
+        }
+        Ok(())
+    }
+
+    fn evaluate_generic(&self, due: &[Due]) -> Result<Vec<ArrayRef>> {
+        if self.plan.generic.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (mut refs, mut groups) = (Vec::new(), Vec::new());
+        for (group, Due { slot, pane }) in due.iter().enumerate() {
+            refs.extend(self.patients[*slot as usize].generic(*pane, self.plan.trailing));
+            groups.resize(refs.len(), group);
+        }
+        generic::evaluate(&self.plan.generic, &self.generic, &refs, &groups, due.len())
+    }
+
+    fn stage(&mut self, slot: u32, pane: i64, ts: Timestamp, source: u16, vitals: &[u8], values: &[f64]) {
+        self.staged.panes.push((slot, pane));
+        self.staged.ts.push(ts.micros());
+        self.staged.source.push(source);
+        for column in &mut self.staged.values {
+            column.push(f64::NAN);
+        }
+        let row = self.staged.ts.len() - 1;
+        for (vital, value) in vitals.iter().zip(values) {
+            let (_, place) = self.places[*vital as usize];
+            if place != NOWHERE {
+                self.staged.values[place as usize][row] = *value;
+            }
+        }
+    }
+
+    /// Takes the staged rows into the states of their panes.
+    fn flush(&mut self) -> Result<()> {
+        if self.staged.ts.is_empty() {
+            return Ok(());
+        }
+        // Aggregates with an ORDER BY take their rows in time order; the sort is stable, so equal times keep log order.
+        let mut order: Vec<usize> = (0..self.staged.ts.len()).collect();
+        order.sort_by_key(|row| (self.staged.panes[*row], self.staged.ts[*row]));
+        let mut panes: Vec<(u32, i64)> = Vec::new();
+        let mut groups = Vec::with_capacity(order.len());
+        for row in &order {
+            if panes.last() != Some(&self.staged.panes[*row]) {
+                panes.push(self.staged.panes[*row]);
+            }
+            groups.push(panes.len() - 1);
+        }
+        let rows = self.staged_batch(&order)?;
+        let earlier: Vec<Option<RowRef>> =
+            panes.iter().map(|(slot, pane)| self.patients[*slot as usize].pane_mut(*pane).and_then(|pane| pane.generic)).collect();
+        let states = generic::update(&self.plan.generic, &self.generic, &earlier, &rows, &groups)?;
+        let row_ref = self.generic.store(states);
+        earlier.into_iter().flatten().for_each(|row| self.generic.release(row));
+        for (index, (slot, number)) in panes.into_iter().enumerate() {
+            match self.patients[slot as usize].pane_mut(number) {
+                Some(pane) => pane.generic = Some(row_ref(index)),
+                None => self.generic.release(row_ref(index)),
+            }
+        }
+        self.staged.panes.clear();
+        self.staged.ts.clear();
+        self.staged.source.clear();
+        self.staged.values.iter_mut().for_each(Vec::clear);
+        self.compact()
+    }
+
+    fn staged_batch(&self, order: &[usize]) -> Result<RecordBatch> {
+        let mut values = self.staged.values.iter();
+        let columns = self.plan.generic_input.fields().iter().map(|field| match field.name().as_str() {
+            TS => {
+                let times = order.iter().map(|row| self.staged.ts[*row]);
+                Arc::new(TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC")) as ArrayRef
+            }
+            SOURCE => {
+                let name = |row: &usize| self.plan.sources().get(self.staged.source[*row] as usize).map(String::as_str);
+                Arc::new(order.iter().map(name).collect::<StringArray>()) as ArrayRef
+            }
+            _ => {
+                let column = values.next().expect("a staged column for each vital sign");
+                let values = order.iter().map(|row| Some(column[*row]).filter(|value| !value.is_nan()));
+                Arc::new(values.collect::<Float64Array>()) as ArrayRef
+            }
+        });
+        Ok(RecordBatch::try_new(Arc::clone(&self.plan.generic_input), columns.collect())?)
+    }
+
+    fn prune(&mut self, slot: u32) {
+        let width = self.plan.fused.len();
+        for row in self.patients[slot as usize].prune(self.plan.trailing, width) {
+            self.generic.release(row);
+        }
+    }
+
+    /// Rewrites the generic states into one batch when most of what is held is dead.
+    fn compact(&mut self) -> Result<()> {
+        let (live, held) = self.generic.live_and_held();
+        if held < 2 * live + MOST_STAGED {
+            return Ok(());
+        }
+        let mut refs = Vec::with_capacity(live);
+        for panes in &mut self.patients {
+            refs.extend(panes.generic_mut().map(|row| *row));
+        }
+        let width = self.plan.generic.iter().map(|aggregate| aggregate.state_columns).sum();
+        let columns = self.generic.gather(&refs, 0..width)?;
+        self.generic = GenericStates::default();
+        let row_ref = self.generic.store(columns);
+        for (index, row) in self.patients.iter_mut().flat_map(Panes::generic_mut).enumerate() {
+            *row = row_ref(index);
+        }
+        Ok(())
+    }
+}
+
+/// Evaluates the projection and turns every feature into Float64.
+fn project(plan: &SetPlan, aggregated: RecordBatch) -> Result<RecordBatch> {
+    let rows = aggregated.num_rows();
+    let columns = plan.projection.iter().map(|expr| {
+        let column = expr.evaluate(&aggregated)?.into_array(rows)?;
+        let column = if column.data_type() == &DataType::Float64 { column } else { cast(&column, &DataType::Float64)? };
+        Ok(finite(column))
+    });
+    Ok(RecordBatch::try_new(Arc::clone(plan.features()), columns.collect::<Result<_>>()?)?)
+}
+
+/// NaN and infinities stop here: a feature that is not a number is a missing one.
+fn finite(column: ArrayRef) -> ArrayRef {
+    let numbers = column.as_primitive::<Float64Type>();
+    if numbers.values().iter().all(|value| value.is_finite()) {
+        return column;
+    }
+    Arc::new(numbers.iter().map(|value| value.filter(|value| value.is_finite())).collect::<Float64Array>())
+}
