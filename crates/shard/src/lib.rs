@@ -1,1 +1,47 @@
-//! (being written)
+//! The shard: one partition of a pipeline, as a pure function of its inputs.
+//!
+//! ```text
+//!   batch, tick ──▶ step ──▶ alerts, alarms, scores, refusals
+//!                    │
+//!   rows ─▶ clock ─▶ repeats ─▶ panes ─▶ limits ─▶ closes ─▶ features ─▶ scores ─▶ conditions
+//! ```
+//!
+//! The same `step` runs live, in replay and in tests. It reads no clock, does no I/O and draws no random numbers: time
+//! enters with the records and ticks, a model's outputs through the [`Scorer`](wardwatch_inference::Scorer).
+//!
+//! | file | room |
+//! |---|---|
+//! | `batch` | what goes in and what comes out |
+//! | `shard` | the state and the step: rows in log order, timers before rows |
+//! | `admit` | one message: clock, repeats, panes, limits |
+//! | `roster` | patients by id and by dense slot |
+//! | `patient` | one patient's state |
+//! | `seen` | which observations have been taken: repeats and conflicts |
+//! | `timers` | what is due by log time |
+//! | `closing` | when panes close, and what waits to be evaluated |
+//! | `evaluate` | windows to features to scores to conditions |
+//! | `inputs` | names in scores and conditions, resolved |
+//! | `baseline` | a patient's own usual values |
+//! | `tell` | transitions to alerts |
+//! | `technical` | silence and fast clocks |
+//!
+//! SHARD-1: log time never goes back. SHARD-2: batch cuts never change a result. SHARD-3: one patient's clock, silence or
+//! lateness changes nothing of another's.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod admit;
+mod baseline;
+mod batch;
+mod closing;
+mod evaluate;
+mod inputs;
+mod patient;
+mod roster;
+mod seen;
+mod shard;
+mod technical;
+mod tell;
+mod timers;
+
+pub use batch::{Batch, ContextInput, Counts, FeatureRows, Outputs, Refused, StepError, Wants};
+pub use shard::Shard;

@@ -1,0 +1,178 @@
+//! What goes into a step and what comes out of it.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use datafusion::error::DataFusionError;
+use wardwatch_alarms::{Alarm, Alert, ScoreRecord};
+use wardwatch_clinical::VitalSign;
+use wardwatch_event_time::Timestamp;
+use wardwatch_ingest::{ContextRecord, Observations, Reason};
+
+/// Records of one shard, in log order.
+#[derive(Debug)]
+pub struct Batch {
+    /// Messages in the order (append time, topic ordinal, offset); their `topic` indexes the pipeline's sources.
+    pub observations: Observations,
+    /// Context records in order of append time. At equal times context comes first.
+    pub context: Vec<ContextInput>,
+}
+
+/// A record of the context topic.
+#[derive(Debug)]
+pub struct ContextInput {
+    /// The broker's append time.
+    pub append_time: Timestamp,
+    /// What it says.
+    pub record: ContextRecord,
+}
+
+/// What the caller will use of the outputs; the rest is not made.
+#[derive(Clone, Copy, Debug)]
+pub struct Wants {
+    /// Feature rows, for training and comparison.
+    pub features: bool,
+    /// Score records, for a screen.
+    pub scores: bool,
+    /// At most so many windows are evaluated in a step, so that ten thousand closing at once never hold up a limit.
+    pub per_step: usize,
+}
+
+/// What a step gives.
+#[derive(Debug, Default)]
+pub struct Outputs {
+    /// Alerts, in the order in which they were decided.
+    pub alerts: Vec<Alert>,
+    /// Alarm states that changed.
+    pub alarms: Vec<Alarm>,
+    /// Scores, when wanted.
+    pub scores: Vec<ScoreRecord>,
+    /// Readings that were not taken; each goes to quarantine.
+    pub refused: Vec<Refused>,
+    /// Features, when wanted.
+    pub features: Vec<FeatureRows>,
+    /// Patients who are no longer monitored.
+    pub ended: Vec<String>,
+    /// What was counted in this step.
+    pub counts: Counts,
+}
+
+/// A reading, or a whole message, that was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// The message's row in the batch.
+    pub row: usize,
+    /// Why.
+    pub reason: Reason,
+    /// Why, in words, without patient data.
+    pub detail: &'static str,
+    /// The reading; none for the whole message.
+    pub vital: Option<VitalSign>,
+}
+
+/// Evaluated windows of one feature set: columns of equal length.
+#[derive(Clone, Debug)]
+pub struct FeatureRows {
+    /// Index of the set in the pipeline.
+    pub set: usize,
+    /// The patient of each row.
+    pub patient_id: Vec<Arc<str>>,
+    /// The window's end, in microseconds since the epoch.
+    pub window_end: Vec<i64>,
+    /// Log time of the close, in microseconds since the epoch.
+    pub at: Vec<i64>,
+    /// 0 for the first evaluation of a window, more after late data.
+    pub revision: Vec<u32>,
+    /// The features.
+    pub rows: RecordBatch,
+}
+
+/// What was counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Readings taken.
+    pub observations: u64,
+    /// Equal repeats, dropped.
+    pub repeats: u64,
+    /// Messages behind their patient's clock by more than the lateness.
+    pub late: u64,
+    /// Messages ahead of the broker by more than the skew.
+    pub future: u64,
+    /// Readings that contradict an earlier one of the same identity.
+    pub conflicts: u64,
+    /// Messages for panes that no future window of a set can use, counted once a set.
+    pub expired: u64,
+    /// Windows evaluated.
+    pub windows: u64,
+    /// Of these, revisions after late data.
+    pub revisions: u64,
+    /// Patients with a silent source, now.
+    pub silent_patients: u64,
+    /// Alerts that were decided after their deadline.
+    pub deadline_misses: u64,
+}
+
+/// Why a step failed. The shard's state is then undefined; restore it.
+#[derive(Debug, thiserror::Error)]
+pub enum StepError {
+    /// A feature set failed over data, such as by an integer division by zero. The pipeline is to be mended.
+    #[error("feature set {set} failed")]
+    Features {
+        /// The set's name.
+        set: String,
+        /// DataFusion's reason.
+        #[source]
+        source: Box<DataFusionError>,
+    },
+    /// A score or a condition failed over data. The pipeline is to be mended.
+    #[error("{name} failed")]
+    Expression {
+        /// The score's or alarm's name.
+        name: String,
+        /// DataFusion's reason.
+        #[source]
+        source: Box<DataFusionError>,
+    },
+    /// A message names a source that the pipeline does not have: a defect of the caller.
+    #[error("a message of source {source_index}, but the pipeline has {sources}")]
+    NoSuchSource {
+        /// The index as given.
+        source_index: usize,
+        /// How many there are.
+        sources: usize,
+    },
+}
+
+// === impl Batch ===
+
+impl Default for Batch {
+    fn default() -> Self {
+        Self { observations: Observations::empty(), context: Vec::new() }
+    }
+}
+
+// === impl Wants ===
+
+impl Default for Wants {
+    fn default() -> Self {
+        Self { features: false, scores: true, per_step: 500 }
+    }
+}
+
+// === impl Counts ===
+
+impl Counts {
+    /// Adds another step's counts; the gauge takes the newer value.
+    pub fn add(&mut self, newer: &Self) {
+        self.observations += newer.observations;
+        self.repeats += newer.repeats;
+        self.late += newer.late;
+        self.future += newer.future;
+        self.conflicts += newer.conflicts;
+        self.expired += newer.expired;
+        self.windows += newer.windows;
+        self.revisions += newer.revisions;
+        self.silent_patients = newer.silent_patients;
+        self.deadline_misses += newer.deadline_misses;
+    }
+}

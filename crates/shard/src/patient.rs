@@ -1,0 +1,146 @@
+//! One patient's state, from the first record of a stay to its end.
+
+use std::sync::Arc;
+
+use wardwatch_alarms::Machine;
+use wardwatch_clinical::VitalSign;
+use wardwatch_clinical::scores::Spo2Scale;
+use wardwatch_event_time::{Clock, Timestamp};
+use wardwatch_ingest::{ContextRecord, Sex};
+use wardwatch_pipeline::Pipeline;
+
+use crate::baseline::Baseline;
+use crate::seen::Seen;
+
+/// The newest value of a vital sign; [`Timestamp::MIN`] before the first.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Latest {
+    pub(crate) ts: Timestamp,
+    pub(crate) value: f64,
+}
+
+/// The newest values of all vital signs, by [`VitalSign::index`].
+pub(crate) type LatestValues = [Latest; VitalSign::COUNT];
+
+/// What is known of the patient beyond observations.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Context {
+    pub(crate) ward: Option<String>,
+    pub(crate) bed: Option<String>,
+    pub(crate) age: Option<f64>,
+    pub(crate) sex: Option<Sex>,
+    pub(crate) spo2_scale: Option<Spo2Scale>,
+    pub(crate) on_oxygen: Option<bool>,
+}
+
+/// One source of one patient.
+#[derive(Debug, Default)]
+pub(crate) struct SourceState {
+    pub(crate) clock: Clock,
+    pub(crate) seen: Seen,
+    /// Log time of its newest accepted message.
+    pub(crate) heard_at: Option<Timestamp>,
+    pub(crate) silent: Machine,
+    pub(crate) device_clock: Machine,
+    /// The device whose clock ran fast.
+    pub(crate) fast_device: Option<Option<Box<str>>>,
+}
+
+/// A patient's standing in one feature set.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SetStanding {
+    /// The newest evaluated window: its end and its features, NaN where missing.
+    pub(crate) newest: Option<(Timestamp, Arc<[f64]>)>,
+    /// Since late data made the newest window out of date, when a revision is due.
+    pub(crate) revision_due: Option<Timestamp>,
+    pub(crate) revision: u32,
+    /// The patient's usual values, where a model explains itself by them.
+    pub(crate) baseline: Baseline,
+}
+
+/// A score's newest result.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) value: Option<f64>,
+    pub(crate) lowest: Option<f64>,
+    pub(crate) highest: Option<f64>,
+    pub(crate) missing: Vec<String>,
+    pub(crate) points: Vec<(String, Option<u8>)>,
+    pub(crate) unavailable: Option<String>,
+}
+
+/// One patient.
+#[derive(Debug)]
+pub(crate) struct Patient {
+    pub(crate) id: Arc<str>,
+    /// Tells this stay's timers from those of the slot's last patient.
+    pub(crate) stay: u64,
+    pub(crate) context: Context,
+    pub(crate) sources: Vec<SourceState>,
+    pub(crate) latest: LatestValues,
+    pub(crate) limits: Vec<Machine>,
+    /// The newest timestamp that each limit has judged.
+    pub(crate) judged: Vec<Timestamp>,
+    pub(crate) conditions: Vec<Machine>,
+    pub(crate) sets: Vec<SetStanding>,
+    pub(crate) scores: Vec<Arc<Outcome>>,
+    /// The largest window end that is decided but not evaluated; rows before it must wait for the evaluation.
+    pub(crate) pending_until: Timestamp,
+    /// Log time of the newest accepted message or context record.
+    pub(crate) heard_at: Timestamp,
+}
+
+// === impl Latest ===
+
+impl Latest {
+    pub(crate) const NONE: Self = Self { ts: Timestamp::MIN, value: f64::NAN };
+
+    pub(crate) fn is_known(&self) -> bool {
+        self.ts != Timestamp::MIN
+    }
+}
+
+// === impl Patient ===
+
+impl Patient {
+    pub(crate) fn new(id: Arc<str>, stay: u64, now: Timestamp, pipeline: &Pipeline) -> Self {
+        let mut sources = Vec::new();
+        sources.resize_with(pipeline.sources.len(), SourceState::default);
+        Self {
+            id,
+            stay,
+            context: Context::default(),
+            sources,
+            latest: [Latest::NONE; VitalSign::COUNT],
+            limits: vec![Machine::default(); pipeline.limits.len()],
+            judged: vec![Timestamp::MIN; pipeline.limits.len()],
+            conditions: vec![Machine::default(); pipeline.conditions.len()],
+            sets: vec![SetStanding::default(); pipeline.sets.len()],
+            scores: vec![Arc::default(); pipeline.scores.len()],
+            pending_until: Timestamp::MIN,
+            heard_at: now,
+        }
+    }
+
+    /// Takes over a context record: it states the whole context, so what it leaves out is unknown.
+    pub(crate) fn set_context(&mut self, record: &ContextRecord) {
+        self.context = Context {
+            ward: record.ward.clone(),
+            bed: record.bed.clone(),
+            age: record.age,
+            sex: record.sex,
+            spo2_scale: record.spo2_scale,
+            on_oxygen: record.on_oxygen,
+        };
+    }
+
+    /// How far all active sources have come: the least of their clocks. A silent source does not hold up the others; a
+    /// source that is only for trends counts where there is no other.
+    pub(crate) fn clock(&self, pipeline: &Pipeline) -> Timestamp {
+        let started = || self.sources.iter().zip(&pipeline.sources).filter(|(state, _)| state.clock.has_started());
+        let least = |states: &mut dyn Iterator<Item = &SourceState>| states.map(|state| state.clock.now()).min();
+        least(&mut started().filter(|(state, source)| !source.trend_only && !state.silent.is_active()).map(|(state, _)| state))
+            .or_else(|| least(&mut started().filter(|(_, source)| source.trend_only).map(|(state, _)| state)))
+            .unwrap_or(Timestamp::MIN)
+    }
+}

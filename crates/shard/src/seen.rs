@@ -1,0 +1,98 @@
+//! Which observations have been taken from one source of one patient.
+//!
+//! An observation is identified by (patient, source, device, code, ts). The first wins; an equal repeat is dropped, another
+//! value under the same identity is a conflict. Only what is within lateness is kept: anything older is late anyway.
+//!
+//! SEEN-1: the log covers every observation taken at or after the clock minus the lateness.
+
+use std::collections::VecDeque;
+
+/// 24 bytes an observation within lateness.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Entry {
+    ts: i64,
+    value: f64,
+    device: u32,
+    vital: u8,
+}
+
+/// The observations taken within lateness, nearly in time order.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Seen {
+    entries: VecDeque<Entry>,
+    /// Entries older than this have been dropped.
+    oldest_kept: i64,
+}
+
+/// What is known of an observation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sameness {
+    New,
+    Repeat,
+    Conflict,
+}
+
+/// A device's name as a number: FNV-1a, stable over runs and builds.
+pub(crate) fn device_number(device: Option<&str>) -> u32 {
+    device.map_or(0, |name| {
+        name.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+    })
+}
+
+// === impl Seen ===
+
+impl Seen {
+    /// Looks an observation up and, when it is new, keeps it. `newest` says that its timestamp is beyond the clock.
+    pub(crate) fn take(&mut self, ts: i64, device: u32, vital: u8, value: f64, newest: bool) -> Sameness {
+        let entry = Entry { ts, value, device, vital };
+        if newest {
+            self.entries.push_back(entry);
+            return Sameness::New;
+        }
+        let from = self.entries.partition_point(|known| known.ts < ts);
+        let same = self
+            .entries
+            .range(from..)
+            .take_while(|known| known.ts == ts)
+            .find(|known| known.device == device && known.vital == vital);
+        match same {
+            Some(known) if known.value == value => Sameness::Repeat,
+            Some(_) => Sameness::Conflict,
+            None => {
+                let at = from + self.entries.range(from..).take_while(|known| known.ts == ts).count();
+                self.entries.insert(at, entry);
+                Sameness::New
+            }
+        }
+    }
+
+    /// Drops what is older than `oldest`, a few entries at a time.
+    pub(crate) fn prune(&mut self, oldest: i64) {
+        if oldest <= self.oldest_kept {
+            return;
+        }
+        self.oldest_kept = oldest;
+        while self.entries.front().is_some_and(|entry| entry.ts < oldest) {
+            self.entries.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_wins() {
+        let mut seen = Seen::default();
+        assert_eq!(seen.take(10, 1, 0, 80.0, true), Sameness::New);
+        assert_eq!(seen.take(10, 1, 1, 97.0, false), Sameness::New);
+        assert_eq!(seen.take(5, 1, 0, 79.0, false), Sameness::New);
+        assert_eq!(seen.take(10, 1, 0, 80.0, false), Sameness::Repeat);
+        assert_eq!(seen.take(10, 1, 0, 81.0, false), Sameness::Conflict);
+        assert_eq!(seen.take(10, 2, 0, 81.0, false), Sameness::New);
+        assert_eq!(seen.take(5, 1, 0, 79.0, false), Sameness::Repeat);
+        seen.prune(6);
+        assert_eq!(seen.take(5, 1, 0, 70.0, false), Sameness::New);
+    }
+}

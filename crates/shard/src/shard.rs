@@ -1,0 +1,252 @@
+//! The state of a shard and its step.
+//!
+//! ```text
+//!   for each record in log order:
+//!     log time moves to its append time; every timer due by then fires first, in due order
+//!     context ─▶ who is monitored          message ─▶ admit
+//!   the tick moves log time further; the decided windows are evaluated, as many as a step may
+//! ```
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use wardwatch_alarms::EndReason;
+use wardwatch_event_time::Timestamp;
+use wardwatch_inference::Scorer;
+use wardwatch_ingest::{ContextEvent, ContextRecord};
+use wardwatch_pipeline::Pipeline;
+use wardwatch_windowing::SetState;
+
+use crate::closing::Pending;
+use crate::patient::Patient;
+use crate::roster::Roster;
+use crate::timers::{Timer, TimerKind, Timers};
+use crate::{Batch, Outputs, StepError, Wants};
+
+/// One partition of a pipeline.
+#[derive(Debug)]
+pub struct Shard {
+    pub(crate) pipeline: Arc<Pipeline>,
+    pub(crate) wants: Wants,
+    /// The feature sets from the coarsest slide to the finest: at one instant they close in this order.
+    pub(crate) ranks: Vec<usize>,
+    /// Which sets' features a model explains itself by.
+    pub(crate) baselines: Vec<bool>,
+    pub(crate) log_time: Timestamp,
+    pub(crate) roster: Roster,
+    pub(crate) patients: Vec<Option<Patient>>,
+    pub(crate) sets: Vec<SetState>,
+    pub(crate) timers: Timers,
+    pub(crate) pending: VecDeque<Pending>,
+    pub(crate) silent_patients: u64,
+    stays: u64,
+}
+
+/// The world outside a step: models in, outputs out.
+pub(crate) struct Io<'a> {
+    pub(crate) scorer: &'a mut dyn Scorer,
+    pub(crate) out: &'a mut Outputs,
+}
+
+// === impl Shard ===
+
+impl Shard {
+    /// A shard that has seen nothing.
+    pub fn new(pipeline: Arc<Pipeline>, wants: Wants) -> Self {
+        let mut ranks: Vec<usize> = (0..pipeline.sets.len()).collect();
+        ranks.sort_by_key(|set| std::cmp::Reverse(pipeline.sets[*set].plan.trailing().grid().every()));
+        let sets = pipeline.sets.iter().map(|set| SetState::new(Arc::clone(&set.plan))).collect();
+        Self {
+            baselines: crate::inputs::explained_sets(&pipeline),
+            pipeline,
+            wants,
+            ranks,
+            log_time: Timestamp::MIN,
+            roster: Roster::default(),
+            patients: Vec::new(),
+            sets,
+            timers: Timers::default(),
+            pending: VecDeque::new(),
+            silent_patients: 0,
+            stays: 0,
+        }
+    }
+
+    /// Takes in records and a tick, and adds what follows from them to `out`.
+    ///
+    /// The tick may advance log time beyond the records; the caller gives one only when every topic of the shard has been
+    /// read to its end.
+    ///
+    /// # Errors
+    /// [`StepError`]; the state is then undefined.
+    pub fn step(
+        &mut self,
+        batch: &Batch,
+        tick: Option<Timestamp>,
+        scorer: &mut dyn Scorer,
+        out: &mut Outputs,
+    ) -> Result<(), StepError> {
+        let mut io = Io { scorer, out };
+        let mut context = batch.context.iter().peekable();
+        let observations = &batch.observations;
+        for (row, append_micros) in observations.append_time().iter().enumerate() {
+            let append_time = Timestamp::from_micros(*append_micros);
+            while let Some(input) = context.next_if(|input| input.append_time <= append_time) {
+                self.advance(input.append_time, &mut io)?;
+                self.take_context(&input.record, &mut io)?;
+            }
+            self.advance(append_time, &mut io)?;
+            self.admit(observations, row, &mut io)?;
+        }
+        for input in context {
+            self.advance(input.append_time, &mut io)?;
+            self.take_context(&input.record, &mut io)?;
+        }
+        if let Some(tick) = tick {
+            self.advance(tick, &mut io)?;
+        }
+        self.evaluate(self.wants.per_step, &mut io)?;
+        io.out.counts.silent_patients = self.silent_patients;
+        Ok(())
+    }
+
+    /// Ends a file: every open pane closes and every window is evaluated.
+    ///
+    /// # Errors
+    /// As [`Shard::step`].
+    pub fn finish(&mut self, scorer: &mut dyn Scorer, out: &mut Outputs) -> Result<(), StepError> {
+        let mut io = Io { scorer, out };
+        for slot in 0..self.patients.len() as u32 {
+            if self.patients[slot as usize].is_some() {
+                self.close_until(slot, Timestamp::MAX, self.log_time);
+            }
+        }
+        self.evaluate(usize::MAX, &mut io)?;
+        io.out.counts.silent_patients = self.silent_patients;
+        Ok(())
+    }
+
+    /// The shard's log time; [`Timestamp::MIN`] before the first record.
+    pub fn log_time(&self) -> Timestamp {
+        self.log_time
+    }
+
+    /// Whether windows are decided that wait for the next step.
+    pub fn has_more(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// How many patients are monitored.
+    pub fn patients(&self) -> usize {
+        self.roster.len()
+    }
+
+    /// Moves log time; fires, in due order, what is due by then. SHARD-1: it never goes back.
+    #[inline]
+    fn advance(&mut self, to: Timestamp, io: &mut Io<'_>) -> Result<(), StepError> {
+        if to <= self.log_time {
+            return Ok(());
+        }
+        while let Some(timer) = self.timers.pop_due(to) {
+            self.log_time = self.log_time.max(timer.due);
+            self.fire(timer, io)?;
+        }
+        self.log_time = to;
+        Ok(())
+    }
+
+    fn fire(&mut self, timer: Timer, io: &mut Io<'_>) -> Result<(), StepError> {
+        let Timer { due, slot, kind, stay } = timer;
+        if self.patients[slot as usize].as_ref().is_none_or(|patient| patient.stay != stay) {
+            return Ok(());
+        }
+        match kind {
+            TimerKind::Pane { rank, pane } => {
+                self.close(slot, self.ranks[rank as usize], pane, due);
+                Ok(())
+            }
+            TimerKind::Revision { rank } => {
+                self.revise(slot, self.ranks[rank as usize], due);
+                Ok(())
+            }
+            TimerKind::Limit { index } => {
+                self.limit_on_time(slot, index as usize, due, io);
+                Ok(())
+            }
+            TimerKind::Condition { index } => {
+                self.condition_on_time(slot, index as usize, due, io);
+                Ok(())
+            }
+            TimerKind::Silence { source } => {
+                self.silence_on_time(slot, source as usize, due, io);
+                Ok(())
+            }
+            TimerKind::Forget => self.forget_on_time(slot, due, io),
+        }
+    }
+
+    fn take_context(&mut self, record: &ContextRecord, io: &mut Io<'_>) -> Result<(), StepError> {
+        let known = self.roster.find(&record.patient_id);
+        if let Some(slot) = known
+            && self.patients[slot as usize].as_ref().is_some_and(|patient| patient.pending_until != Timestamp::MIN)
+        {
+            // Windows that are decided see the context as it was.
+            self.evaluate(usize::MAX, io)?;
+        }
+        match (record.event, known) {
+            (ContextEvent::Discharge, None) => Ok(()),
+            (ContextEvent::Discharge, Some(slot)) => self.end_stay(slot, EndReason::Discharged, self.log_time, io),
+            (_, known) => {
+                let slot = known.unwrap_or_else(|| self.begin_stay(&record.patient_id));
+                let patient = self.patients[slot as usize].as_mut().expect("a slot on the roster holds a patient");
+                patient.set_context(record);
+                patient.heard_at = self.log_time;
+                Ok(())
+            }
+        }
+    }
+
+    /// Begins to monitor a patient.
+    pub(crate) fn begin_stay(&mut self, id: &str) -> u32 {
+        let id: Arc<str> = id.into();
+        let slot = self.roster.admit(Arc::clone(&id));
+        if self.patients.len() <= slot as usize {
+            self.patients.resize_with(slot as usize + 1, || None);
+        }
+        self.stays += 1;
+        self.patients[slot as usize] = Some(Patient::new(id, self.stays, self.log_time, &self.pipeline));
+        let due = self.log_time + self.pipeline.time.forget_after;
+        self.timers.set(Timer { due, slot, kind: TimerKind::Forget, stay: self.stays });
+        slot
+    }
+
+    fn forget_on_time(&mut self, slot: u32, due: Timestamp, io: &mut Io<'_>) -> Result<(), StepError> {
+        let Some(patient) = self.patients[slot as usize].as_ref() else { return Ok(()) };
+        let forget_at = patient.heard_at + self.pipeline.time.forget_after;
+        if forget_at > due {
+            self.timers.set(Timer { due: forget_at, slot, kind: TimerKind::Forget, stay: patient.stay });
+            return Ok(());
+        }
+        self.end_stay(slot, EndReason::Forgotten, due, io)
+    }
+
+    /// Ends monitoring: decided windows are evaluated, alarms end with the reason, state is freed.
+    fn end_stay(&mut self, slot: u32, reason: EndReason, now: Timestamp, io: &mut Io<'_>) -> Result<(), StepError> {
+        self.evaluate(usize::MAX, io)?;
+        self.end_alarms(slot, reason, now, io);
+        for (set, state) in self.sets.iter_mut().enumerate() {
+            state.forget(slot).map_err(|source| StepError::Features {
+                set: self.pipeline.sets[set].name.clone(),
+                source: Box::new(source),
+            })?;
+        }
+        if let Some(patient) = self.patients[slot as usize].take() {
+            if patient.sources.iter().any(|source| source.silent.is_active()) {
+                self.silent_patients -= 1;
+            }
+            self.roster.release(&patient.id);
+            io.out.ended.push(patient.id.to_string());
+        }
+        Ok(())
+    }
+}

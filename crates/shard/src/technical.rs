@@ -1,0 +1,137 @@
+//! Technical alarms by name: a source that has gone silent, a device whose clock runs fast.
+
+use wardwatch_alarms::{EndReason, Judgement, Rules};
+use wardwatch_event_time::{Span, Timestamp};
+
+use crate::Shard;
+use crate::shard::Io;
+use crate::timers::{Timer, TimerKind};
+
+/// Technical alarms begin and end at once; the waiting is in what calls for them.
+pub(crate) const RULES: Rules = Rules { hold_for: Span::ZERO, max_age: Span::ZERO, repeat_after: None };
+
+/// What a technical alarm is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Technical {
+    Silent,
+    DeviceClock,
+}
+
+// === impl Shard ===
+
+impl Shard {
+    /// A message was accepted: the source is not silent, and this device's clock is right.
+    pub(crate) fn heard(&mut self, slot: u32, source: usize, device: Option<&str>, io: &mut Io<'_>) {
+        let now = self.log_time;
+        let rules = &self.pipeline.sources[source];
+        let patient = self.patients[slot as usize].as_mut().expect("a slot on the roster holds a patient");
+        patient.heard_at = now;
+        let state = &mut patient.sources[source];
+        let is_first = state.heard_at.replace(now).is_none();
+        let was_silent = state.silent.is_active();
+        if (is_first || was_silent) && !rules.trend_only {
+            let kind = TimerKind::Silence { source: source as u16 };
+            self.timers.set(Timer { due: now + rules.silent_after, slot, kind, stay: patient.stay });
+        }
+        let fast_is_right = state.fast_device.as_ref().is_some_and(|fast| fast.as_deref() == device);
+        if fast_is_right {
+            state.fast_device = None;
+            let ended = state.device_clock.judge(Judgement::Clear, now, now, RULES);
+            if let Some(transition) = ended {
+                self.tell_technical(slot, source, Technical::DeviceClock, transition, device, io);
+            }
+        }
+        if was_silent {
+            self.set_silence(slot, source, Judgement::Clear, now, io);
+        }
+    }
+
+    pub(crate) fn silence_on_time(&mut self, slot: u32, source: usize, due: Timestamp, io: &mut Io<'_>) {
+        let Some(patient) = self.patients[slot as usize].as_ref() else { return };
+        let state = &patient.sources[source];
+        let Some(heard_at) = state.heard_at.filter(|_| !state.silent.is_active()) else { return };
+        let silent_at = heard_at + self.pipeline.sources[source].silent_after;
+        if silent_at > due {
+            let kind = TimerKind::Silence { source: source as u16 };
+            self.timers.set(Timer { due: silent_at, slot, kind, stay: patient.stay });
+            return;
+        }
+        self.set_silence(slot, source, Judgement::AtOnce, due, io);
+        // The other sources no longer wait for this one.
+        let clock = self.patients[slot as usize].as_ref().map_or(Timestamp::MIN, |patient| patient.clock(&self.pipeline));
+        self.close_until(slot, clock, due);
+    }
+
+    fn set_silence(&mut self, slot: u32, source: usize, judgement: Judgement, now: Timestamp, io: &mut Io<'_>) {
+        let patient = self.patients[slot as usize].as_mut().expect("a slot on the roster holds a patient");
+        let any_silent = |patient: &crate::patient::Patient| patient.sources.iter().any(|state| state.silent.is_active());
+        let before = any_silent(patient);
+        let transition = patient.sources[source].silent.judge(judgement, now, now, RULES);
+        match (before, any_silent(patient)) {
+            (false, true) => self.silent_patients += 1,
+            (true, false) => self.silent_patients -= 1,
+            _ => {}
+        }
+        if let Some(transition) = transition {
+            self.tell_technical(slot, source, Technical::Silent, transition, None, io);
+        }
+    }
+
+    /// A message came from ahead of its arrival: its device is flagged by name until it sends a right time.
+    pub(crate) fn flag_fast_clock(
+        &mut self,
+        slot: u32,
+        source: usize,
+        device: Option<&str>,
+        ts: Timestamp,
+        io: &mut Io<'_>,
+    ) {
+        let now = self.log_time;
+        let patient = self.patients[slot as usize].as_mut().expect("a slot on the roster holds a patient");
+        let state = &mut patient.sources[source];
+        let is_known = state.fast_device.as_ref().is_some_and(|fast| fast.as_deref() == device);
+        if !is_known {
+            state.fast_device = Some(device.map(Into::into));
+        }
+        // The condition starts in log time: the device's own time is what is wrong.
+        let transition = state.device_clock.judge(Judgement::AtOnce, now, now, RULES);
+        if let Some(transition) = transition {
+            debug_assert!(ts > now);
+            self.tell_technical(slot, source, Technical::DeviceClock, transition, device, io);
+        }
+    }
+
+    /// Ends every alarm of a patient who is no longer monitored.
+    pub(crate) fn end_alarms(&mut self, slot: u32, reason: EndReason, now: Timestamp, io: &mut Io<'_>) {
+        for index in 0..self.pipeline.limits.len() {
+            let ended = self.patients[slot as usize].as_mut().and_then(|patient| patient.limits[index].end(now, reason));
+            if let Some(transition) = ended {
+                self.tell_limit(slot, index, transition, io);
+            }
+        }
+        for index in 0..self.pipeline.conditions.len() {
+            let ended = self.patients[slot as usize].as_mut().and_then(|patient| patient.conditions[index].end(now, reason));
+            if let Some(transition) = ended {
+                self.tell_condition(slot, index, transition, None, io);
+            }
+        }
+        for source in 0..self.pipeline.sources.len() {
+            for technical in [Technical::Silent, Technical::DeviceClock] {
+                let ended = self.patients[slot as usize].as_mut().and_then(|patient| {
+                    let state = &mut patient.sources[source];
+                    match technical {
+                        Technical::Silent => {
+                            // Still counted as silent until the stay is over; see `end_stay`.
+                            let mut machine = state.silent;
+                            machine.end(now, reason)
+                        }
+                        Technical::DeviceClock => state.device_clock.end(now, reason),
+                    }
+                });
+                if let Some(transition) = ended {
+                    self.tell_technical(slot, source, technical, transition, None, io);
+                }
+            }
+        }
+    }
+}
