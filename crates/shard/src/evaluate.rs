@@ -41,14 +41,19 @@ impl Shard {
         let outcomes = self.score(&pending, &views, io)?;
         self.carry_scores(&pending, &outcomes, &mut views);
         let judgements = self.judge_conditions(&pending, &views)?;
-        for (at, pending) in pending.iter().enumerate().filter(|(_, pending)| pending.is_newest) {
+        for (at, (pending, view)) in pending.iter().zip(views).enumerate().filter(|(_, (pending, _))| pending.is_newest) {
             for (condition, judgement) in judgements.iter().enumerate() {
                 if let Some(judgement) = judgement[at] {
-                    self.move_condition(pending, condition, judgement, &views[at], io);
+                    // What was due before this decision comes before it, however late the window is evaluated.
+                    self.condition_due(pending.slot, condition, pending.at, io);
+                    self.move_condition(pending, condition, judgement, &view, io);
                 }
             }
             if self.wants.scores && self.pipeline.scores.iter().any(|score| score.set == pending.set) {
-                self.tell_scores(pending, &views[at], io);
+                self.tell_scores(pending, &view, io);
+            }
+            if let Some(patient) = self.patients[pending.slot as usize].as_mut() {
+                patient.sets[pending.set].view = Some(Box::new(view));
             }
         }
         self.settle(&pending);
@@ -235,16 +240,33 @@ impl Shard {
         }
     }
 
-    pub(crate) fn condition_on_time(&mut self, slot: u32, index: usize, now: Timestamp, io: &mut Io<'_>) {
-        let rules = self.pipeline.conditions[index].rules;
-        let Some(patient) = self.patients[slot as usize].as_mut() else { return };
-        let transition = patient.conditions[index].on_time(now, rules);
-        if let Some(due) = patient.conditions[index].due(rules).filter(|_| transition.is_some()) {
-            let kind = TimerKind::Condition { index: index as u16 };
-            self.timers.set(Timer { due, slot, kind, stay: patient.stay });
+    /// A condition's timer: the windows decided before it are judged first.
+    pub(crate) fn condition_on_time(
+        &mut self,
+        slot: u32,
+        index: usize,
+        now: Timestamp,
+        io: &mut Io<'_>,
+    ) -> Result<(), StepError> {
+        if self.patients[slot as usize].as_ref().is_some_and(|patient| patient.pending_until != Timestamp::MIN) {
+            self.evaluate(usize::MAX, io)?;
         }
-        if let Some(transition) = transition {
-            self.tell_condition(slot, index, transition, None, io);
+        self.condition_due(slot, index, now, io);
+        Ok(())
+    }
+
+    /// Fires what a condition has due by `now`, as the patient stood at its last evaluation.
+    fn condition_due(&mut self, slot: u32, index: usize, now: Timestamp, io: &mut Io<'_>) {
+        let (rules, set) = (self.pipeline.conditions[index].rules, self.pipeline.conditions[index].set);
+        loop {
+            let Some(patient) = self.patients[slot as usize].as_mut() else { return };
+            let Some(transition) = patient.conditions[index].on_time(now, rules) else { return };
+            if let Some(due) = patient.conditions[index].due(rules) {
+                let kind = TimerKind::Condition { index: index as u16 };
+                self.timers.set(Timer { due, slot, kind, stay: patient.stay });
+            }
+            let view = patient.sets[set].view.as_deref().map(|view| View { at: transition.at, ..view.clone() });
+            self.tell_condition(slot, index, transition, view.as_ref(), io);
         }
     }
 }

@@ -10,6 +10,7 @@ use wardwatch_ingest::{ContextRecord, Sex};
 use wardwatch_pipeline::Pipeline;
 
 use crate::baseline::Baseline;
+use crate::inputs::View;
 use crate::seen::Seen;
 
 /// The newest value of a vital sign; [`Timestamp::MIN`] before the first.
@@ -54,6 +55,8 @@ pub(crate) struct SetStanding {
     /// Since late data made the newest window out of date, when a revision is due.
     pub(crate) revision_due: Option<Timestamp>,
     pub(crate) revision: u32,
+    /// What was known when the newest window was evaluated; timers tell of that.
+    pub(crate) view: Option<Box<View>>,
     /// The patient's usual values, where a model explains itself by them.
     pub(crate) baseline: Baseline,
 }

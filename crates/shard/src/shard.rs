@@ -106,6 +106,7 @@ impl Shard {
             self.advance(tick, &mut io)?;
         }
         self.evaluate(self.wants.per_step, &mut io)?;
+        self.fire_due(self.log_time, &mut io)?;
         io.out.counts.silent_patients = self.silent_patients;
         Ok(())
     }
@@ -122,6 +123,7 @@ impl Shard {
             }
         }
         self.evaluate(usize::MAX, &mut io)?;
+        self.fire_due(self.log_time, &mut io)?;
         io.out.counts.silent_patients = self.silent_patients;
         Ok(())
     }
@@ -147,11 +149,17 @@ impl Shard {
         if to <= self.log_time {
             return Ok(());
         }
+        self.fire_due(to, io)?;
+        self.log_time = to;
+        Ok(())
+    }
+
+    /// Fires what is due by `to`. A window that is evaluated late may set a timer that is due already.
+    fn fire_due(&mut self, to: Timestamp, io: &mut Io<'_>) -> Result<(), StepError> {
         while let Some(timer) = self.timers.pop_due(to) {
             self.log_time = self.log_time.max(timer.due);
             self.fire(timer, io)?;
         }
-        self.log_time = to;
         Ok(())
     }
 
@@ -173,10 +181,7 @@ impl Shard {
                 self.limit_on_time(slot, index as usize, due, io);
                 Ok(())
             }
-            TimerKind::Condition { index } => {
-                self.condition_on_time(slot, index as usize, due, io);
-                Ok(())
-            }
+            TimerKind::Condition { index } => self.condition_on_time(slot, index as usize, due, io),
             TimerKind::Silence { source } => {
                 self.silence_on_time(slot, source as usize, due, io);
                 Ok(())

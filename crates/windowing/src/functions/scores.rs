@@ -163,7 +163,7 @@ impl ScalarUDFImpl for ScoreFunction {
         for (argument, data_type) in self.which.arguments().iter().zip(types) {
             let is_text = matches!(data_type, DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8);
             let is_number = data_type.is_numeric() || matches!(data_type, DataType::Boolean | DataType::Null);
-            if !is_number && !(is_text && *argument == CONSCIOUSNESS) {
+            if !(is_number || is_text && *argument == CONSCIOUSNESS) {
                 return plan_err!(
                     "{}(): {argument} is of type {data_type}; write {}({})",
                     self.name(),
