@@ -60,7 +60,7 @@ impl Shard {
         Ok(())
     }
 
-    /// Patients with nothing left to evaluate may take late rows again without waiting.
+    /// Patients with nothing left to evaluate may take late rows again without waiting, and give up old panes.
     fn settle(&mut self, done: &[Pending]) {
         for pending in done {
             if let Some(patient) = self.patients[pending.slot as usize].as_mut() {
@@ -71,6 +71,14 @@ impl Shard {
             let end = self.pipeline.sets[pending.set].plan.trailing().grid().end(pending.pane);
             if let Some(patient) = self.patients[pending.slot as usize].as_mut() {
                 patient.pending_until = patient.pending_until.max(end);
+            }
+        }
+        for pending in done {
+            let waits = self.patients[pending.slot as usize]
+                .as_ref()
+                .is_some_and(|patient| patient.pending_until != Timestamp::MIN);
+            if !waits {
+                self.sets[pending.set].prune(pending.slot);
             }
         }
     }

@@ -35,6 +35,7 @@ impl Expression {
         let schema = DFSchema::try_from(names.clone())?;
         let logical = state.create_logical_expr(sql, &schema)?;
         check(&logical)?;
+        let logical = session::simplify(&state, logical, &schema)?;
         let expr = state.create_physical_expr(logical, &schema)?;
         let mut read: Vec<usize> = collect_columns(&expr).into_iter().map(|column| column.index()).collect();
         read.sort_unstable();

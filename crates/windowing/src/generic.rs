@@ -200,6 +200,12 @@ impl GenericStates {
         })
     }
 
+    /// How many batches are held.
+    #[cfg(test)]
+    pub(crate) fn batches(&self) -> usize {
+        self.batches.iter().flatten().count()
+    }
+
     /// The states of `refs`, in that order, for some of the columns.
     pub(crate) fn gather(&self, refs: &[RowRef], columns: std::ops::Range<usize>) -> Result<Vec<ArrayRef>> {
         let mut places = vec![usize::MAX; self.batches.len()];

@@ -74,27 +74,26 @@ impl Default for Panes {
 impl Panes {
     /// Finds or opens the pane of a row; the index is where its states stand.
     pub(crate) fn place(&mut self, number: i64, now: Timestamp, width: usize, trailing: Trailing) -> (Placed, usize) {
-        let index = match self.position(number) {
-            Ok(index) if number < self.horizon(trailing) => return (Placed::Expired, index),
-            Ok(index) => index,
-            Err(index) => {
-                if number < self.horizon(trailing) {
-                    return (Placed::Expired, index);
-                }
-                self.panes.insert(index, Pane { number, first_at: now, closed: false, generic: None });
-                let at = index * width;
-                self.stats.splice(at..at, std::iter::repeat_n(Stats::EMPTY, width));
-                self.oldest_open = self.oldest_open.min(number);
-                self.touch(number, trailing);
-                return (Placed::Open { pane: number, first: true }, index);
-            }
-        };
-        self.touch(number, trailing);
-        if self.panes[index].closed {
-            (Placed::Closed { pane: number }, index)
-        } else {
-            (Placed::Open { pane: number, first: false }, index)
+        let found = self.position(number);
+        let (Ok(index) | Err(index)) = found;
+        if number < self.horizon(trailing) {
+            return (Placed::Expired, index);
         }
+        self.touch(number, trailing);
+        let closed = match found {
+            Ok(index) => self.panes[index].closed,
+            Err(_) => number < self.oldest_to_open(trailing),
+        };
+        if found.is_err() {
+            self.panes.insert(index, Pane { number, first_at: now, closed, generic: None });
+            let at = index * width;
+            self.stats.splice(at..at, std::iter::repeat_n(Stats::EMPTY, width));
+        }
+        if closed {
+            return (Placed::Closed { pane: number }, index);
+        }
+        self.oldest_open = self.oldest_open.min(number);
+        (Placed::Open { pane: number, first: found.is_err() }, index)
     }
 
     /// The fused states of a pane, by index.
@@ -107,12 +106,21 @@ impl Panes {
         self.position(number).ok().map(|index| &mut self.panes[index])
     }
 
-    /// The first pane that a future window may use: that of the newest closed window, or of the oldest still open one.
+    /// The first pane that may still open: that of the newest closed window. The window of an older one is history.
+    fn oldest_to_open(&self, trailing: Trailing) -> i64 {
+        if self.newest_closed == i64::MIN {
+            return i64::MIN;
+        }
+        trailing.first_pane(self.newest_closed)
+    }
+
+    /// The first pane that a future window may use: the windows to come end at the oldest open pane or later, or at one
+    /// that may still open. So up to two windows of panes are kept.
     fn horizon(&self, trailing: Trailing) -> i64 {
         if self.newest_closed == i64::MIN {
             return i64::MIN;
         }
-        trailing.first_pane(self.newest_closed.min(self.oldest_open))
+        trailing.first_pane(self.oldest_open.min(self.oldest_to_open(trailing)))
     }
 
     /// The number of the newest closed pane.
@@ -274,9 +282,36 @@ mod tests {
         assert_eq!(panes.open().collect::<Vec<_>>(), [(90, NOW)]);
         assert_eq!(panes.place(70, NOW, 0, trailing).0, Placed::Open { pane: 70, first: true });
         assert!(panes.close(70) && panes.close(90));
-        assert_eq!(panes.place(70, NOW, 0, trailing).0, Placed::Expired, "PANE-2");
         assert_eq!(panes.place(71, NOW, 0, trailing).0, Placed::Open { pane: 71, first: true });
         assert_eq!(panes.newest_closed(), Some(100));
+    }
+
+    /// Regression: with panes of one window kept, a pane that opened late was evaluated over what pruning had left.
+    #[test]
+    fn a_pane_that_opens_late_finds_its_whole_window() {
+        let trailing = trailing(30);
+        let mut panes = Panes::default();
+        for number in 0..=100 {
+            if number != 71 {
+                panes.place(number, NOW, 0, trailing);
+                panes.close(number);
+                panes.prune(trailing, 0);
+            }
+        }
+        assert_eq!(panes.place(41, NOW, 0, trailing).0, Placed::Expired, "PANE-2");
+        assert_eq!(panes.place(71, NOW, 0, trailing).0, Placed::Open { pane: 71, first: true });
+        assert!((42..=100).all(|number| panes.position(number).is_ok()));
+        assert_eq!(panes.place(42, NOW, 0, trailing).0, Placed::Closed { pane: 42 });
+    }
+
+    #[test]
+    fn a_pane_too_old_to_open_still_counts_in_the_windows_that_may_come() {
+        let trailing = trailing(30);
+        let mut panes = Panes::default();
+        panes.place(100, NOW, 0, trailing);
+        panes.close(100);
+        assert_eq!(panes.place(70, NOW, 0, trailing).0, Placed::Closed { pane: 70 });
+        assert_eq!(panes.open().count(), 0);
     }
 
     proptest! {

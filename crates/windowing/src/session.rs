@@ -1,14 +1,19 @@
-//! One SQL session: DataFusion's functions, ours, and no optimiser.
+//! One SQL session: DataFusion's functions and ours; expressions are simplified, plans are left as written.
 //!
 //! A feature set is planned once and its aggregates are run by hand, so the plan should be what was written: projection
 //! over aggregate over scan. Optimiser rules would fold, split or reorder it for an executor that is not used here.
 //! Plain queries (`wardwatch sql`, the tests' oracle) keep DataFusion's defaults.
 
+use std::sync::Arc;
+
+use datafusion::common::DFSchema;
 use datafusion::error::Result;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::SessionContext;
 use datafusion::execution::session_state::SessionState;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::simplify::SimplifyContext;
+use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::optimizer::simplify_expressions::{ExprSimplifier, SimplifyExpressions};
 use datafusion::prelude::SessionConfig;
 
 use crate::{PlanError, functions, rewrite};
@@ -34,7 +39,7 @@ pub(crate) fn planning_state() -> Result<SessionState> {
     let mut state = SessionStateBuilder::new()
         .with_config(config())
         .with_default_features()
-        .with_optimizer_rules(vec![])
+        .with_optimizer_rules(vec![Arc::new(SimplifyExpressions::new())])
         .with_physical_optimizer_rules(vec![])
         .build();
     functions::register(&mut state)?;
@@ -50,4 +55,14 @@ pub async fn prepare_query(context: &SessionContext, sql: &str) -> Result<Logica
     let mut statement = state.sql_to_statement(sql, &state.config_options().sql_parser.dialect)?;
     rewrite::rewrite_functions(&mut statement)?;
     Ok(state.statement_to_plan(statement).await?)
+}
+
+/// Coerces types and simplifies: some functions, `coalesce` among them, exist only to be rewritten here.
+pub(crate) fn simplify(state: &SessionState, expr: Expr, schema: &DFSchema) -> Result<Expr> {
+    let context = SimplifyContext::builder()
+        .with_schema(Arc::new(schema.clone()))
+        .with_config_options(Arc::clone(state.config_options()))
+        .build();
+    let simplifier = ExprSimplifier::new(context);
+    simplifier.simplify(simplifier.coerce(expr, schema)?)
 }

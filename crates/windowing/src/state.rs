@@ -189,9 +189,6 @@ impl SetState {
             };
             aggregated.push(column.expect("each aggregate has made its column"));
         }
-        for due in due {
-            self.prune(due.slot);
-        }
         project(&plan, RecordBatch::try_new(Arc::clone(&plan.aggregated), aggregated)?)
     }
 
@@ -291,20 +288,24 @@ impl SetState {
         Ok(RecordBatch::try_new(Arc::clone(&self.plan.generic_input), columns.collect())?)
     }
 
-    fn prune(&mut self, slot: u32) {
-        let width = self.plan.fused.len();
-        for row in self.patients[slot as usize].prune(self.plan.trailing, width) {
+    /// Drops a patient's panes that no future window can use. Not while a decided window of the patient waits to be
+    /// evaluated: it may be older than the newest closed one.
+    pub fn prune(&mut self, slot: u32) {
+        let Some(panes) = self.patients.get_mut(slot as usize) else { return };
+        for row in panes.prune(self.plan.trailing, self.plan.fused.len()) {
             self.generic.release(row);
         }
     }
 
-    /// Rewrites the generic states into one batch when most of what is held is dead.
+    /// Gives memory back when most of the generic states that are held are dead.
     fn compact(&mut self) -> Result<()> {
         let (live, held) = self.generic.live_and_held();
-        if held < 2 * live + MOST_STAGED {
-            return Ok(());
-        }
-        let mut refs = Vec::with_capacity(live);
+        if held < 2 * live + MOST_STAGED { Ok(()) } else { self.move_together() }
+    }
+
+    /// Moves every live generic state into one batch.
+    fn move_together(&mut self) -> Result<()> {
+        let mut refs = Vec::new();
         for panes in &mut self.patients {
             refs.extend(panes.generic_mut().map(|row| *row));
         }
@@ -338,3 +339,6 @@ fn finite(column: ArrayRef) -> ArrayRef {
     }
     Arc::new(numbers.iter().map(|value| value.filter(|value| value.is_finite())).collect::<Float64Array>())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+//! Limits: thresholds on one vital sign, and whether they make sense together.
+//!
+//! ```text
+//!    at_once        limit            clear_when
+//!  ─────┼─────────────┼──────────────────┼────────▶ spo2
+//!      80            88                 90
+//!   < at once    < violating       >= clear; between the two nothing changes
+//! ```
+
+use wardwatch_alarms::{Comparison, ComparisonError, Operator, Rules};
+use wardwatch_clinical::VitalSign;
+use wardwatch_event_time::Span;
+
+use crate::LimitAlarm;
+use crate::document::AlarmText;
+use crate::problems::{Place, Problems};
+
+/// Checks an alarm on one vital sign.
+pub(crate) fn limit(
+    text: &AlarmText,
+    limit: &str,
+    max_age: &[Span; VitalSign::COUNT],
+    place: &Place,
+    problems: &mut Problems,
+) -> Option<LimitAlarm> {
+    let before = problems.0.len();
+    let mut read =
+        |name: &str, text: Option<&str>| text.and_then(|text| comparison(text, &place.field(name), problems));
+    let limit = read("limit", Some(limit))?;
+    let at_once = read("at_once", text.at_once.as_deref());
+    let clear = read("clear_when", text.clear_when.as_deref());
+    for (name, other) in [("at_once", at_once), ("clear_when", clear)] {
+        if let Some(other) = other.filter(|other| other.vital != limit.vital) {
+            problems.push(
+                &place.field(name),
+                format!(
+                    "it is about {}, and the limit is about {}",
+                    other.vital.name(),
+                    limit.vital.name()
+                ),
+                "keep to one vital sign, or write a condition with `when`",
+            );
+        }
+    }
+    if let Some(worse) =
+        at_once.filter(|worse| points_down(*worse) != points_down(limit) || !beyond(*worse, limit))
+    {
+        problems.push(
+            &place.field("at_once"),
+            format!("{worse} is no worse than the limit {limit}"),
+            "set it further from normal than the limit",
+        );
+    }
+    if let Some(end) = clear.filter(|end| points_down(*end) == points_down(limit) || overlaps(*end, limit)) {
+        problems.push(
+            &place.field("clear_when"),
+            format!("{end} can hold while the limit {limit} does"),
+            "set it on the other side of the limit, a little closer to normal",
+        );
+    }
+    if at_once.is_some() && text.hold_for <= Span::ZERO {
+        problems.push(
+            &place.field("at_once"),
+            "the limit itself does not wait, so there is nothing to bypass",
+            "give the limit a `for`, or remove `at_once`",
+        );
+    }
+    let rules = Rules {
+        hold_for: text.hold_for,
+        max_age: max_age[limit.vital.index()],
+        repeat_after: text.repeat_after,
+    };
+    let alarm = LimitAlarm {
+        name: text.name.clone(),
+        limit,
+        at_once,
+        clear,
+        rules,
+        priority: text.priority,
+    };
+    (problems.0.len() == before).then_some(alarm)
+}
+
+fn comparison(text: &str, place: &Place, problems: &mut Problems) -> Option<Comparison> {
+    let comparison: Comparison = match text.parse() {
+        Ok(comparison) => comparison,
+        Err(ComparisonError::UnknownVitalSign { name }) => {
+            let known = VitalSign::ALL.iter().map(|vital| vital.name());
+            problems.unknown(place, format!("{name} is not a vital sign"), &name, known);
+            return None;
+        }
+        Err(ComparisonError::NoOperator { .. }) => {
+            problems.push(
+                place,
+                format!("{text:?} compares nothing"),
+                "write a vital sign, one of < <= > >=, and a number, such as `spo2 < 88`",
+            );
+            return None;
+        }
+        Err(error @ ComparisonError::NotANumber { .. }) => {
+            problems.push(
+                place,
+                error.to_string(),
+                "write a number in the vital sign's unit, or a condition with `when`",
+            );
+            return None;
+        }
+    };
+    let plausible = comparison.vital.plausible();
+    if !plausible.contains(&comparison.threshold) {
+        problems.push(
+            place,
+            format!(
+                "{} {} is outside {} to {}, the plausible range of {}: values there are never taken",
+                comparison.threshold,
+                comparison.vital.unit(),
+                plausible.start(),
+                plausible.end(),
+                comparison.vital.name(),
+            ),
+            format!("set a threshold in {}", comparison.vital.unit()),
+        );
+        return None;
+    }
+    Some(comparison)
+}
+
+fn points_down(comparison: Comparison) -> bool {
+    matches!(comparison.operator, Operator::Below | Operator::AtMost)
+}
+
+/// Whether a comparison of the same direction is stricter.
+fn beyond(worse: Comparison, limit: Comparison) -> bool {
+    if points_down(limit) {
+        worse.threshold < limit.threshold
+    } else {
+        worse.threshold > limit.threshold
+    }
+}
+
+/// Whether two comparisons of opposite directions have a value in common.
+fn overlaps(end: Comparison, limit: Comparison) -> bool {
+    let is_closed =
+        |comparison: Comparison| matches!(comparison.operator, Operator::AtMost | Operator::AtLeast);
+    let (low, high) = if points_down(limit) {
+        (end, limit)
+    } else {
+        (limit, end)
+    };
+    low.threshold < high.threshold || (low.threshold == high.threshold && is_closed(low) && is_closed(high))
+}

@@ -1,0 +1,227 @@
+//! What scores and conditions may read, and where each name's value comes from.
+//!
+//! A name is a feature, else a vital sign, else oxygen or a field of the patient's context; conditions read scores too. So a
+//! feature may shadow a vital sign, but a score may shadow nothing. A feature's name that two sets give is refused only
+//! where it is read.
+
+use std::collections::BTreeMap;
+
+use arrow::datatypes::{DataType, Field, Schema};
+use wardwatch_clinical::VitalSign;
+use wardwatch_event_time::Span;
+use wardwatch_windowing::Expression;
+
+use crate::problems::{Place, Problems};
+use crate::{ContextField, FeatureSet, From, Input, Part, sql_error};
+
+/// Context by the names that SQL and contracts use.
+const CONTEXT: [(&str, From); 8] = [
+    ("on_oxygen", From::OnOxygen),
+    ("age", From::Context(ContextField::Age)),
+    ("age_years", From::Context(ContextField::Age)),
+    ("sex", From::Context(ContextField::Sex)),
+    ("sex_female", From::Context(ContextField::SexFemale)),
+    ("spo2_scale", From::Context(ContextField::Spo2Scale)),
+    ("ward", From::Context(ContextField::Ward)),
+    ("bed", From::Context(ContextField::Bed)),
+];
+
+/// Every name that may be read.
+#[derive(Clone, Debug)]
+pub(crate) struct Names {
+    schema: Vec<Field>,
+    from: BTreeMap<String, From>,
+    /// Features that several sets give, with those sets' names.
+    ambiguous: BTreeMap<String, Vec<String>>,
+    /// By set: how often it is evaluated; `None` where the set has a problem.
+    every: Vec<Option<Span>>,
+    /// Whether every set is known; else unknown names are theirs to explain.
+    complete: bool,
+}
+
+/// A planned expression with its inputs.
+#[derive(Debug)]
+pub(crate) struct Planned {
+    pub expression: Expression,
+    pub inputs: Vec<Input>,
+}
+
+// === impl Names ===
+
+impl Names {
+    /// The features of these sets, every vital sign, and context.
+    pub fn new(sets: &[Option<FeatureSet>], complete: bool) -> Self {
+        let every = sets
+            .iter()
+            .map(|set| set.as_ref().map(|set| set.plan.trailing().grid().every()))
+            .collect();
+        let mut names = Self {
+            schema: Vec::new(),
+            from: BTreeMap::new(),
+            ambiguous: BTreeMap::new(),
+            every,
+            complete,
+        };
+        let mut givers: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for (set, known) in sets.iter().enumerate() {
+            let Some(known) = known else { continue };
+            for (column, field) in known.plan.features().fields().iter().enumerate() {
+                names.add(field.name(), From::Feature { set, column });
+                givers.entry(field.name()).or_default().push(known.name.clone());
+            }
+        }
+        names.ambiguous = givers
+            .into_iter()
+            .filter(|(_, sets)| sets.len() > 1)
+            .map(|(name, sets)| (name.to_owned(), sets))
+            .collect();
+        for vital in VitalSign::ALL {
+            names.add(vital.name(), From::Vital(vital));
+        }
+        for (name, from) in CONTEXT {
+            names.add(name, from);
+        }
+        names
+    }
+
+    /// Adds a score's name; a point score also gives the lowest and highest total that are still possible.
+    pub fn add_score(&mut self, name: &str, score: usize, is_point_score: bool) {
+        self.add(
+            name,
+            From::Score {
+                score,
+                part: Part::Value,
+            },
+        );
+        if is_point_score {
+            self.add(
+                &format!("{name}_lowest"),
+                From::Score {
+                    score,
+                    part: Part::Lowest,
+                },
+            );
+            self.add(
+                &format!("{name}_highest"),
+                From::Score {
+                    score,
+                    part: Part::Highest,
+                },
+            );
+        }
+    }
+
+    /// Whether a name is taken.
+    pub fn holds(&self, name: &str) -> bool {
+        self.from.contains_key(name)
+    }
+
+    /// Whether unknown names are worth a problem.
+    pub fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// Whether there is a feature set at all.
+    pub fn has_sets(&self) -> bool {
+        !self.every.is_empty()
+    }
+
+    /// Where a name's value comes from; `None` for an unknown name.
+    pub fn resolve(&self, name: &str) -> Option<From> {
+        self.from.get(name).copied()
+    }
+
+    /// Every name.
+    pub fn all(&self) -> impl Iterator<Item = &str> {
+        self.from.keys().map(String::as_str)
+    }
+
+    /// Notes a feature that several sets give.
+    pub fn check_unambiguous(&self, name: &str, place: &Place, problems: &mut Problems) -> bool {
+        let Some(sets) = self.ambiguous.get(name) else {
+            return true;
+        };
+        problems.push(
+            place,
+            format!("`{name}` is a feature of {}", sets.join(" and ")),
+            "give each feature a name of its own, such as one that ends in its window",
+        );
+        false
+    }
+
+    /// Plans an expression over the names; notes why it cannot be.
+    pub fn plan(&self, sql: &str, place: &Place, problems: &mut Problems) -> Option<Planned> {
+        let expression = match Expression::new(sql, &Schema::new(self.schema.clone())) {
+            Ok(expression) => expression,
+            Err(error) => {
+                if self.complete || !sql_error::is_unknown_name(&error) {
+                    sql_error::note(problems, place, &error, self.all());
+                }
+                return None;
+            }
+        };
+        let read: Vec<String> = expression
+            .inputs()
+            .fields()
+            .iter()
+            .map(|field| field.name().clone())
+            .collect();
+        // Not `all`: every ambiguous name is told.
+        let ambiguous = read
+            .iter()
+            .filter(|name| !self.check_unambiguous(name, place, problems))
+            .count();
+        let inputs = read
+            .into_iter()
+            .filter_map(|name| {
+                Some(Input {
+                    from: self.resolve(&name)?,
+                    name,
+                })
+            })
+            .collect();
+        (ambiguous == 0).then_some(Planned { expression, inputs })
+    }
+
+    /// The set to evaluate at: of those read the one with the shortest slide, of equals the last; the finest of all when
+    /// none is read. Coarser sets close first, so every row is current by then. `through` are sets read through scores.
+    pub fn finest(&self, inputs: &[Input], through: &[usize]) -> Option<usize> {
+        let direct = inputs.iter().filter_map(|input| match input.from {
+            From::Feature { set, .. } => Some(set),
+            _ => None,
+        });
+        let read: Vec<usize> = direct.chain(through.iter().copied()).collect();
+        let candidates = if read.is_empty() {
+            (0..self.every.len()).collect()
+        } else {
+            read
+        };
+        candidates
+            .into_iter()
+            .filter_map(|set| Some((self.every.get(set).copied().flatten()?, set)))
+            .min_by_key(|(every, set)| (*every, std::cmp::Reverse(*set)))
+            .map(|(_, set)| set)
+    }
+
+    /// The first of a name counts: features stand before vital signs, vital signs before context.
+    fn add(&mut self, name: &str, from: From) {
+        if self.holds(name) {
+            return;
+        }
+        let data_type = match from {
+            From::OnOxygen => DataType::Boolean,
+            _ if is_text(from) => DataType::Utf8,
+            _ => DataType::Float64,
+        };
+        self.schema.push(Field::new(name, data_type, true));
+        self.from.insert(name.to_owned(), from);
+    }
+}
+
+/// Whether the value is text, which only SQL can read.
+pub(crate) fn is_text(from: From) -> bool {
+    matches!(
+        from,
+        From::Context(ContextField::Sex | ContextField::Ward | ContextField::Bed)
+    )
+}

@@ -1,0 +1,283 @@
+//! A pipeline, validated and planned: what the engine runs.
+//!
+//! Everything is resolved: names are indices, texts are planned expressions, models are loaded. A [`Pipeline`] that exists
+//! keeps every rule of the pipeline language, so whoever runs it checks nothing again.
+//!
+//! PIPE-1: a score reads no other score, so scores may be evaluated in any order; only conditions read scores. A fallback
+//! is a score by SQL, never a model, so whatever stands in needs nothing to stand in for it.
+//! PIPE-2: every index (`set`, `column`, `model`, `score`, `fallback`) is within the list that it points into.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use wardwatch_alarms::{Comparison, Rules};
+use wardwatch_clinical::{AlarmPriority, VitalSign};
+use wardwatch_event_time::{ClockRules, Span};
+use wardwatch_inference::Model;
+use wardwatch_windowing::{Expression, SetPlan};
+
+use crate::PipelineError;
+use crate::document::Document;
+
+/// A pipeline, ready to run.
+#[derive(Debug)]
+pub struct Pipeline {
+    /// Its name.
+    pub name: String,
+    /// Its version, from 1.
+    pub version: u32,
+    /// SHA-256 of the file's text, in lower-case hexadecimal.
+    pub hash: String,
+    /// Where observations come from; observations carry the index.
+    pub sources: Vec<Source>,
+    /// When panes close and patients are forgotten.
+    pub time: TimeRules,
+    /// By [`VitalSign::index`]: after which age its latest value no longer counts.
+    pub max_age: [Span; VitalSign::COUNT],
+    /// Feature sets, in the order of the file.
+    pub sets: Vec<FeatureSet>,
+    /// Scores, in the order of the file.
+    pub scores: Vec<Score>,
+    /// Alarms on one vital sign, judged row by row.
+    pub limits: Vec<LimitAlarm>,
+    /// Alarms on features and scores, judged when windows close.
+    pub conditions: Vec<ConditionAlarm>,
+    /// Alarms on equipment and data.
+    pub technical: TechnicalAlarms,
+    /// The models that scores run, each once.
+    pub models: Vec<Model>,
+}
+
+/// A topic of observations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The name that SQL sees in the column `source`.
+    pub name: String,
+    /// The Kafka topic.
+    pub topic: String,
+    /// Feeds features, but closes no pane and drives no limit: a wearable that uploads when it likes.
+    pub trend_only: bool,
+    /// Whether repeats are looked for.
+    pub dedupe: bool,
+    /// By which its records are judged late or future.
+    pub rules: ClockRules,
+    /// After which silence a technical alarm begins.
+    pub silent_after: Span,
+}
+
+/// When panes close and patients are forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeRules {
+    /// How far clocks must be past a pane's end.
+    pub hold: Span,
+    /// In log time, how long a pane waits for clocks that do not come; `None`: for ever.
+    pub grace: Option<Span>,
+    /// After how long without data a patient is no longer monitored.
+    pub forget_after: Span,
+}
+
+/// Features over one trailing window.
+#[derive(Clone, Debug)]
+pub struct FeatureSet {
+    /// Its name.
+    pub name: String,
+    /// Its SQL, planned, with its window.
+    pub plan: Arc<SetPlan>,
+    /// Which panes are evaluated.
+    pub emit: Emit,
+}
+
+/// Which panes of a feature set are evaluated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Emit {
+    /// Those that hold rows.
+    #[default]
+    Rows,
+    /// All, while the patient is monitored.
+    EveryPane,
+}
+
+/// A score, evaluated whenever its feature set closes a window.
+#[derive(Debug)]
+pub struct Score {
+    /// Its name.
+    pub name: String,
+    /// The feature set at whose closes it is evaluated: of those that it reads the one with the shortest `every`, of
+    /// equals the last in the file; the finest of all when it reads none.
+    pub set: usize,
+    /// What it reads, in the order that its expression or its model's contract takes it.
+    pub inputs: Vec<Input>,
+    /// How it is computed.
+    pub kind: ScoreKind,
+}
+
+/// How a score is computed.
+#[derive(Debug)]
+pub enum ScoreKind {
+    /// By SQL: a Float64, an integer, or the struct of a point score (`total`, `lowest`, `highest`, `missing`, `points`).
+    Sql {
+        /// The expression; takes [`Score::inputs`].
+        expression: Expression,
+    },
+    /// By a model: a probability, 0 to 1.
+    Model {
+        /// Index into [`Pipeline::models`].
+        model: usize,
+        /// The score that stands in while the model cannot speak: index into [`Pipeline::scores`].
+        fallback: Option<usize>,
+    },
+}
+
+/// A named input and where its value comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Input {
+    /// The name in the expression or the contract.
+    pub name: String,
+    /// Where its value comes from.
+    pub from: From,
+}
+
+/// Where an input's value comes from.
+///
+/// As a column every input is a nullable Float64, but for the text and truth values that are marked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum From {
+    /// A feature of the patient's newest row.
+    Feature {
+        /// Index into [`Pipeline::sets`].
+        set: usize,
+        /// Column of the set's features.
+        column: usize,
+    },
+    /// The latest value of a vital sign within its maximum age.
+    Vital(VitalSign),
+    /// Whether the patient is given oxygen: from O2 flow and FiO2, else from context. Boolean.
+    OnOxygen,
+    /// The patient's context.
+    Context(ContextField),
+    /// A score; only conditions read scores.
+    Score {
+        /// Index into [`Pipeline::scores`].
+        score: usize,
+        /// Which number of it.
+        part: Part,
+    },
+}
+
+/// A field of a patient's context.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ContextField {
+    /// Age in years.
+    Age,
+    /// Administrative sex, by its name on the wire. Utf8.
+    Sex,
+    /// 1 for female, 0 for male, else null.
+    SexFemale,
+    /// The NEWS2 SpO2 scale, 1 or 2.
+    Spo2Scale,
+    /// The ward. Utf8.
+    Ward,
+    /// The bed. Utf8.
+    Bed,
+}
+
+/// A number of a score.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// Its total, number or probability.
+    Value,
+    /// The lowest total still possible, for a point score.
+    Lowest,
+    /// The highest total still possible, for a point score.
+    Highest,
+}
+
+/// An alarm on one vital sign, judged row by row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LimitAlarm {
+    /// Its name.
+    pub name: String,
+    /// The violated limit.
+    pub limit: Comparison,
+    /// The worse limit that does not wait.
+    pub at_once: Option<Comparison>,
+    /// What ends the condition; without it, no longer violating does.
+    pub clear: Option<Comparison>,
+    /// Its timing. A value counts up to the vital sign's maximum age.
+    pub rules: Rules,
+    /// How urgent.
+    pub priority: AlarmPriority,
+}
+
+/// An alarm on features and scores, judged when windows close.
+#[derive(Debug)]
+pub struct ConditionAlarm {
+    /// Its name.
+    pub name: String,
+    /// The condition as written.
+    pub text: String,
+    /// What begins it.
+    pub when: Condition,
+    /// What ends it; without it, `when` being false does.
+    pub clear_when: Option<Condition>,
+    /// Its timing.
+    pub rules: Rules,
+    /// How urgent.
+    pub priority: AlarmPriority,
+    /// The feature set at whose closes it is judged: as for [`Score::set`], through the scores that it reads.
+    pub set: usize,
+    /// The scores that it reads, ascending: indices into [`Pipeline::scores`].
+    pub scores: Vec<usize>,
+}
+
+/// A Boolean expression and its inputs.
+#[derive(Debug)]
+pub struct Condition {
+    /// The expression.
+    pub expression: Expression,
+    /// Its inputs, in its order.
+    pub inputs: Vec<Input>,
+}
+
+/// Alarms on equipment and data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TechnicalAlarms {
+    /// A source of a patient is silent.
+    pub silent: AlarmPriority,
+    /// A device's clock runs ahead.
+    pub device_clock: AlarmPriority,
+}
+
+// === impl Pipeline ===
+
+impl Pipeline {
+    /// Reads and checks the pipeline file at `path`. Models are looked up in the nearest folder `models` beside it or above.
+    ///
+    /// # Errors
+    /// [`PipelineError`]: the file cannot be read, is not YAML of this shape, or has problems, all of which are told.
+    pub fn load(path: &Path) -> Result<Self, PipelineError> {
+        crate::load::load(path)
+    }
+
+    /// Checks a pipeline's text. Models are looked up as `models_dir/<name>/<version>`.
+    ///
+    /// # Errors
+    /// As [`Pipeline::load`]; the file is named `pipeline`.
+    pub fn parse(text: &str, models_dir: &Path) -> Result<Self, PipelineError> {
+        crate::load::parse(text, models_dir)
+    }
+
+    /// The JSON Schema of the pipeline file.
+    pub fn json_schema() -> serde_json::Value {
+        schemars::schema_for!(Document).to_value()
+    }
+
+    /// After which age the latest value of each vital sign no longer counts, by name.
+    pub fn max_ages(&self) -> BTreeMap<String, Span> {
+        VitalSign::ALL
+            .iter()
+            .map(|vital| (vital.name().to_owned(), self.max_age[vital.index()]))
+            .collect()
+    }
+}
