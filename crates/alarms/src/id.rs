@@ -102,10 +102,23 @@ mod tests {
         let id = AlertId::of(&KEY);
         assert_eq!(id, AlertId::of(&KEY));
         let others = [
-            AlertKey { pipeline: "adultp", patient_id: "1", ..KEY },
-            AlertKey { alarm: "tachycardia", ..KEY },
-            AlertKey { condition_start: Timestamp::from_millis(1_001), ..KEY },
-            AlertKey { phase: Phase::End, ..KEY },
+            AlertKey {
+                pipeline: "adultp",
+                patient_id: "1",
+                ..KEY
+            },
+            AlertKey {
+                alarm: "tachycardia",
+                ..KEY
+            },
+            AlertKey {
+                condition_start: Timestamp::from_millis(1_001),
+                ..KEY
+            },
+            AlertKey {
+                phase: Phase::End,
+                ..KEY
+            },
             AlertKey { ordinal: 1, ..KEY },
         ];
         assert!(others.iter().all(|other| AlertId::of(other) != id));

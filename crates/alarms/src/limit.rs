@@ -33,7 +33,9 @@ pub struct Comparison {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ComparisonError {
     /// There is no operator in the text.
-    #[error("no operator in {text:?}; write a vital sign, one of < <= > >=, and a number, such as `spo2 < 88`")]
+    #[error(
+        "no operator in {text:?}; write a vital sign, one of < <= > >=, and a number, such as `spo2 < 88`"
+    )]
     NoOperator {
         /// The text as written.
         text: String,
@@ -79,16 +81,28 @@ impl FromStr for Comparison {
         ];
         let (name, operator, threshold) = OPERATORS
             .iter()
-            .find_map(|(sign, operator)| text.split_once(sign).map(|(name, rest)| (name.trim(), *operator, rest.trim())))
-            .ok_or_else(|| ComparisonError::NoOperator { text: text.to_owned() })?;
-        let vital = VitalSign::from_name(name)
-            .ok_or_else(|| ComparisonError::UnknownVitalSign { name: name.to_owned() })?;
+            .find_map(|(sign, operator)| {
+                text.split_once(sign)
+                    .map(|(name, rest)| (name.trim(), *operator, rest.trim()))
+            })
+            .ok_or_else(|| ComparisonError::NoOperator {
+                text: text.to_owned(),
+            })?;
+        let vital = VitalSign::from_name(name).ok_or_else(|| ComparisonError::UnknownVitalSign {
+            name: name.to_owned(),
+        })?;
         let threshold = threshold
             .parse()
             .ok()
             .filter(|number: &f64| number.is_finite())
-            .ok_or_else(|| ComparisonError::NotANumber { threshold: threshold.to_owned() })?;
-        Ok(Self { vital, operator, threshold: nine_digits(threshold) })
+            .ok_or_else(|| ComparisonError::NotANumber {
+                threshold: threshold.to_owned(),
+            })?;
+        Ok(Self {
+            vital,
+            operator,
+            threshold: nine_digits(threshold),
+        })
     }
 }
 
@@ -114,7 +128,11 @@ pub fn nine_digits(value: f64) -> f64 {
     }
     let digits_before_point = value.abs().log10().floor() as i32 + 1;
     let scale = 10f64.powi(9 - digits_before_point);
-    if scale.is_finite() && scale > 0.0 { (value * scale).round() / scale } else { value }
+    if scale.is_finite() && scale > 0.0 {
+        (value * scale).round() / scale
+    } else {
+        value
+    }
 }
 
 #[cfg(test)]
@@ -124,7 +142,12 @@ mod tests {
 
     #[test]
     fn reads_and_prints() {
-        for text in ["spo2 < 88", "heart_rate >= 130", "temperature > 39.5", "mean_bp <= 60"] {
+        for text in [
+            "spo2 < 88",
+            "heart_rate >= 130",
+            "temperature > 39.5",
+            "mean_bp <= 60",
+        ] {
             assert_eq!(text.parse::<Comparison>().unwrap().to_string(), text);
         }
         assert_eq!("spo2<88".parse::<Comparison>().unwrap().to_string(), "spo2 < 88");
@@ -134,9 +157,18 @@ mod tests {
     fn refuses_the_rest() {
         use ComparisonError::{NoOperator, NotANumber, UnknownVitalSign};
         assert!(matches!("spo2 88".parse::<Comparison>(), Err(NoOperator { .. })));
-        assert!(matches!("sp02 < 88".parse::<Comparison>(), Err(UnknownVitalSign { .. })));
-        assert!(matches!("spo2 < low".parse::<Comparison>(), Err(NotANumber { .. })));
-        assert!(matches!("spo2 < NaN".parse::<Comparison>(), Err(NotANumber { .. })));
+        assert!(matches!(
+            "sp02 < 88".parse::<Comparison>(),
+            Err(UnknownVitalSign { .. })
+        ));
+        assert!(matches!(
+            "spo2 < low".parse::<Comparison>(),
+            Err(NotANumber { .. })
+        ));
+        assert!(matches!(
+            "spo2 < NaN".parse::<Comparison>(),
+            Err(NotANumber { .. })
+        ));
     }
 
     #[test]

@@ -130,14 +130,26 @@ impl Phase {
 
 impl Machine {
     /// Takes a judgement of data from `event_time`, at log time `now`.
-    pub fn judge(&mut self, judgement: Judgement, event_time: Timestamp, now: Timestamp, rules: Rules) -> Option<Transition> {
+    pub fn judge(
+        &mut self,
+        judgement: Judgement,
+        event_time: Timestamp,
+        now: Timestamp,
+        rules: Rules,
+    ) -> Option<Transition> {
         use Judgement::{AtOnce, Between, Clear, Unknown, Violating};
         match (self.state, judgement) {
             (_, Unknown) | (State::Idle, Clear | Between) => None,
             (State::Idle, AtOnce) => Some(self.start(event_time, now, true)),
-            (State::Idle, Violating) if rules.hold_for <= Span::ZERO => Some(self.start(event_time, now, false)),
+            (State::Idle, Violating) if rules.hold_for <= Span::ZERO => {
+                Some(self.start(event_time, now, false))
+            }
             (State::Idle, Violating) => {
-                self.state = State::Pending { since: event_time, due: now + rules.hold_for, judged: event_time };
+                self.state = State::Pending {
+                    since: event_time,
+                    due: now + rules.hold_for,
+                    judged: event_time,
+                };
                 None
             }
             (State::Pending { .. }, Clear | Between) => {
@@ -149,12 +161,27 @@ impl Machine {
                 Some(self.start(since, now, false))
             }
             (State::Pending { since, due, .. }, Violating) => {
-                self.state = State::Pending { since, due, judged: event_time };
+                self.state = State::Pending {
+                    since,
+                    due,
+                    judged: event_time,
+                };
                 None
             }
             (State::Active { .. }, Between | Violating) => None,
-            (State::Active { since, escalated: false, .. }, AtOnce) => {
-                self.state = State::Active { since, escalated: true, told: now };
+            (
+                State::Active {
+                    since,
+                    escalated: false,
+                    ..
+                },
+                AtOnce,
+            ) => {
+                self.state = State::Active {
+                    since,
+                    escalated: true,
+                    told: now,
+                };
                 Some(self.tell(Phase::Escalate, since, now, None))
             }
             (State::Active { .. }, AtOnce) => None,
@@ -185,7 +212,11 @@ impl Machine {
             }
             State::Pending { since, .. } => Some(self.start(since, due, false)),
             State::Active { since, escalated, .. } => {
-                self.state = State::Active { since, escalated, told: due };
+                self.state = State::Active {
+                    since,
+                    escalated,
+                    told: due,
+                };
                 Some(self.tell(Phase::Update, since, due, None))
             }
         }
@@ -206,11 +237,21 @@ impl Machine {
     }
 
     fn start(&mut self, since: Timestamp, now: Timestamp, escalated: bool) -> Transition {
-        self.state = State::Active { since, escalated, told: now };
+        self.state = State::Active {
+            since,
+            escalated,
+            told: now,
+        };
         self.tell(Phase::Start, since, now, None)
     }
 
-    fn tell(&mut self, phase: Phase, since: Timestamp, now: Timestamp, reason: Option<EndReason>) -> Transition {
+    fn tell(
+        &mut self,
+        phase: Phase,
+        since: Timestamp,
+        now: Timestamp,
+        reason: Option<EndReason>,
+    ) -> Transition {
         // A revision of a window can begin a condition anew at the same event time: its ordinals go on.
         if self.last_start != Some(since) {
             self.last_start = Some(since);
@@ -218,7 +259,13 @@ impl Machine {
         }
         let ordinal = self.next_ordinal;
         self.next_ordinal += 1;
-        Transition { phase, condition_start: since, ordinal, at: now, reason }
+        Transition {
+            phase,
+            condition_start: since,
+            ordinal,
+            at: now,
+            reason,
+        }
     }
 }
 

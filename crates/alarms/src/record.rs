@@ -156,7 +156,10 @@ impl Deadline {
     /// The deadline of an alert that was due and decided at these log times.
     pub fn new(due_at: Timestamp, decided_at: Timestamp) -> Self {
         let at = due_at + Self::BUDGET;
-        Self { at, missed: decided_at > at }
+        Self {
+            at,
+            missed: decided_at > at,
+        }
     }
 }
 

@@ -24,10 +24,18 @@ struct Taken {
 
 impl Shard {
     /// Takes in the message at `row`, or refuses it.
-    pub(crate) fn admit(&mut self, observations: &Observations, row: usize, io: &mut Io<'_>) -> Result<(), StepError> {
+    pub(crate) fn admit(
+        &mut self,
+        observations: &Observations,
+        row: usize,
+        io: &mut Io<'_>,
+    ) -> Result<(), StepError> {
         let source = usize::from(observations.topic()[row]);
         if source >= self.pipeline.sources.len() {
-            return Err(StepError::NoSuchSource { source_index: source, sources: self.pipeline.sources.len() });
+            return Err(StepError::NoSuchSource {
+                source_index: source,
+                sources: self.pipeline.sources.len(),
+            });
         }
         let id = observations.patient_id(row);
         let slot = match self.roster.find(id) {
@@ -37,29 +45,51 @@ impl Shard {
         let ts = Timestamp::from_micros(observations.ts()[row]);
         let append_time = Timestamp::from_micros(observations.append_time()[row]);
         let device = observations.device_id(row);
-        let patient = self.patients[slot as usize].as_mut().expect("a slot on the roster holds a patient");
-        let admission = patient.sources[source].clock.admit(ts, append_time, self.pipeline.sources[source].rules);
+        let patient = self.patients[slot as usize]
+            .as_mut()
+            .expect("a slot on the roster holds a patient");
+        let admission =
+            patient.sources[source]
+                .clock
+                .admit(ts, append_time, self.pipeline.sources[source].rules);
         match admission {
             Admission::Future => {
                 io.out.counts.future += 1;
-                io.out.refused.push(whole(row, Reason::Future, "ahead of its arrival by more than future_skew"));
+                io.out.refused.push(whole(
+                    row,
+                    Reason::Future,
+                    "ahead of its arrival by more than future_skew",
+                ));
                 self.flag_fast_clock(slot, source, device, ts, io);
                 return Ok(());
             }
             Admission::Late => {
                 io.out.counts.late += 1;
-                io.out.refused.push(whole(row, Reason::Late, "behind its patient's clock by more than lateness"));
+                io.out.refused.push(whole(
+                    row,
+                    Reason::Late,
+                    "behind its patient's clock by more than lateness",
+                ));
                 return Ok(());
             }
             Admission::Newest | Admission::WithinLateness => {}
         }
         self.heard(slot, source, device, io);
-        let taken = self.sort_out(observations, row, slot, source, admission == Admission::Newest, io);
+        let taken = self.sort_out(
+            observations,
+            row,
+            slot,
+            source,
+            admission == Admission::Newest,
+            io,
+        );
         if taken.len > 0 {
             self.place(slot, source, ts, &taken, io)?;
             self.judge_limits(slot, source, ts, &taken, io);
         }
-        let clock = self.patients[slot as usize].as_ref().map_or(Timestamp::MIN, |patient| patient.clock(&self.pipeline));
+        let clock = self.patients[slot as usize]
+            .as_ref()
+            .map_or(Timestamp::MIN, |patient| patient.clock(&self.pipeline));
         self.close_until(slot, clock, self.log_time);
         Ok(())
     }
@@ -76,15 +106,28 @@ impl Shard {
     ) -> Taken {
         let offsets = observations.readings_offsets();
         let readings = offsets[row] as usize..offsets[row + 1] as usize;
-        let (vitals, values) = (&observations.vitals()[readings.clone()], &observations.values()[readings]);
+        let (vitals, values) = (
+            &observations.vitals()[readings.clone()],
+            &observations.values()[readings],
+        );
         let ts = observations.ts()[row];
         let device = device_number(observations.device_id(row));
         let rules = &self.pipeline.sources[source];
-        let patient = self.patients[slot as usize].as_mut().expect("a slot on the roster holds a patient");
+        let patient = self.patients[slot as usize]
+            .as_mut()
+            .expect("a slot on the roster holds a patient");
         let state = &mut patient.sources[source];
-        let mut taken = Taken { vitals: [0; 64], values: [0.0; 64], len: 0 };
+        let mut taken = Taken {
+            vitals: [0; 64],
+            values: [0.0; 64],
+            len: 0,
+        };
         for (vital, value) in vitals.iter().zip(values) {
-            let sameness = if rules.dedupe { state.seen.take(ts, device, *vital, *value, newest) } else { Sameness::New };
+            let sameness = if rules.dedupe {
+                state.seen.take(ts, device, *vital, *value, newest)
+            } else {
+                Sameness::New
+            };
             match sameness {
                 Sameness::New => {
                     taken.vitals[taken.len] = *vital;
@@ -94,38 +137,60 @@ impl Shard {
                 Sameness::Repeat => io.out.counts.repeats += 1,
                 Sameness::Conflict => {
                     io.out.counts.conflicts += 1;
-                    let detail = "another value of the same patient, source, device, code and time came first";
+                    let detail =
+                        "another value of the same patient, source, device, code and time came first";
                     let vital = VitalSign::from_index(*vital);
-                    io.out.refused.push(Refused { row, reason: Reason::Conflict, detail, vital });
+                    io.out.refused.push(Refused {
+                        row,
+                        reason: Reason::Conflict,
+                        detail,
+                        vital,
+                    });
                 }
             }
         }
         if newest && rules.dedupe {
-            state.seen.prune((state.clock.now() - rules.rules.lateness).micros());
+            state
+                .seen
+                .prune((state.clock.now() - rules.rules.lateness).micros());
         }
         io.out.counts.observations += taken.len as u64;
         taken
     }
 
     /// Puts readings into the panes of every feature set and among the newest values.
-    fn place(&mut self, slot: u32, source: usize, ts: Timestamp, taken: &Taken, io: &mut Io<'_>) -> Result<(), StepError> {
-        let pending_until = self.patients[slot as usize].as_ref().map_or(Timestamp::MIN, |patient| patient.pending_until);
+    fn place(
+        &mut self,
+        slot: u32,
+        source: usize,
+        ts: Timestamp,
+        taken: &Taken,
+        io: &mut Io<'_>,
+    ) -> Result<(), StepError> {
+        let pending_until = self.patients[slot as usize]
+            .as_ref()
+            .map_or(Timestamp::MIN, |patient| patient.pending_until);
         if ts < pending_until {
             // A window that holds this instant is decided: it is evaluated without this row.
             self.evaluate(usize::MAX, io)?;
         }
         let (vitals, values) = (&taken.vitals[..taken.len], &taken.values[..taken.len]);
         for set in 0..self.sets.len() {
-            let placed = self.sets[set].take(slot, ts, self.log_time, source as u16, vitals, values).map_err(|source| {
-                StepError::Features { set: self.pipeline.sets[set].name.clone(), source: Box::new(source) }
-            })?;
+            let placed = self.sets[set]
+                .take(slot, ts, self.log_time, source as u16, vitals, values)
+                .map_err(|source| StepError::Features {
+                    set: self.pipeline.sets[set].name.clone(),
+                    source: Box::new(source),
+                })?;
             match placed {
                 Placed::Open { first: false, .. } => {}
                 Placed::Expired => io.out.counts.expired += 1,
                 placed => self.after_placing(slot, set, placed),
             }
         }
-        let patient = self.patients[slot as usize].as_mut().expect("a slot on the roster holds a patient");
+        let patient = self.patients[slot as usize]
+            .as_mut()
+            .expect("a slot on the roster holds a patient");
         for (vital, value) in vitals.iter().zip(values) {
             let latest = &mut patient.latest[usize::from(*vital)];
             // Of two values at one instant the larger stays, as in `latest(x)`: the order of arrival does not matter.
@@ -145,21 +210,32 @@ impl Shard {
         for index in 0..self.pipeline.limits.len() {
             let alarm = &self.pipeline.limits[index];
             let vital = alarm.limit.vital.index() as u8;
-            let Some(at) = taken.vitals[..taken.len].iter().position(|other| *other == vital) else { continue };
+            let Some(at) = taken.vitals[..taken.len].iter().position(|other| *other == vital) else {
+                continue;
+            };
             let judgement = judge(alarm, taken.values[at]);
             let rules = alarm.rules;
             let now = self.log_time;
-            let patient = self.patients[slot as usize].as_mut().expect("a slot on the roster holds a patient");
+            let patient = self.patients[slot as usize]
+                .as_mut()
+                .expect("a slot on the roster holds a patient");
             if ts < patient.judged[index] {
                 continue;
             }
             patient.judged[index] = ts;
             let before = patient.limits[index].due(rules);
             let transition = patient.limits[index].judge(judgement, ts, now, rules);
-            let due = patient.limits[index].due(rules).filter(|due| Some(*due) != before);
+            let due = patient.limits[index]
+                .due(rules)
+                .filter(|due| Some(*due) != before);
             let stay = patient.stay;
             if let Some(due) = due {
-                self.timers.set(Timer { due, slot, kind: TimerKind::Limit { index: index as u16 }, stay });
+                self.timers.set(Timer {
+                    due,
+                    slot,
+                    kind: TimerKind::Limit { index: index as u16 },
+                    stay,
+                });
             }
             if let Some(transition) = transition {
                 self.tell_limit(slot, index, transition, io);
@@ -169,11 +245,18 @@ impl Shard {
 
     pub(crate) fn limit_on_time(&mut self, slot: u32, index: usize, now: Timestamp, io: &mut Io<'_>) {
         let rules = self.pipeline.limits[index].rules;
-        let Some(patient) = self.patients[slot as usize].as_mut() else { return };
+        let Some(patient) = self.patients[slot as usize].as_mut() else {
+            return;
+        };
         let transition = patient.limits[index].on_time(now, rules);
         if let Some(due) = patient.limits[index].due(rules).filter(|_| transition.is_some()) {
             let kind = TimerKind::Limit { index: index as u16 };
-            self.timers.set(Timer { due, slot, kind, stay: patient.stay });
+            self.timers.set(Timer {
+                due,
+                slot,
+                kind,
+                stay: patient.stay,
+            });
         }
         if let Some(transition) = transition {
             self.tell_limit(slot, index, transition, io);
@@ -195,5 +278,10 @@ fn judge(alarm: &LimitAlarm, value: f64) -> Judgement {
 }
 
 fn whole(row: usize, reason: Reason, detail: &'static str) -> Refused {
-    Refused { row, reason, detail, vital: None }
+    Refused {
+        row,
+        reason,
+        detail,
+        vital: None,
+    }
 }

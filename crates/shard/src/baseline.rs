@@ -32,14 +32,21 @@ impl Baseline {
         let number = window_end.micros().div_euclid(BUCKET.micros());
         let place = number.rem_euclid(BUCKETS as i64) as usize;
         if self.buckets.is_empty() {
-            self.buckets.resize_with(BUCKETS, || Bucket { number: i64::MIN, ..Bucket::default() });
+            self.buckets.resize_with(BUCKETS, || Bucket {
+                number: i64::MIN,
+                ..Bucket::default()
+            });
         }
         let bucket = &mut self.buckets[place];
         if bucket.number > number {
             return;
         }
         if bucket.number < number {
-            *bucket = Bucket { number, rows: 0, sums: vec![(0.0, 0); features.len()] };
+            *bucket = Bucket {
+                number,
+                rows: 0,
+                sums: vec![(0.0, 0); features.len()],
+            };
         }
         bucket.rows += 1;
         for ((sum, count), value) in bucket.sums.iter_mut().zip(features) {
@@ -53,7 +60,11 @@ impl Baseline {
     /// The mean of a feature over the last 24 h before `now`; none when there are fewer than six rows.
     pub(crate) fn mean(&self, now: Timestamp, feature: usize) -> Option<f64> {
         let newest = now.micros().div_euclid(BUCKET.micros());
-        let recent = || self.buckets.iter().filter(|bucket| bucket.rows > 0 && bucket.number > newest - BUCKETS as i64);
+        let recent = || {
+            self.buckets
+                .iter()
+                .filter(|bucket| bucket.rows > 0 && bucket.number > newest - BUCKETS as i64)
+        };
         if recent().map(|bucket| bucket.rows).sum::<u32>() < LEAST_ROWS {
             return None;
         }

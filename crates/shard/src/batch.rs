@@ -147,7 +147,10 @@ pub enum StepError {
 
 impl Default for Batch {
     fn default() -> Self {
-        Self { observations: Observations::empty(), context: Vec::new() }
+        Self {
+            observations: Observations::empty(),
+            context: Vec::new(),
+        }
     }
 }
 
@@ -155,7 +158,11 @@ impl Default for Batch {
 
 impl Default for Wants {
     fn default() -> Self {
-        Self { features: false, scores: true, per_step: 500 }
+        Self {
+            features: false,
+            scores: true,
+            per_step: 500,
+        }
     }
 }
 

@@ -36,9 +36,13 @@ pub(crate) struct Pending {
 impl Shard {
     /// Sets what a placed row calls for: its pane's grace, or a revision of the newest window.
     pub(crate) fn after_placing(&mut self, slot: u32, set: usize, placed: Placed) {
-        let Some(grace) = self.pipeline.time.grace else { return };
+        let Some(grace) = self.pipeline.time.grace else {
+            return;
+        };
         let rank = self.rank_of(set);
-        let Some(patient) = self.patients[slot as usize].as_mut() else { return };
+        let Some(patient) = self.patients[slot as usize].as_mut() else {
+            return;
+        };
         let grid = self.pipeline.sets[set].plan.trailing().grid();
         let (pane, first) = match placed {
             Placed::Open { pane, first } => (pane, first),
@@ -47,14 +51,26 @@ impl Shard {
         };
         if first {
             let due = grid.end(pane).max(self.log_time) + self.pipeline.time.hold + grace;
-            self.timers.set(Timer { due, slot, kind: TimerKind::Pane { rank, pane }, stay: patient.stay });
+            self.timers.set(Timer {
+                due,
+                slot,
+                kind: TimerKind::Pane { rank, pane },
+                stay: patient.stay,
+            });
         }
-        let is_behind = self.sets[set].newest_closed(slot).is_some_and(|newest| pane <= newest);
+        let is_behind = self.sets[set]
+            .newest_closed(slot)
+            .is_some_and(|newest| pane <= newest);
         let standing = &mut patient.sets[set];
         if is_behind && standing.revision_due.is_none() {
             let due = self.log_time + grace;
             standing.revision_due = Some(due);
-            self.timers.set(Timer { due, slot, kind: TimerKind::Revision { rank }, stay: patient.stay });
+            self.timers.set(Timer {
+                due,
+                slot,
+                kind: TimerKind::Revision { rank },
+                stay: patient.stay,
+            });
         }
     }
 
@@ -71,7 +87,10 @@ impl Shard {
         let mut due: Vec<(Timestamp, usize, i64)> = Vec::new();
         for (rank, set) in self.ranks.iter().enumerate() {
             let grid = self.pipeline.sets[*set].plan.trailing().grid();
-            let open = self.sets[*set].open(slot).map(|(pane, _)| pane).filter(|pane| grid.end(*pane) <= clock);
+            let open = self.sets[*set]
+                .open(slot)
+                .map(|(pane, _)| pane)
+                .filter(|pane| grid.end(*pane) <= clock);
             due.extend(open.map(|pane| (grid.end(pane), rank, pane)));
         }
         due.sort_unstable();
@@ -92,7 +111,12 @@ impl Shard {
             let end = self.pipeline.sets[set].plan.trailing().grid().end(pane + 1);
             let (rank, due) = (self.rank_of(set), end + self.pipeline.time.hold + grace);
             if let Some(patient) = self.patients[slot as usize].as_ref() {
-                self.timers.set(Timer { due, slot, kind: TimerKind::Pane { rank, pane: pane + 1 }, stay: patient.stay });
+                self.timers.set(Timer {
+                    due,
+                    slot,
+                    kind: TimerKind::Pane { rank, pane: pane + 1 },
+                    stay: patient.stay,
+                });
             }
         }
     }
@@ -100,7 +124,9 @@ impl Shard {
     /// Queues a revision of the newest window, if late data still wait for one.
     pub(crate) fn revise(&mut self, slot: u32, set: usize, due: Timestamp) {
         let newest = self.sets[set].newest_closed(slot);
-        let Some(patient) = self.patients[slot as usize].as_mut() else { return };
+        let Some(patient) = self.patients[slot as usize].as_mut() else {
+            return;
+        };
         let standing = &mut patient.sets[set];
         if standing.revision_due != Some(due) {
             return;
@@ -112,7 +138,9 @@ impl Shard {
     }
 
     fn queue(&mut self, slot: u32, set: usize, pane: i64, revision: u32, is_newest: bool, at: Timestamp) {
-        let Some(patient) = self.patients[slot as usize].as_mut() else { return };
+        let Some(patient) = self.patients[slot as usize].as_mut() else {
+            return;
+        };
         if is_newest {
             let standing = &mut patient.sets[set];
             standing.revision_due = None;
@@ -120,10 +148,21 @@ impl Shard {
         }
         let end = self.pipeline.sets[set].plan.trailing().grid().end(pane);
         patient.pending_until = patient.pending_until.max(end);
-        self.pending.push_back(Pending { slot, set, pane, revision, at, is_newest, latest: patient.latest });
+        self.pending.push_back(Pending {
+            slot,
+            set,
+            pane,
+            revision,
+            at,
+            is_newest,
+            latest: patient.latest,
+        });
     }
 
     fn rank_of(&self, set: usize) -> u16 {
-        self.ranks.iter().position(|other| *other == set).expect("ranks hold every set") as u16
+        self.ranks
+            .iter()
+            .position(|other| *other == set)
+            .expect("ranks hold every set") as u16
     }
 }

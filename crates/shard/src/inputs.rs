@@ -71,7 +71,11 @@ impl View {
     pub(crate) fn of(patient: &Patient, at: Timestamp) -> Self {
         Self {
             latest: patient.latest,
-            newest: patient.sets.iter().map(|standing| standing.newest.clone()).collect(),
+            newest: patient
+                .sets
+                .iter()
+                .map(|standing| standing.newest.clone())
+                .collect(),
             scores: patient.scores.clone(),
             at,
         }
@@ -92,7 +96,9 @@ impl Facts<'_> {
     fn on_oxygen(&self) -> Option<bool> {
         const ROOM_AIR_PERCENT: f64 = 21.5;
         let flow = self.vital(VitalSign::O2Flow).map(|flow| flow > 0.0);
-        let fraction = self.vital(VitalSign::Fio2).map(|percent| percent > ROOM_AIR_PERCENT);
+        let fraction = self
+            .vital(VitalSign::Fio2)
+            .map(|percent| percent > ROOM_AIR_PERCENT);
         match (flow, fraction) {
             (None, None) => self.context.on_oxygen,
             (flow, fraction) => Some(flow == Some(true) || fraction == Some(true)),
@@ -161,7 +167,11 @@ impl<'a> Columns<'a> {
             DataType::Utf8 => Builder::Text(StringBuilder::new()),
             _ => Builder::Number(Float64Builder::new()),
         });
-        Self { inputs, builders: builders.collect(), rounded }
+        Self {
+            inputs,
+            builders: builders.collect(),
+            rounded,
+        }
     }
 
     pub(crate) fn push(&mut self, facts: &Facts<'_>) {
@@ -169,9 +179,15 @@ impl<'a> Columns<'a> {
             match builder {
                 Builder::Number(builder) => {
                     let number = facts.number(input.from);
-                    builder.append_option(if self.rounded { number.map(nine_digits) } else { number });
+                    builder.append_option(if self.rounded {
+                        number.map(nine_digits)
+                    } else {
+                        number
+                    });
                 }
-                Builder::Flag(builder) => builder.append_option(facts.number(input.from).map(|flag| flag != 0.0)),
+                Builder::Flag(builder) => {
+                    builder.append_option(facts.number(input.from).map(|flag| flag != 0.0))
+                }
                 Builder::Text(builder) => builder.append_option(facts.text(input.from)),
             }
         }

@@ -96,7 +96,10 @@ pub(crate) struct Patient {
 // === impl Latest ===
 
 impl Latest {
-    pub(crate) const NONE: Self = Self { ts: Timestamp::MIN, value: f64::NAN };
+    pub(crate) const NONE: Self = Self {
+        ts: Timestamp::MIN,
+        value: f64::NAN,
+    };
 
     pub(crate) fn is_known(&self) -> bool {
         self.ts != Timestamp::MIN
@@ -140,10 +143,26 @@ impl Patient {
     /// How far all active sources have come: the least of their clocks. A silent source does not hold up the others; a
     /// source that is only for trends counts where there is no other.
     pub(crate) fn clock(&self, pipeline: &Pipeline) -> Timestamp {
-        let started = || self.sources.iter().zip(&pipeline.sources).filter(|(state, _)| state.clock.has_started());
-        let least = |states: &mut dyn Iterator<Item = &SourceState>| states.map(|state| state.clock.now()).min();
-        least(&mut started().filter(|(state, source)| !source.trend_only && !state.silent.is_active()).map(|(state, _)| state))
-            .or_else(|| least(&mut started().filter(|(_, source)| source.trend_only).map(|(state, _)| state)))
-            .unwrap_or(Timestamp::MIN)
+        let started = || {
+            self.sources
+                .iter()
+                .zip(&pipeline.sources)
+                .filter(|(state, _)| state.clock.has_started())
+        };
+        let least =
+            |states: &mut dyn Iterator<Item = &SourceState>| states.map(|state| state.clock.now()).min();
+        least(
+            &mut started()
+                .filter(|(state, source)| !source.trend_only && !state.silent.is_active())
+                .map(|(state, _)| state),
+        )
+        .or_else(|| {
+            least(
+                &mut started()
+                    .filter(|(_, source)| source.trend_only)
+                    .map(|(state, _)| state),
+            )
+        })
+        .unwrap_or(Timestamp::MIN)
     }
 }

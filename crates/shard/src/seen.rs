@@ -35,7 +35,9 @@ pub(crate) enum Sameness {
 /// A device's name as a number: FNV-1a, stable over runs and builds.
 pub(crate) fn device_number(device: Option<&str>) -> u32 {
     device.map_or(0, |name| {
-        name.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+        name.bytes().fold(0x811c_9dc5, |hash, byte| {
+            (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+        })
     })
 }
 
@@ -44,7 +46,12 @@ pub(crate) fn device_number(device: Option<&str>) -> u32 {
 impl Seen {
     /// Looks an observation up and, when it is new, keeps it. `newest` says that its timestamp is beyond the clock.
     pub(crate) fn take(&mut self, ts: i64, device: u32, vital: u8, value: f64, newest: bool) -> Sameness {
-        let entry = Entry { ts, value, device, vital };
+        let entry = Entry {
+            ts,
+            value,
+            device,
+            vital,
+        };
         if newest {
             self.entries.push_back(entry);
             return Sameness::New;
@@ -59,7 +66,12 @@ impl Seen {
             Some(known) if known.value == value => Sameness::Repeat,
             Some(_) => Sameness::Conflict,
             None => {
-                let at = from + self.entries.range(from..).take_while(|known| known.ts == ts).count();
+                let at = from
+                    + self
+                        .entries
+                        .range(from..)
+                        .take_while(|known| known.ts == ts)
+                        .count();
                 self.entries.insert(at, entry);
                 Sameness::New
             }

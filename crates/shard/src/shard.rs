@@ -55,7 +55,11 @@ impl Shard {
     pub fn new(pipeline: Arc<Pipeline>, wants: Wants) -> Self {
         let mut ranks: Vec<usize> = (0..pipeline.sets.len()).collect();
         ranks.sort_by_key(|set| std::cmp::Reverse(pipeline.sets[*set].plan.trailing().grid().every()));
-        let sets = pipeline.sets.iter().map(|set| SetState::new(Arc::clone(&set.plan))).collect();
+        let sets = pipeline
+            .sets
+            .iter()
+            .map(|set| SetState::new(Arc::clone(&set.plan)))
+            .collect();
         Self {
             baselines: crate::inputs::explained_sets(&pipeline),
             pipeline,
@@ -164,8 +168,16 @@ impl Shard {
     }
 
     fn fire(&mut self, timer: Timer, io: &mut Io<'_>) -> Result<(), StepError> {
-        let Timer { due, slot, kind, stay } = timer;
-        if self.patients[slot as usize].as_ref().is_none_or(|patient| patient.stay != stay) {
+        let Timer {
+            due,
+            slot,
+            kind,
+            stay,
+        } = timer;
+        if self.patients[slot as usize]
+            .as_ref()
+            .is_none_or(|patient| patient.stay != stay)
+        {
             return Ok(());
         }
         match kind {
@@ -193,17 +205,23 @@ impl Shard {
     fn take_context(&mut self, record: &ContextRecord, io: &mut Io<'_>) -> Result<(), StepError> {
         let known = self.roster.find(&record.patient_id);
         if let Some(slot) = known
-            && self.patients[slot as usize].as_ref().is_some_and(|patient| patient.pending_until != Timestamp::MIN)
+            && self.patients[slot as usize]
+                .as_ref()
+                .is_some_and(|patient| patient.pending_until != Timestamp::MIN)
         {
             // Windows that are decided see the context as it was.
             self.evaluate(usize::MAX, io)?;
         }
         match (record.event, known) {
             (ContextEvent::Discharge, None) => Ok(()),
-            (ContextEvent::Discharge, Some(slot)) => self.end_stay(slot, EndReason::Discharged, self.log_time, io),
+            (ContextEvent::Discharge, Some(slot)) => {
+                self.end_stay(slot, EndReason::Discharged, self.log_time, io)
+            }
             (_, known) => {
                 let slot = known.unwrap_or_else(|| self.begin_stay(&record.patient_id));
-                let patient = self.patients[slot as usize].as_mut().expect("a slot on the roster holds a patient");
+                let patient = self.patients[slot as usize]
+                    .as_mut()
+                    .expect("a slot on the roster holds a patient");
                 patient.set_context(record);
                 patient.heard_at = self.log_time;
                 Ok(())
@@ -221,22 +239,40 @@ impl Shard {
         self.stays += 1;
         self.patients[slot as usize] = Some(Patient::new(id, self.stays, self.log_time, &self.pipeline));
         let due = self.log_time + self.pipeline.time.forget_after;
-        self.timers.set(Timer { due, slot, kind: TimerKind::Forget, stay: self.stays });
+        self.timers.set(Timer {
+            due,
+            slot,
+            kind: TimerKind::Forget,
+            stay: self.stays,
+        });
         slot
     }
 
     fn forget_on_time(&mut self, slot: u32, due: Timestamp, io: &mut Io<'_>) -> Result<(), StepError> {
-        let Some(patient) = self.patients[slot as usize].as_ref() else { return Ok(()) };
+        let Some(patient) = self.patients[slot as usize].as_ref() else {
+            return Ok(());
+        };
         let forget_at = patient.heard_at + self.pipeline.time.forget_after;
         if forget_at > due {
-            self.timers.set(Timer { due: forget_at, slot, kind: TimerKind::Forget, stay: patient.stay });
+            self.timers.set(Timer {
+                due: forget_at,
+                slot,
+                kind: TimerKind::Forget,
+                stay: patient.stay,
+            });
             return Ok(());
         }
         self.end_stay(slot, EndReason::Forgotten, due, io)
     }
 
     /// Ends monitoring: decided windows are evaluated, alarms end with the reason, state is freed.
-    fn end_stay(&mut self, slot: u32, reason: EndReason, now: Timestamp, io: &mut Io<'_>) -> Result<(), StepError> {
+    fn end_stay(
+        &mut self,
+        slot: u32,
+        reason: EndReason,
+        now: Timestamp,
+        io: &mut Io<'_>,
+    ) -> Result<(), StepError> {
         self.evaluate(usize::MAX, io)?;
         self.end_alarms(slot, reason, now, io);
         for (set, state) in self.sets.iter_mut().enumerate() {

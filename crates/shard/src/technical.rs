@@ -8,7 +8,11 @@ use crate::shard::Io;
 use crate::timers::{Timer, TimerKind};
 
 /// Technical alarms begin and end at once; the waiting is in what calls for them.
-pub(crate) const RULES: Rules = Rules { hold_for: Span::ZERO, max_age: Span::ZERO, repeat_after: None };
+pub(crate) const RULES: Rules = Rules {
+    hold_for: Span::ZERO,
+    max_age: Span::ZERO,
+    repeat_after: None,
+};
 
 /// What a technical alarm is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,16 +28,28 @@ impl Shard {
     pub(crate) fn heard(&mut self, slot: u32, source: usize, device: Option<&str>, io: &mut Io<'_>) {
         let now = self.log_time;
         let rules = &self.pipeline.sources[source];
-        let patient = self.patients[slot as usize].as_mut().expect("a slot on the roster holds a patient");
+        let patient = self.patients[slot as usize]
+            .as_mut()
+            .expect("a slot on the roster holds a patient");
         patient.heard_at = now;
         let state = &mut patient.sources[source];
         let is_first = state.heard_at.replace(now).is_none();
         let was_silent = state.silent.is_active();
         if (is_first || was_silent) && !rules.trend_only {
-            let kind = TimerKind::Silence { source: source as u16 };
-            self.timers.set(Timer { due: now + rules.silent_after, slot, kind, stay: patient.stay });
+            let kind = TimerKind::Silence {
+                source: source as u16,
+            };
+            self.timers.set(Timer {
+                due: now + rules.silent_after,
+                slot,
+                kind,
+                stay: patient.stay,
+            });
         }
-        let fast_is_right = state.fast_device.as_ref().is_some_and(|fast| fast.as_deref() == device);
+        let fast_is_right = state
+            .fast_device
+            .as_ref()
+            .is_some_and(|fast| fast.as_deref() == device);
         if fast_is_right {
             state.fast_device = None;
             let ended = state.device_clock.judge(Judgement::Clear, now, now, RULES);
@@ -47,24 +63,47 @@ impl Shard {
     }
 
     pub(crate) fn silence_on_time(&mut self, slot: u32, source: usize, due: Timestamp, io: &mut Io<'_>) {
-        let Some(patient) = self.patients[slot as usize].as_ref() else { return };
+        let Some(patient) = self.patients[slot as usize].as_ref() else {
+            return;
+        };
         let state = &patient.sources[source];
-        let Some(heard_at) = state.heard_at.filter(|_| !state.silent.is_active()) else { return };
+        let Some(heard_at) = state.heard_at.filter(|_| !state.silent.is_active()) else {
+            return;
+        };
         let silent_at = heard_at + self.pipeline.sources[source].silent_after;
         if silent_at > due {
-            let kind = TimerKind::Silence { source: source as u16 };
-            self.timers.set(Timer { due: silent_at, slot, kind, stay: patient.stay });
+            let kind = TimerKind::Silence {
+                source: source as u16,
+            };
+            self.timers.set(Timer {
+                due: silent_at,
+                slot,
+                kind,
+                stay: patient.stay,
+            });
             return;
         }
         self.set_silence(slot, source, Judgement::AtOnce, due, io);
         // The other sources no longer wait for this one.
-        let clock = self.patients[slot as usize].as_ref().map_or(Timestamp::MIN, |patient| patient.clock(&self.pipeline));
+        let clock = self.patients[slot as usize]
+            .as_ref()
+            .map_or(Timestamp::MIN, |patient| patient.clock(&self.pipeline));
         self.close_until(slot, clock, due);
     }
 
-    fn set_silence(&mut self, slot: u32, source: usize, judgement: Judgement, now: Timestamp, io: &mut Io<'_>) {
-        let patient = self.patients[slot as usize].as_mut().expect("a slot on the roster holds a patient");
-        let any_silent = |patient: &crate::patient::Patient| patient.sources.iter().any(|state| state.silent.is_active());
+    fn set_silence(
+        &mut self,
+        slot: u32,
+        source: usize,
+        judgement: Judgement,
+        now: Timestamp,
+        io: &mut Io<'_>,
+    ) {
+        let patient = self.patients[slot as usize]
+            .as_mut()
+            .expect("a slot on the roster holds a patient");
+        let any_silent =
+            |patient: &crate::patient::Patient| patient.sources.iter().any(|state| state.silent.is_active());
         let before = any_silent(patient);
         let transition = patient.sources[source].silent.judge(judgement, now, now, RULES);
         match (before, any_silent(patient)) {
@@ -87,9 +126,14 @@ impl Shard {
         io: &mut Io<'_>,
     ) {
         let now = self.log_time;
-        let patient = self.patients[slot as usize].as_mut().expect("a slot on the roster holds a patient");
+        let patient = self.patients[slot as usize]
+            .as_mut()
+            .expect("a slot on the roster holds a patient");
         let state = &mut patient.sources[source];
-        let is_known = state.fast_device.as_ref().is_some_and(|fast| fast.as_deref() == device);
+        let is_known = state
+            .fast_device
+            .as_ref()
+            .is_some_and(|fast| fast.as_deref() == device);
         if !is_known {
             state.fast_device = Some(device.map(Into::into));
         }
@@ -104,13 +148,17 @@ impl Shard {
     /// Ends every alarm of a patient who is no longer monitored.
     pub(crate) fn end_alarms(&mut self, slot: u32, reason: EndReason, now: Timestamp, io: &mut Io<'_>) {
         for index in 0..self.pipeline.limits.len() {
-            let ended = self.patients[slot as usize].as_mut().and_then(|patient| patient.limits[index].end(now, reason));
+            let ended = self.patients[slot as usize]
+                .as_mut()
+                .and_then(|patient| patient.limits[index].end(now, reason));
             if let Some(transition) = ended {
                 self.tell_limit(slot, index, transition, io);
             }
         }
         for index in 0..self.pipeline.conditions.len() {
-            let ended = self.patients[slot as usize].as_mut().and_then(|patient| patient.conditions[index].end(now, reason));
+            let ended = self.patients[slot as usize]
+                .as_mut()
+                .and_then(|patient| patient.conditions[index].end(now, reason));
             if let Some(transition) = ended {
                 self.tell_condition(slot, index, transition, None, io);
             }

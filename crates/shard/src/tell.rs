@@ -1,8 +1,8 @@
 //! Transitions to alerts: what, why, how old each input is.
 
 use wardwatch_alarms::{
-    Alarm, AlarmKind, Alert, AlertId, AlertKey, Contributor, Deadline, EndReason, Input, ModelIdentity, Phase, ScoreRecord,
-    ScoreValue, StageTimes, Transition,
+    Alarm, AlarmKind, Alert, AlertId, AlertKey, Contributor, Deadline, EndReason, Input, ModelIdentity,
+    Phase, ScoreRecord, ScoreValue, StageTimes, Transition,
 };
 use wardwatch_clinical::{Acvpu, AlarmPriority, VitalSign};
 use wardwatch_event_time::Timestamp;
@@ -35,14 +35,23 @@ struct Saying {
 
 impl Shard {
     pub(crate) fn tell_limit(&mut self, slot: u32, index: usize, transition: Transition, io: &mut Io<'_>) {
-        let Some(patient) = self.patients[slot as usize].as_ref() else { return };
+        let Some(patient) = self.patients[slot as usize].as_ref() else {
+            return;
+        };
         let alarm = &self.pipeline.limits[index];
         let vital = alarm.limit.vital;
         let latest = patient.latest[vital.index()];
-        let shown = format!("{} {} {}", vital.label(), shown_value(vital, latest.value), shown_unit(vital.unit()));
+        let shown = format!(
+            "{} {} {}",
+            vital.label(),
+            shown_value(vital, latest.value),
+            shown_unit(vital.unit())
+        );
         let text = match transition.phase {
             Phase::End => ended(&shown, transition.reason),
-            Phase::Start | Phase::Update | Phase::Escalate => format!("{}, limit {}", shown.trim_end(), alarm.limit),
+            Phase::Start | Phase::Update | Phase::Escalate => {
+                format!("{}, limit {}", shown.trim_end(), alarm.limit)
+            }
         };
         let input = self.vital_input(vital, latest, transition.at);
         let saying = Saying {
@@ -52,7 +61,12 @@ impl Shard {
             text,
             value: latest.is_known().then_some(latest.value),
             condition: alarm.limit.to_string(),
-            contributors: vec![Contributor { input, points: None, attribution: None, baseline: None }],
+            contributors: vec![Contributor {
+                input,
+                points: None,
+                attribution: None,
+                baseline: None,
+            }],
             model: None,
             observed_at: latest.ts,
         };
@@ -68,9 +82,15 @@ impl Shard {
         view: Option<&View>,
         io: &mut Io<'_>,
     ) {
-        let Some(patient) = self.patients[slot as usize].as_ref() else { return };
+        let Some(patient) = self.patients[slot as usize].as_ref() else {
+            return;
+        };
         let now = View::of(patient, transition.at);
-        let facts = Facts { pipeline: &self.pipeline, context: &patient.context, view: view.unwrap_or(&now) };
+        let facts = Facts {
+            pipeline: &self.pipeline,
+            context: &patient.context,
+            view: view.unwrap_or(&now),
+        };
         let alarm = &self.pipeline.conditions[index];
         let mut contributors = Vec::new();
         let mut model = None;
@@ -94,22 +114,41 @@ impl Shard {
                 }
             }
         }
-        let direct = alarm.when.inputs.iter().filter(|input| !matches!(input.from, Origin::Score { .. }));
+        let direct = alarm
+            .when
+            .inputs
+            .iter()
+            .filter(|input| !matches!(input.from, Origin::Score { .. }));
         for input in direct {
             let input = self.input(input, &facts);
-            shown.push(format!("{} {}", input.label, input.value.map_or_else(|| "missing".to_owned(), short)));
+            shown.push(format!(
+                "{} {}",
+                input.label,
+                input.value.map_or_else(|| "missing".to_owned(), short)
+            ));
             value = value.or(input.value);
-            contributors.push(Contributor { input, points: None, attribution: None, baseline: None });
+            contributors.push(Contributor {
+                input,
+                points: None,
+                attribution: None,
+                baseline: None,
+            });
         }
         let shown = shown.join(", ");
         let text = match transition.phase {
             Phase::End => ended(&shown, transition.reason),
             Phase::Start | Phase::Update | Phase::Escalate => format!("{shown}: {}", alarm.text),
         };
-        let observed_at = facts.view.newest[alarm.set].as_ref().map_or(transition.at, |(end, _)| *end);
+        let observed_at = facts.view.newest[alarm.set]
+            .as_ref()
+            .map_or(transition.at, |(end, _)| *end);
         let saying = Saying {
             alarm: alarm.name.clone(),
-            kind: if model.is_some() { AlarmKind::Advisory } else { AlarmKind::Physiological },
+            kind: if model.is_some() {
+                AlarmKind::Advisory
+            } else {
+                AlarmKind::Physiological
+            },
             priority: alarm.priority,
             text,
             value,
@@ -143,15 +182,22 @@ impl Shard {
                 "device_clock",
                 self.pipeline.technical.device_clock,
                 format!("ahead by more than {}", rules.rules.future_skew),
-                format!("The clock of device {device} ({}) runs fast; its data are set aside", rules.name),
+                format!(
+                    "The clock of device {device} ({}) runs fast; its data are set aside",
+                    rules.name
+                ),
             ),
         };
         let text = match (transition.phase, technical) {
             (Phase::End, Technical::Silent) => ended(&format!("Data from {}", rules.name), transition.reason),
-            (Phase::End, Technical::DeviceClock) => ended(&format!("The clock of device {device}"), transition.reason),
+            (Phase::End, Technical::DeviceClock) => {
+                ended(&format!("The clock of device {device}"), transition.reason)
+            }
             _ => text,
         };
-        let heard = self.patients[slot as usize].as_ref().map_or(transition.at, |patient| patient.heard_at);
+        let heard = self.patients[slot as usize]
+            .as_ref()
+            .map_or(transition.at, |patient| patient.heard_at);
         let saying = Saying {
             alarm: format!("{name}:{}", rules.name),
             kind: AlarmKind::Technical,
@@ -167,7 +213,9 @@ impl Shard {
     }
 
     fn tell(&mut self, slot: u32, transition: Transition, saying: Saying, io: &mut Io<'_>) {
-        let Some(patient) = self.patients[slot as usize].as_ref() else { return };
+        let Some(patient) = self.patients[slot as usize].as_ref() else {
+            return;
+        };
         let id = AlertId::of(&AlertKey {
             pipeline: &self.pipeline.name,
             patient_id: &patient.id,
@@ -212,19 +260,27 @@ impl Shard {
             pipeline: self.pipeline.name.clone(),
             pipeline_version: self.pipeline.version,
             pipeline_hash: self.pipeline.hash.clone(),
-            stages: StageTimes { observed_at: saying.observed_at, due_at: transition.at, decided_at },
+            stages: StageTimes {
+                observed_at: saying.observed_at,
+                due_at: transition.at,
+                decided_at,
+            },
             deadline,
         });
     }
 
     /// A patient's scores and newest values, for a screen.
     pub(crate) fn tell_scores(&self, pending: &Pending, view: &View, io: &mut Io<'_>) {
-        let Some(patient) = self.patients[pending.slot as usize].as_ref() else { return };
+        let Some(patient) = self.patients[pending.slot as usize].as_ref() else {
+            return;
+        };
         let score = |(score, outcome): (&Score, &std::sync::Arc<crate::patient::Outcome>)| {
             let (fallback, model) = match score.kind {
                 ScoreKind::Sql { .. } => (None, None),
                 ScoreKind::Model { model, fallback } => (
-                    fallback.filter(|_| outcome.value.is_none()).map(|place| self.pipeline.scores[place].name.clone()),
+                    fallback
+                        .filter(|_| outcome.value.is_none())
+                        .map(|place| self.pipeline.scores[place].name.clone()),
                     self.pipeline.models.get(model).map(identity),
                 ),
             };
@@ -240,12 +296,18 @@ impl Shard {
                 model,
             }
         };
-        let known = VitalSign::ALL.iter().map(|vital| (*vital, view.latest[vital.index()]));
+        let known = VitalSign::ALL
+            .iter()
+            .map(|vital| (*vital, view.latest[vital.index()]));
         io.out.scores.push(ScoreRecord {
             patient_id: patient.id.to_string(),
             ward: patient.context.ward.clone(),
             bed: patient.context.bed.clone(),
-            window_end: self.pipeline.sets[pending.set].plan.trailing().grid().end(pending.pane),
+            window_end: self.pipeline.sets[pending.set]
+                .plan
+                .trailing()
+                .grid()
+                .end(pending.pane),
             at: pending.at,
             revision: pending.revision,
             scores: self.pipeline.scores.iter().zip(&view.scores).map(score).collect(),
@@ -260,7 +322,11 @@ impl Shard {
 
     /// The inputs of a point score with their points, most points first.
     fn point_contributors(&self, score: &Score, facts: &Facts<'_>) -> Vec<Contributor> {
-        let place = self.pipeline.scores.iter().position(|other| other.name == score.name);
+        let place = self
+            .pipeline
+            .scores
+            .iter()
+            .position(|other| other.name == score.name);
         let outcome = place.map(|place| &facts.view.scores[place]);
         let mut contributors: Vec<Contributor> = score
             .inputs
@@ -269,7 +335,12 @@ impl Shard {
                 let points = outcome
                     .and_then(|outcome| outcome.points.iter().find(|(name, _)| *name == named.name))
                     .and_then(|(_, points)| *points);
-                Contributor { input: self.input(named, facts), points, attribution: None, baseline: None }
+                Contributor {
+                    input: self.input(named, facts),
+                    points,
+                    attribution: None,
+                    baseline: None,
+                }
             })
             .filter(|contributor| contributor.input.value.is_some() || contributor.points.is_some())
             .collect();
@@ -286,14 +357,23 @@ impl Shard {
         facts: &Facts<'_>,
         io: &mut Io<'_>,
     ) -> Vec<Contributor> {
-        let row: Vec<f64> =
-            score.inputs.iter().map(|input| facts.number(input.from).unwrap_or(f64::NAN)).collect();
+        let row: Vec<f64> = score
+            .inputs
+            .iter()
+            .map(|input| facts.number(input.from).unwrap_or(f64::NAN))
+            .collect();
         let usual = |input: &Named| match input.from {
             Origin::Feature { set, column } => patient.sets[set].baseline.mean(facts.view.at, column),
             _ => None,
         };
-        let baseline: Vec<f64> = score.inputs.iter().map(|input| usual(input).unwrap_or(f64::NAN)).collect();
-        let Ok(attributions) = io.scorer.attribute(model, &row, &baseline) else { return Vec::new() };
+        let baseline: Vec<f64> = score
+            .inputs
+            .iter()
+            .map(|input| usual(input).unwrap_or(f64::NAN))
+            .collect();
+        let Ok(attributions) = io.scorer.attribute(model, &row, &baseline) else {
+            return Vec::new();
+        };
         attributions
             .into_iter()
             .take(ATTRIBUTIONS)
@@ -329,7 +409,9 @@ impl Shard {
 
     fn vital_input(&self, vital: VitalSign, latest: Latest, at: Timestamp) -> Input {
         let text = match vital {
-            VitalSign::Consciousness => Acvpu::from_level(latest.value).map(|level| level.letter().to_string()),
+            VitalSign::Consciousness => {
+                Acvpu::from_level(latest.value).map(|level| level.letter().to_string())
+            }
             _ => None,
         };
         let age = at - latest.ts;
@@ -348,7 +430,11 @@ impl Shard {
 
 fn identity(model: &wardwatch_inference::Model) -> ModelIdentity {
     let identity = model.identity();
-    ModelIdentity { name: identity.name.clone(), version: identity.version, sha256: identity.sha256.clone() }
+    ModelIdentity {
+        name: identity.name.clone(),
+        version: identity.version,
+        sha256: identity.sha256.clone(),
+    }
 }
 
 fn ended(what: &str, reason: Option<EndReason>) -> String {

@@ -6,8 +6,10 @@ use proptest::prelude::*;
 use support::{Row, pipeline, row, run, windows};
 use wardwatch_clinical::VitalSign::{self, HeartRate, Spo2};
 
-const LIVE: &str = "{ lateness: 2m, hold: 0s, grace: 2s, future_skew: 10s, silent_after: 60s, forget_after: 1h }";
-const ORACLE: &str = "{ lateness: 2m, hold: 2m, grace: off, future_skew: 10s, silent_after: 10h, forget_after: 100h }";
+const LIVE: &str =
+    "{ lateness: 2m, hold: 0s, grace: 2s, future_skew: 10s, silent_after: 60s, forget_after: 1h }";
+const ORACLE: &str =
+    "{ lateness: 2m, hold: 2m, grace: off, future_skew: 10s, silent_after: 10h, forget_after: 100h }";
 const ALARMS: &str = "alarms:
   - { name: desaturation, limit: spo2 < 88, for: 15s, at_once: spo2 < 80, priority: high }
   - { name: fast, when: heart_rate_mean > 130, clear_when: heart_rate_mean < 120, for: 20s, repeat_after: 1m, priority: medium }
@@ -38,7 +40,10 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
 /// Keeps the first of each identity, as the shard does, so that a sorted run sees the same observations.
 fn deduplicated(rows: &[Row]) -> Vec<Row> {
     let mut seen = std::collections::HashSet::new();
-    rows.iter().filter(|row| seen.insert((row.patient.clone(), row.ts, row.vital))).cloned().collect()
+    rows.iter()
+        .filter(|row| seen.insert((row.patient.clone(), row.ts, row.vital)))
+        .cloned()
+        .collect()
 }
 
 fn near(left: &[Option<u64>], right: &[Option<u64>]) -> bool {

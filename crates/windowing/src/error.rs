@@ -33,7 +33,9 @@ pub enum PlanError {
         function: String,
     },
     /// A column of the result is not a number.
-    #[error("{column} is of type {data_type}, and a feature is a number; cast it, or take its length or a flag as 0 and 1")]
+    #[error(
+        "{column} is of type {data_type}, and a feature is a number; cast it, or take its length or a flag as 0 and 1"
+    )]
     NotANumber {
         /// The column's name.
         column: String,

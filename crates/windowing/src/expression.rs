@@ -37,12 +37,19 @@ impl Expression {
         check(&logical)?;
         let logical = session::simplify(&state, logical, &schema)?;
         let expr = state.create_physical_expr(logical, &schema)?;
-        let mut read: Vec<usize> = collect_columns(&expr).into_iter().map(|column| column.index()).collect();
+        let mut read: Vec<usize> = collect_columns(&expr)
+            .into_iter()
+            .map(|column| column.index())
+            .collect();
         read.sort_unstable();
         let inputs: SchemaRef = Arc::new(names.project(&read).map_err(DataFusionError::from)?);
         let expr = reassign_expr_columns(expr, &inputs)?;
         let data_type = expr.data_type(&inputs)?;
-        Ok(Self { expr, inputs, data_type })
+        Ok(Self {
+            expr,
+            inputs,
+            data_type,
+        })
     }
 
     /// The inputs that it reads, in the order in which [`Expression::evaluate`] takes them.
@@ -70,8 +77,12 @@ fn check(expr: &Expr) -> Result<(), PlanError> {
     let mut found = None;
     expr.apply(|expr| {
         match expr {
-            Expr::ScalarFunction(function) if function.func.signature().volatility != Volatility::Immutable => {
-                found = Some(PlanError::NotDeterministic { function: function.name().to_owned() });
+            Expr::ScalarFunction(function)
+                if function.func.signature().volatility != Volatility::Immutable =>
+            {
+                found = Some(PlanError::NotDeterministic {
+                    function: function.name().to_owned(),
+                });
             }
             Expr::AggregateFunction(function) => {
                 found = Some(PlanError::Aggregate {

@@ -56,8 +56,10 @@ pub(crate) fn recognise(aggregate: &AggregateFunctionExpr) -> Option<(VitalSign,
         _ => return None,
     };
     let arguments = aggregate.expressions();
-    let names: Option<Vec<&str>> =
-        arguments.iter().map(|argument| argument.downcast_ref::<Column>().map(Column::name)).collect();
+    let names: Option<Vec<&str>> = arguments
+        .iter()
+        .map(|argument| argument.downcast_ref::<Column>().map(Column::name))
+        .collect();
     let vital = match (term, &names?[..]) {
         (Term::Latest | Term::LatestAt | Term::Slope, [name, TS]) => VitalSign::from_name(name)?,
         (Term::Latest | Term::LatestAt | Term::Slope, _) => return None,

@@ -12,10 +12,12 @@
 //! States live in immutable Arrow batches; a pane holds a [`RowRef`] into one. A batch is freed with its last live row,
 //! and the store is compacted when most rows are dead.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
-use arrow::compute::interleave;
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, UInt32Array, new_null_array};
+use arrow::compute::{SortColumn, interleave, lexsort_to_indices, take, take_arrays};
+use arrow::datatypes::SchemaRef;
 use datafusion::error::Result;
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
@@ -29,8 +31,9 @@ pub(crate) struct GenericAggregate {
     pub(crate) arguments: Vec<Arc<dyn PhysicalExpr>>,
     /// WHERE, FILTER and "its vital sign is not null", as one.
     pub(crate) filter: Arc<dyn PhysicalExpr>,
-    /// How many columns its state has.
-    pub(crate) state_columns: usize,
+    /// Its state over no rows, one row of each state column. DataFusion's accumulators take a group that no batch has
+    /// mentioned for one that has seen values, so each group of a merge is given a state, if need be this one.
+    pub(crate) nothing: Vec<ArrayRef>,
 }
 
 /// Where a pane's state stands.
@@ -56,12 +59,38 @@ pub(crate) struct GenericStates {
 // === impl GenericAggregate ===
 
 impl GenericAggregate {
+    /// An aggregate over rows of `input`; `arguments` and `filter` are expressions over its columns.
+    pub(crate) fn new(
+        function: Arc<AggregateFunctionExpr>,
+        arguments: Vec<Arc<dyn PhysicalExpr>>,
+        filter: Arc<dyn PhysicalExpr>,
+        input: &SchemaRef,
+    ) -> Result<Self> {
+        let mut aggregate = Self {
+            function,
+            arguments,
+            filter,
+            nothing: Vec::new(),
+        };
+        let nulls: Vec<ArrayRef> = aggregate
+            .arguments
+            .iter()
+            .map(|argument| Ok(new_null_array(&argument.data_type(input)?, 1)))
+            .collect::<Result<_>>()?;
+        let mut accumulator = aggregate.accumulator()?;
+        accumulator.update_batch(&nulls, &[0], Some(&BooleanArray::from(vec![false])), 1)?;
+        aggregate.nothing = accumulator.state(EmitTo::All)?;
+        Ok(aggregate)
+    }
+
     fn accumulator(&self) -> Result<Box<dyn GroupsAccumulator>> {
         if self.function.groups_accumulator_supported() {
             return self.function.create_groups_accumulator();
         }
         let function = Arc::clone(&self.function);
-        Ok(Box::new(GroupsAccumulatorAdapter::new(move || function.create_accumulator())))
+        Ok(Box::new(GroupsAccumulatorAdapter::new(move || {
+            function.create_accumulator()
+        })))
     }
 
     /// Takes rows into an accumulator; `groups[row]` is the dense group of a row.
@@ -80,7 +109,32 @@ impl GenericAggregate {
             .collect::<Result<_>>()?;
         let filter = self.filter.evaluate(rows)?.into_array(count)?;
         let filter = no_nulls(filter.as_boolean());
-        accumulator.update_batch(&arguments, groups, Some(&filter), total)
+        if !self.trusts_order() {
+            return accumulator.update_batch(&arguments, groups, Some(&filter), total);
+        }
+        let order = self.order(&arguments)?;
+        let arguments = take_arrays(&arguments, &order, None)?;
+        let filter = take(&filter, &order, None)?;
+        let groups: Vec<usize> = order.values().iter().map(|row| groups[*row as usize]).collect();
+        accumulator.update_batch(&arguments, &groups, Some(filter.as_boolean()), total)
+    }
+
+    /// True for an accumulator that takes its rows to come in the order of its ORDER BY, such as that of `nth_value`.
+    fn trusts_order(&self) -> bool {
+        self.function.order_sensitivity().hard_requires()
+    }
+
+    /// The rows in the order of its ORDER BY, whose expressions are the last of the arguments.
+    fn order(&self, arguments: &[ArrayRef]) -> Result<UInt32Array> {
+        let orders = self.function.order_bys();
+        let columns = arguments[arguments.len() - orders.len()..].iter().zip(orders);
+        let columns: Vec<SortColumn> = columns
+            .map(|(values, order)| SortColumn {
+                values: Arc::clone(values),
+                options: Some(order.options),
+            })
+            .collect();
+        Ok(lexsort_to_indices(&columns, None)?)
     }
 }
 
@@ -103,28 +157,36 @@ pub(crate) fn update(
     groups: &[usize],
 ) -> Result<Vec<ArrayRef>> {
     let total = earlier.len();
-    let (earlier_groups, earlier_refs): (Vec<usize>, Vec<RowRef>) =
-        earlier.iter().enumerate().filter_map(|(group, row)| row.map(|row| (group, row))).unzip();
+    let every_group: Vec<usize> = (0..total).collect();
     let mut result = Vec::new();
     let mut first_column = 0;
     for aggregate in aggregates {
         let mut accumulator = aggregate.accumulator()?;
-        if !earlier_refs.is_empty() {
-            let gathered = states.gather(&earlier_refs, first_column..first_column + aggregate.state_columns)?;
-            accumulator.merge_batch(&gathered, &earlier_groups, total)?;
+        let columns = first_column..first_column + aggregate.nothing.len();
+        first_column = columns.end;
+        if earlier.iter().any(Option::is_some) {
+            let gathered = states.gather(earlier, columns, &aggregate.nothing)?;
+            accumulator.merge_batch(&gathered, &every_group, total)?;
         }
-        aggregate.update(accumulator.as_mut(), rows, groups, total)?;
+        if aggregate.trusts_order() {
+            // It would take the rows to come after all of the earlier ones, but merges states by their order.
+            let mut fresh = aggregate.accumulator()?;
+            aggregate.update(fresh.as_mut(), rows, groups, total)?;
+            accumulator.merge_batch(&fresh.state(EmitTo::All)?, &every_group, total)?;
+        } else {
+            aggregate.update(accumulator.as_mut(), rows, groups, total)?;
+        }
         result.extend(accumulator.state(EmitTo::All)?);
-        first_column += aggregate.state_columns;
     }
     Ok(result)
 }
 
-/// Merges states into `total` groups and finishes them: one column an aggregate.
+/// Merges states into `total` groups and finishes them: one column an aggregate. Each group has at least one state; none
+/// stands for that of no rows.
 pub(crate) fn evaluate(
     aggregates: &[GenericAggregate],
     states: &GenericStates,
-    refs: &[RowRef],
+    refs: &[Option<RowRef>],
     groups: &[usize],
     total: usize,
 ) -> Result<Vec<ArrayRef>> {
@@ -133,15 +195,9 @@ pub(crate) fn evaluate(
         .iter()
         .map(|aggregate| {
             let mut accumulator = aggregate.accumulator()?;
-            let columns = first_column..first_column + aggregate.state_columns;
+            let columns = first_column..first_column + aggregate.nothing.len();
             first_column = columns.end;
-            if refs.is_empty() {
-                // Without a state to merge, an accumulator would not know how many groups there are.
-                let empty = empty_states(aggregate)?;
-                accumulator.merge_batch(&empty, &[], total)?;
-            } else {
-                accumulator.merge_batch(&states.gather(refs, columns)?, groups, total)?;
-            }
+            accumulator.merge_batch(&states.gather(refs, columns, &aggregate.nothing)?, groups, total)?;
             accumulator.evaluate(EmitTo::All)
         })
         .collect()
@@ -154,18 +210,16 @@ pub(crate) fn unsplit(aggregate: &GenericAggregate, rows: &RecordBatch) -> Resul
     accumulator.evaluate(EmitTo::All)
 }
 
-fn empty_states(aggregate: &GenericAggregate) -> Result<Vec<ArrayRef>> {
-    let fields = aggregate.function.state_fields()?;
-    Ok(fields.iter().map(|field| arrow::array::new_empty_array(field.data_type())).collect())
-}
-
 // === impl GenericStates ===
 
 impl GenericStates {
     /// Stores a batch of states, all of them live; returns the reference of its first row, the others follow.
     pub(crate) fn store(&mut self, columns: Vec<ArrayRef>) -> impl Fn(usize) -> RowRef + use<> {
         let rows = columns.first().map_or(0, |column| column.len());
-        let stored = Some(StateBatch { columns, live: rows as u32 });
+        let stored = Some(StateBatch {
+            columns,
+            live: rows as u32,
+        });
         let batch = match self.free.pop() {
             Some(batch) => {
                 self.batches[batch as usize] = stored;
@@ -176,7 +230,10 @@ impl GenericStates {
                 (self.batches.len() - 1) as u32
             }
         };
-        move |row| RowRef { batch, row: row as u32 }
+        move |row| RowRef {
+            batch,
+            row: row as u32,
+        }
     }
 
     /// Gives up a pane's state.
@@ -206,22 +263,34 @@ impl GenericStates {
         self.batches.iter().flatten().count()
     }
 
-    /// The states of `refs`, in that order, for some of the columns.
-    pub(crate) fn gather(&self, refs: &[RowRef], columns: std::ops::Range<usize>) -> Result<Vec<ArrayRef>> {
-        let mut places = vec![usize::MAX; self.batches.len()];
-        let mut used: Vec<&StateBatch> = Vec::new();
+    /// The states of `refs`, in that order, for some of the columns; `nothing` is the one row of those columns where a
+    /// reference is none.
+    pub(crate) fn gather(
+        &self,
+        refs: &[Option<RowRef>],
+        columns: Range<usize>,
+        nothing: &[ArrayRef],
+    ) -> Result<Vec<ArrayRef>> {
+        let mut places = vec![usize::MAX; self.batches.len() + 1];
+        let mut used: Vec<&[ArrayRef]> = Vec::new();
         let mut indices = Vec::with_capacity(refs.len());
         for row in refs {
-            let place = &mut places[row.batch as usize];
+            let place = &mut places[row.map_or(self.batches.len(), |row| row.batch as usize)];
             if *place == usize::MAX {
                 *place = used.len();
-                used.push(self.batches[row.batch as usize].as_ref().expect("a pane refers only to live batches"));
+                used.push(match row {
+                    Some(row) => {
+                        let batch = self.batches[row.batch as usize].as_ref();
+                        &batch.expect("a pane refers only to live batches").columns[columns.clone()]
+                    }
+                    None => nothing,
+                });
             }
-            indices.push((*place, row.row as usize));
+            indices.push((*place, row.map_or(0, |row| row.row as usize)));
         }
-        columns
+        (0..columns.len())
             .map(|column| {
-                let arrays: Vec<&dyn Array> = used.iter().map(|batch| batch.columns[column].as_ref()).collect();
+                let arrays: Vec<&dyn Array> = used.iter().map(|columns| columns[column].as_ref()).collect();
                 Ok(interleave(&arrays, &indices)?)
             })
             .collect()

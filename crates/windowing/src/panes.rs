@@ -67,13 +67,25 @@ pub(crate) struct Panes {
 
 impl Default for Panes {
     fn default() -> Self {
-        Self { panes: Vec::new(), stats: Vec::new(), tiers: Vec::new(), newest_closed: i64::MIN, oldest_open: i64::MAX }
+        Self {
+            panes: Vec::new(),
+            stats: Vec::new(),
+            tiers: Vec::new(),
+            newest_closed: i64::MIN,
+            oldest_open: i64::MAX,
+        }
     }
 }
 
 impl Panes {
     /// Finds or opens the pane of a row; the index is where its states stand.
-    pub(crate) fn place(&mut self, number: i64, now: Timestamp, width: usize, trailing: Trailing) -> (Placed, usize) {
+    pub(crate) fn place(
+        &mut self,
+        number: i64,
+        now: Timestamp,
+        width: usize,
+        trailing: Trailing,
+    ) -> (Placed, usize) {
         let found = self.position(number);
         let (Ok(index) | Err(index)) = found;
         if number < self.horizon(trailing) {
@@ -85,15 +97,30 @@ impl Panes {
             Err(_) => number < self.oldest_to_open(trailing),
         };
         if found.is_err() {
-            self.panes.insert(index, Pane { number, first_at: now, closed, generic: None });
+            self.panes.insert(
+                index,
+                Pane {
+                    number,
+                    first_at: now,
+                    closed,
+                    generic: None,
+                },
+            );
             let at = index * width;
-            self.stats.splice(at..at, std::iter::repeat_n(Stats::EMPTY, width));
+            self.stats
+                .splice(at..at, std::iter::repeat_n(Stats::EMPTY, width));
         }
         if closed {
             return (Placed::Closed { pane: number }, index);
         }
         self.oldest_open = self.oldest_open.min(number);
-        (Placed::Open { pane: number, first: found.is_err() }, index)
+        (
+            Placed::Open {
+                pane: number,
+                first: found.is_err(),
+            },
+            index,
+        )
     }
 
     /// The fused states of a pane, by index.
@@ -137,7 +164,10 @@ impl Panes {
     /// The open panes in order, each with the log time of its first row.
     pub(crate) fn open(&self) -> impl Iterator<Item = (i64, Timestamp)> + '_ {
         let from = self.panes.partition_point(|pane| pane.number < self.oldest_open);
-        self.panes[from..].iter().filter(|pane| !pane.closed).map(|pane| (pane.number, pane.first_at))
+        self.panes[from..]
+            .iter()
+            .filter(|pane| !pane.closed)
+            .map(|pane| (pane.number, pane.first_at))
     }
 
     /// Closes a pane; true when it was open, or when it holds no rows and is newer than any closed one.
@@ -163,7 +193,11 @@ impl Panes {
             match piece {
                 Piece::Pane(number) => {
                     if self.panes.get(index).is_some_and(|pane| pane.number == number) {
-                        merge_all(into, &self.stats[index * width..(index + 1) * width], (number - first) as f64 * every);
+                        merge_all(
+                            into,
+                            &self.stats[index * width..(index + 1) * width],
+                            (number - first) as f64 * every,
+                        );
                         index += 1;
                     }
                 }
@@ -189,7 +223,10 @@ impl Panes {
     pub(crate) fn generic(&self, last: i64, trailing: Trailing) -> impl Iterator<Item = RowRef> + '_ {
         let first = trailing.first_pane(last);
         let from = self.panes.partition_point(|pane| pane.number < first);
-        self.panes[from..].iter().take_while(move |pane| pane.number <= last).filter_map(|pane| pane.generic)
+        self.panes[from..]
+            .iter()
+            .take_while(move |pane| pane.number <= last)
+            .filter_map(|pane| pane.generic)
     }
 
     /// Drops the panes that no future window can use, once they are worth the move; returns their generic states.
@@ -229,8 +266,13 @@ impl Panes {
     /// Drops the merged tier that a changed pane belongs to.
     #[inline]
     fn touch(&mut self, number: i64, trailing: Trailing) {
-        if self.tiers.last().is_some_and(|tier| number < tier.first + trailing.tier()) {
-            self.tiers.retain(|tier| number < tier.first || number >= tier.first + trailing.tier());
+        if self
+            .tiers
+            .last()
+            .is_some_and(|tier| number < tier.first + trailing.tier())
+        {
+            self.tiers
+                .retain(|tier| number < tier.first || number >= tier.first + trailing.tier());
         }
     }
 
@@ -274,15 +316,33 @@ mod tests {
     fn a_late_first_row_opens_its_pane_and_closing_goes_on() {
         let trailing = trailing(30);
         let mut panes = Panes::default();
-        assert_eq!(panes.place(100, NOW, 0, trailing).0, Placed::Open { pane: 100, first: true });
+        assert_eq!(
+            panes.place(100, NOW, 0, trailing).0,
+            Placed::Open {
+                pane: 100,
+                first: true
+            }
+        );
         assert!(panes.close(100));
         assert!(!panes.close(100), "PANE-1");
         assert_eq!(panes.place(100, NOW, 0, trailing).0, Placed::Closed { pane: 100 });
-        assert_eq!(panes.place(90, NOW, 0, trailing).0, Placed::Open { pane: 90, first: true });
+        assert_eq!(
+            panes.place(90, NOW, 0, trailing).0,
+            Placed::Open {
+                pane: 90,
+                first: true
+            }
+        );
         assert_eq!(panes.open().collect::<Vec<_>>(), [(90, NOW)]);
-        assert_eq!(panes.place(70, NOW, 0, trailing).0, Placed::Open { pane: 70, first: true });
-        assert!(panes.close(70) && panes.close(90));
-        assert_eq!(panes.place(71, NOW, 0, trailing).0, Placed::Open { pane: 71, first: true });
+        assert_eq!(
+            panes.place(71, NOW, 0, trailing).0,
+            Placed::Open {
+                pane: 71,
+                first: true
+            }
+        );
+        assert!(panes.close(71) && panes.close(90));
+        assert_eq!(panes.open().count(), 0);
         assert_eq!(panes.newest_closed(), Some(100));
     }
 
@@ -299,7 +359,13 @@ mod tests {
             }
         }
         assert_eq!(panes.place(41, NOW, 0, trailing).0, Placed::Expired, "PANE-2");
-        assert_eq!(panes.place(71, NOW, 0, trailing).0, Placed::Open { pane: 71, first: true });
+        assert_eq!(
+            panes.place(71, NOW, 0, trailing).0,
+            Placed::Open {
+                pane: 71,
+                first: true
+            }
+        );
         assert!((42..=100).all(|number| panes.position(number).is_ok()));
         assert_eq!(panes.place(42, NOW, 0, trailing).0, Placed::Closed { pane: 42 });
     }

@@ -26,7 +26,8 @@ use wardwatch_event_time::Trailing;
 use crate::fused::{self, Term};
 use crate::generic::GenericAggregate;
 use crate::relation::{PATIENT_ID, SOURCE, TS, VITALS, WINDOW_END, instant, vitals_schema};
-use crate::{PlanError, rewrite, session, split_check};
+use crate::split_check::{self, Verdict};
+use crate::{PlanError, rewrite, session};
 
 /// A feature set, ready to run.
 #[derive(Debug)]
@@ -98,9 +99,13 @@ impl SetPlan {
             features: Arc::new(Schema::empty()),
             sources: sources.to_vec(),
         };
-        for (function, filter) in parts.aggregate.aggr_expr().iter().zip(parts.aggregate.filter_expr()) {
+        for (function, filter) in parts
+            .aggregate
+            .aggr_expr()
+            .iter()
+            .zip(parts.aggregate.filter_expr())
+        {
             let vital = only_vital(function, filter.as_ref())?;
-            check_order(function)?;
             let fusible = fuse && filter.is_none() && parts.predicates.is_empty();
             match fused::recognise(function).filter(|_| fusible) {
                 Some((vital, term)) => {
@@ -109,20 +114,20 @@ impl SetPlan {
                 }
                 None => {
                     plan.aggregates.push(Aggregate::Generic(plan.generic.len()));
-                    plan.generic.push(generic(function, filter.as_ref(), &parts.predicates, vital, &schema)?);
+                    plan.generic.push(generic(
+                        function,
+                        filter.as_ref(),
+                        &parts.predicates,
+                        vital,
+                        &schema,
+                    )?);
                 }
             }
         }
         plan.keep_only_what_is_read(&schema)?;
         plan.project(parts.projection)?;
         for aggregate in &plan.generic {
-            if !split_check::survives(aggregate, &plan.generic_input, sources)? {
-                return Err(PlanError::Aggregate {
-                    aggregate: aggregate.function.name().to_owned(),
-                    why: "its result over panes differs from its result over the whole window".to_owned(),
-                    fix: "use an aggregate that can be merged, such as avg, min, max, stddev, median or latest",
-                });
-            }
+            check_split(aggregate, &plan.generic_input, sources)?;
         }
         Ok(plan)
     }
@@ -144,7 +149,11 @@ impl SetPlan {
 
     /// The vital signs that the set reads.
     pub fn vitals(&self) -> impl Iterator<Item = VitalSign> + '_ {
-        let generic = self.generic_input.fields().iter().filter_map(|field| VitalSign::from_name(field.name()));
+        let generic = self
+            .generic_input
+            .fields()
+            .iter()
+            .filter_map(|field| VitalSign::from_name(field.name()));
         let all: BTreeSet<VitalSign> = self.fused.iter().copied().chain(generic).collect();
         all.into_iter()
     }
@@ -155,10 +164,13 @@ impl SetPlan {
     }
 
     fn fused_place(&mut self, vital: VitalSign) -> usize {
-        self.fused.iter().position(|other| *other == vital).unwrap_or_else(|| {
-            self.fused.push(vital);
-            self.fused.len() - 1
-        })
+        self.fused
+            .iter()
+            .position(|other| *other == vital)
+            .unwrap_or_else(|| {
+                self.fused.push(vital);
+                self.fused.len() - 1
+            })
     }
 
     /// Narrows the generic aggregates' input to the columns that they read.
@@ -169,7 +181,11 @@ impl SetPlan {
             .flat_map(|aggregate| aggregate.arguments.iter().chain([&aggregate.filter]))
             .flat_map(|expr| collect_columns(expr).into_iter().map(|column| column.index()))
             .collect();
-        let input: SchemaRef = Arc::new(schema.project(&read.into_iter().collect::<Vec<_>>()).map_err(DataFusionError::from)?);
+        let input: SchemaRef = Arc::new(
+            schema
+                .project(&read.into_iter().collect::<Vec<_>>())
+                .map_err(DataFusionError::from)?,
+        );
         for aggregate in &mut self.generic {
             for expr in aggregate.arguments.iter_mut().chain([&mut aggregate.filter]) {
                 *expr = reassign_expr_columns(Arc::clone(expr), &input)?;
@@ -182,20 +198,25 @@ impl SetPlan {
     fn project(&mut self, projection: &ProjectionExec) -> Result<(), PlanError> {
         let mut fields = Vec::new();
         for item in projection.expr() {
-            if item.expr.downcast_ref::<Column>().is_some_and(|column| column.name() == PATIENT_ID) {
+            if item
+                .expr
+                .downcast_ref::<Column>()
+                .is_some_and(|column| column.name() == PATIENT_ID)
+            {
                 continue;
             }
             let data_type = item.expr.data_type(&self.aggregated)?;
-            if item.expr.downcast_ref::<Column>().is_some_and(|column| column.name() == WINDOW_END) {
+            if item
+                .expr
+                .downcast_ref::<Column>()
+                .is_some_and(|column| column.name() == WINDOW_END)
+            {
                 continue;
             }
             if !data_type.is_numeric() && data_type != DataType::Boolean {
-                return Err(PlanError::NotANumber { column: item.alias.clone(), data_type: data_type.to_string() });
-            }
-            if fields.iter().any(|field: &Field| *field.name() == item.alias) {
-                return Err(PlanError::Shape {
-                    what: format!("two features are named {}", item.alias),
-                    fix: "give each a name of its own with AS",
+                return Err(PlanError::NotANumber {
+                    column: item.alias.clone(),
+                    data_type: data_type.to_string(),
                 });
             }
             fields.push(Field::new(&item.alias, DataType::Float64, true));
@@ -251,7 +272,10 @@ fn parts(plan: &Arc<dyn ExecutionPlan>) -> Result<Parts<'_>, PlanError> {
         fix: "write SELECT avg(heart_rate) AS heart_rate_mean, … FROM vitals GROUP BY patient_id",
     };
     let projection = plan.downcast_ref::<ProjectionExec>().ok_or_else(no_aggregate)?;
-    let mut aggregate = projection.input().downcast_ref::<AggregateExec>().ok_or_else(no_aggregate)?;
+    let mut aggregate = projection
+        .input()
+        .downcast_ref::<AggregateExec>()
+        .ok_or_else(no_aggregate)?;
     // With one partition DataFusion may still plan a final over a partial aggregation; the inner one sees the rows.
     while let Some(inner) = aggregate.input().downcast_ref::<AggregateExec>() {
         aggregate = inner;
@@ -264,11 +288,18 @@ fn parts(plan: &Arc<dyn ExecutionPlan>) -> Result<Parts<'_>, PlanError> {
     }
     if !input.children().is_empty() {
         return Err(PlanError::Shape {
-            what: format!("the query needs a step of its own before it aggregates ({})", input.name()),
+            what: format!(
+                "the query needs a step of its own before it aggregates ({})",
+                input.name()
+            ),
             fix: "aggregate the columns of vitals directly",
         });
     }
-    Ok(Parts { projection, aggregate, predicates })
+    Ok(Parts {
+        projection,
+        aggregate,
+        predicates,
+    })
 }
 
 fn aggregated_schema(aggregate: &AggregateExec) -> SchemaRef {
@@ -298,7 +329,11 @@ fn only_vital(
     function: &AggregateFunctionExpr,
     filter: Option<&Arc<dyn PhysicalExpr>>,
 ) -> Result<VitalSign, PlanError> {
-    let refuse = |why: String, fix| PlanError::Aggregate { aggregate: function.name().to_owned(), why, fix };
+    let refuse = |why: String, fix| PlanError::Aggregate {
+        aggregate: function.name().to_owned(),
+        why,
+        fix,
+    };
     if function.is_distinct() {
         return Err(refuse(
             "DISTINCT does not survive the split into panes".to_owned(),
@@ -308,14 +343,22 @@ fn only_vital(
     let arguments = function.expressions();
     let orders = function.order_bys().iter().map(|order| &order.expr);
     let mut vitals = BTreeSet::new();
-    for column in arguments.iter().chain(orders).chain(filter).flat_map(collect_columns) {
+    for column in arguments
+        .iter()
+        .chain(orders)
+        .chain(filter)
+        .flat_map(collect_columns)
+    {
         match (VitalSign::from_name(column.name()), column.name()) {
             (Some(vital), _) => {
                 vitals.insert(vital);
             }
             (None, TS | SOURCE) => {}
             (None, other) => {
-                return Err(refuse(format!("it reads {other}"), "read a vital sign, ts or source; use the rest in a score"));
+                return Err(refuse(
+                    format!("it reads {other}"),
+                    "read a vital sign, ts or source; use the rest in a score",
+                ));
             }
         }
     }
@@ -332,14 +375,22 @@ fn only_vital(
     }
 }
 
-fn check_order(function: &AggregateFunctionExpr) -> Result<(), PlanError> {
-    if function.order_sensitivity().is_insensitive() || !function.order_bys().is_empty() {
-        return Ok(());
-    }
+fn check_split(aggregate: &GenericAggregate, input: &SchemaRef, sources: &[String]) -> Result<(), PlanError> {
+    let (why, fix) = match split_check::verdict(aggregate, input, sources)? {
+        Verdict::Survives => return Ok(()),
+        Verdict::OrderMatters => (
+            "its result would depend on the order of arrival",
+            "add ORDER BY ts inside it, or use latest(x)",
+        ),
+        Verdict::SplitMatters => (
+            "its result over panes differs from its result over the whole window",
+            "use an aggregate that can be merged, such as avg, min, max, stddev, median or latest",
+        ),
+    };
     Err(PlanError::Aggregate {
-        aggregate: function.name().to_owned(),
-        why: "its result would depend on the order of arrival".to_owned(),
-        fix: "add ORDER BY ts inside it, or use latest(x)",
+        aggregate: aggregate.function.name().to_owned(),
+        why: why.to_owned(),
+        fix,
     })
 }
 
@@ -348,20 +399,22 @@ fn generic(
     filter: Option<&Arc<dyn PhysicalExpr>>,
     predicates: &[Arc<dyn PhysicalExpr>],
     vital: VitalSign,
-    schema: &Schema,
+    schema: &SchemaRef,
 ) -> Result<GenericAggregate, PlanError> {
     // An aggregate sees the observations of its vital sign, never the gaps that other devices' messages leave in its column.
-    let present: Arc<dyn PhysicalExpr> =
-        Arc::new(IsNotNullExpr::new(Arc::new(Column::new_with_schema(vital.name(), schema)?)));
+    let present: Arc<dyn PhysicalExpr> = Arc::new(IsNotNullExpr::new(Arc::new(Column::new_with_schema(
+        vital.name(),
+        schema,
+    )?)));
     let filter = predicates.iter().chain(filter).fold(present, |all, one| {
         Arc::new(BinaryExpr::new(all, Operator::And, Arc::clone(one)))
     });
     let mut arguments = function.expressions();
     arguments.extend(function.order_bys().iter().map(|order| Arc::clone(&order.expr)));
-    Ok(GenericAggregate {
-        function: Arc::clone(function),
+    Ok(GenericAggregate::new(
+        Arc::clone(function),
         arguments,
         filter,
-        state_columns: function.state_fields()?.len(),
-    })
+        schema,
+    )?)
 }

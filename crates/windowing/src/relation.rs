@@ -30,6 +30,10 @@ pub fn vitals_schema() -> SchemaRef {
         Field::new(SOURCE, DataType::Utf8, true),
         Field::new(WINDOW_END, instant(), false),
     ];
-    fields.extend(VitalSign::ALL.iter().map(|vital| Field::new(vital.name(), DataType::Float64, true)));
+    fields.extend(
+        VitalSign::ALL
+            .iter()
+            .map(|vital| Field::new(vital.name(), DataType::Float64, true)),
+    );
     Arc::new(Schema::new(fields))
 }

@@ -14,8 +14,9 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, ObjectName,
-    ObjectNamePart, Query, Select, SelectItem, SetExpr, Statement, TableFactor, visit_expressions_mut,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, GroupByExpr,
+    Ident, ObjectName, ObjectNamePart, Query, Select, SelectItem, SetExpr, Statement, TableFactor,
+    visit_expressions_mut,
 };
 
 use crate::PlanError;
@@ -33,7 +34,9 @@ pub(crate) fn feature_set(statement: &mut DfStatement) -> Result<(), PlanError> 
     let names: Vec<String> = grouped.iter().map(ToString::to_string).collect();
     match names.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [PATIENT_ID] => grouped.push(column(WINDOW_END)),
-        [PATIENT_ID, WINDOW_END] | [WINDOW_END, PATIENT_ID] => *grouped = vec![column(PATIENT_ID), column(WINDOW_END)],
+        [PATIENT_ID, WINDOW_END] | [WINDOW_END, PATIENT_ID] => {
+            *grouped = vec![column(PATIENT_ID), column(WINDOW_END)]
+        }
         _ => return Err(shape("the grouping is not by patient_id")),
     }
     rewrite_functions(statement)
@@ -62,9 +65,18 @@ fn plain_select(statement: &mut DfStatement) -> Result<&mut Select, PlanError> {
     let Statement::Query(query) = statement.as_mut() else {
         return Err(shape("this is not a query"));
     };
-    let Query { with, body, order_by, limit_clause, fetch, .. } = query.as_mut();
+    let Query {
+        with,
+        body,
+        order_by,
+        limit_clause,
+        fetch,
+        ..
+    } = query.as_mut();
     if with.is_some() || order_by.is_some() || limit_clause.is_some() || fetch.is_some() {
-        return Err(shape("WITH, ORDER BY and LIMIT have no meaning for one row a patient"));
+        return Err(shape(
+            "WITH, ORDER BY and LIMIT have no meaning for one row a patient",
+        ));
     }
     let SetExpr::Select(select) = body.as_mut() else {
         return Err(shape("UNION and VALUES are not a feature set"));
@@ -82,7 +94,10 @@ fn plain_select(statement: &mut DfStatement) -> Result<&mut Select, PlanError> {
 }
 
 fn shape(what: &str) -> PlanError {
-    PlanError::Shape { what: what.to_owned(), fix: FORM }
+    PlanError::Shape {
+        what: what.to_owned(),
+        fix: FORM,
+    }
 }
 
 /// An unnamed result column keeps the name that its author sees, not that of the rewritten call.
@@ -96,7 +111,10 @@ fn name_projections(statement: &mut Statement) {
     for item in &mut select.projection {
         if let SelectItem::UnnamedExpr(expr @ Expr::Function(_)) = item {
             let alias = Ident::with_quote('"', expr.to_string());
-            *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
+            *item = SelectItem::ExprWithAlias {
+                expr: expr.clone(),
+                alias,
+            };
         }
     }
 }
@@ -107,10 +125,16 @@ fn rewrite(expr: &mut Expr) -> Result<(), PlanError> {
     };
     let name = function.name.to_string().to_ascii_lowercase();
     let arguments = argument_count(function);
-    let wrong = |fix| PlanError::Aggregate { aggregate: function.to_string(), why: "wrong arguments".to_owned(), fix };
+    let wrong = |fix| PlanError::Aggregate {
+        aggregate: function.to_string(),
+        why: "wrong arguments".to_owned(),
+        fix,
+    };
     match (name.as_str(), arguments) {
         ("latest" | "slope" | "latest_at", 1) => push_argument(function, column(TS)),
-        ("latest" | "slope" | "latest_at", 0 | 3..) => return Err(wrong("give one vital sign, such as latest(spo2)")),
+        ("latest" | "slope" | "latest_at", 0 | 3..) => {
+            return Err(wrong("give one vital sign, such as latest(spo2)"));
+        }
         ("age", 1) => {
             let mut inner = function.clone();
             rename(&mut inner, "latest_at");
@@ -120,12 +144,21 @@ fn rewrite(expr: &mut Expr) -> Result<(), PlanError> {
         ("age", _) => return Err(wrong("give one vital sign, such as age(spo2)")),
         ("time_below" | "time_above", 2) => {
             let mut inner = function.clone();
-            rename(&mut inner, if name == "time_below" { "span_below" } else { "span_above" });
+            rename(
+                &mut inner,
+                if name == "time_below" {
+                    "span_below"
+                } else {
+                    "span_above"
+                },
+            );
             push_argument(&mut inner, column(TS));
             *expr = call("seconds_held", vec![Expr::Function(inner), column(WINDOW_END)]);
         }
         ("time_below" | "time_above", _) => {
-            return Err(wrong("give a vital sign and a limit, such as time_below(spo2, 90)"));
+            return Err(wrong(
+                "give a vital sign and a limit, such as time_below(spo2, 90)",
+            ));
         }
         _ => {}
     }
@@ -141,7 +174,8 @@ fn argument_count(function: &Function) -> usize {
 
 fn push_argument(function: &mut Function, argument: Expr) {
     if let FunctionArguments::List(list) = &mut function.args {
-        list.args.push(FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)));
+        list.args
+            .push(FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)));
     }
 }
 
@@ -154,12 +188,19 @@ fn column(name: &str) -> Expr {
 }
 
 fn call(name: &str, arguments: Vec<Expr>) -> Expr {
-    let args = arguments.into_iter().map(|argument| FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))).collect();
+    let args = arguments
+        .into_iter()
+        .map(|argument| FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)))
+        .collect();
     Expr::Function(Function {
         name: ObjectName(vec![ObjectNamePart::Identifier(Ident::new(name))]),
         uses_odbc_syntax: false,
         parameters: FunctionArguments::None,
-        args: FunctionArguments::List(FunctionArgumentList { duplicate_treatment: None, args, clauses: vec![] }),
+        args: FunctionArguments::List(FunctionArgumentList {
+            duplicate_treatment: None,
+            args,
+            clauses: vec![],
+        }),
         filter: None,
         null_treatment: None,
         over: None,

@@ -19,7 +19,9 @@ use datafusion::prelude::SessionConfig;
 use crate::{PlanError, functions, rewrite};
 
 fn config() -> SessionConfig {
-    let mut config = SessionConfig::new().with_target_partitions(1).with_information_schema(false);
+    let mut config = SessionConfig::new()
+        .with_target_partitions(1)
+        .with_information_schema(false);
     config.options_mut().execution.collect_statistics = false;
     config
 }

@@ -12,7 +12,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array};
+use arrow::array::{
+    ArrayRef, AsArray, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array,
+};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type};
 use datafusion::error::Result;
@@ -64,8 +66,12 @@ const MOST_STAGED: usize = 16_384;
 impl SetState {
     /// A state without patients.
     pub fn new(plan: Arc<SetPlan>) -> Self {
-        let generic_vitals: Vec<VitalSign> =
-            plan.generic_input.fields().iter().filter_map(|field| VitalSign::from_name(field.name())).collect();
+        let generic_vitals: Vec<VitalSign> = plan
+            .generic_input
+            .fields()
+            .iter()
+            .filter_map(|field| VitalSign::from_name(field.name()))
+            .collect();
         let mut places = [(NOWHERE, NOWHERE); VitalSign::COUNT];
         for (place, vital) in plan.fused.iter().enumerate() {
             places[vital.index()].0 = place as u8;
@@ -73,8 +79,17 @@ impl SetState {
         for (place, vital) in generic_vitals.iter().enumerate() {
             places[vital.index()].1 = place as u8;
         }
-        let staged = Staged { values: vec![Vec::new(); generic_vitals.len()], ..Staged::default() };
-        Self { plan, patients: Vec::new(), generic: GenericStates::default(), staged, places }
+        let staged = Staged {
+            values: vec![Vec::new(); generic_vitals.len()],
+            ..Staged::default()
+        };
+        Self {
+            plan,
+            patients: Vec::new(),
+            generic: GenericStates::default(),
+            staged,
+            places,
+        }
     }
 
     /// The plan.
@@ -133,7 +148,9 @@ impl SetState {
     /// The number of the oldest open pane of a patient; `i64::MAX` when there is none.
     #[inline]
     pub fn oldest_open(&self, slot: u32) -> i64 {
-        self.patients.get(slot as usize).map_or(i64::MAX, Panes::oldest_open)
+        self.patients
+            .get(slot as usize)
+            .map_or(i64::MAX, Panes::oldest_open)
     }
 
     /// A patient's open panes, oldest first, each with the log time of its first row.
@@ -148,7 +165,9 @@ impl SetState {
 
     /// Closes a pane; false when it was closed already. Its window is to be evaluated by [`SetState::features`].
     pub fn close(&mut self, slot: u32, pane: i64) -> bool {
-        self.patients.get_mut(slot as usize).is_some_and(|panes| panes.close(pane))
+        self.patients
+            .get_mut(slot as usize)
+            .is_some_and(|panes| panes.close(pane))
     }
 
     /// Evaluates windows: one row of features each, in the order given, as Float64 columns of [`SetPlan::features`].
@@ -158,6 +177,9 @@ impl SetState {
     pub fn features(&mut self, due: &[Due]) -> Result<RecordBatch> {
         self.flush()?;
         let plan = Arc::clone(&self.plan);
+        if due.is_empty() {
+            return Ok(RecordBatch::new_empty(Arc::clone(plan.features())));
+        }
         let (trailing, width) = (plan.trailing, plan.fused.len());
         let mut columns: Vec<_> = plan
             .aggregates
@@ -189,7 +211,10 @@ impl SetState {
             };
             aggregated.push(column.expect("each aggregate has made its column"));
         }
-        project(&plan, RecordBatch::try_new(Arc::clone(&plan.aggregated), aggregated)?)
+        project(
+            &plan,
+            RecordBatch::try_new(Arc::clone(&plan.aggregated), aggregated)?,
+        )
     }
 
     /// Frees a patient's state.
@@ -211,7 +236,14 @@ impl SetState {
         }
         let (mut refs, mut groups) = (Vec::new(), Vec::new());
         for (group, Due { slot, pane }) in due.iter().enumerate() {
-            refs.extend(self.patients[*slot as usize].generic(*pane, self.plan.trailing));
+            refs.extend(
+                self.patients[*slot as usize]
+                    .generic(*pane, self.plan.trailing)
+                    .map(Some),
+            );
+            if groups.len() == refs.len() {
+                refs.push(None);
+            }
             groups.resize(refs.len(), group);
         }
         generic::evaluate(&self.plan.generic, &self.generic, &refs, &groups, due.len())
@@ -250,11 +282,20 @@ impl SetState {
             groups.push(panes.len() - 1);
         }
         let rows = self.staged_batch(&order)?;
-        let earlier: Vec<Option<RowRef>> =
-            panes.iter().map(|(slot, pane)| self.patients[*slot as usize].pane_mut(*pane).and_then(|pane| pane.generic)).collect();
+        let earlier: Vec<Option<RowRef>> = panes
+            .iter()
+            .map(|(slot, pane)| {
+                self.patients[*slot as usize]
+                    .pane_mut(*pane)
+                    .and_then(|pane| pane.generic)
+            })
+            .collect();
         let states = generic::update(&self.plan.generic, &self.generic, &earlier, &rows, &groups)?;
         let row_ref = self.generic.store(states);
-        earlier.into_iter().flatten().for_each(|row| self.generic.release(row));
+        earlier
+            .into_iter()
+            .flatten()
+            .for_each(|row| self.generic.release(row));
         for (index, (slot, number)) in panes.into_iter().enumerate() {
             match self.patients[slot as usize].pane_mut(number) {
                 Some(pane) => pane.generic = Some(row_ref(index)),
@@ -270,28 +311,46 @@ impl SetState {
 
     fn staged_batch(&self, order: &[usize]) -> Result<RecordBatch> {
         let mut values = self.staged.values.iter();
-        let columns = self.plan.generic_input.fields().iter().map(|field| match field.name().as_str() {
-            TS => {
-                let times = order.iter().map(|row| self.staged.ts[*row]);
-                Arc::new(TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC")) as ArrayRef
-            }
-            SOURCE => {
-                let name = |row: &usize| self.plan.sources().get(self.staged.source[*row] as usize).map(String::as_str);
-                Arc::new(order.iter().map(name).collect::<StringArray>()) as ArrayRef
-            }
-            _ => {
-                let column = values.next().expect("a staged column for each vital sign");
-                let values = order.iter().map(|row| Some(column[*row]).filter(|value| !value.is_nan()));
-                Arc::new(values.collect::<Float64Array>()) as ArrayRef
-            }
-        });
-        Ok(RecordBatch::try_new(Arc::clone(&self.plan.generic_input), columns.collect())?)
+        let columns = self
+            .plan
+            .generic_input
+            .fields()
+            .iter()
+            .map(|field| match field.name().as_str() {
+                TS => {
+                    let times = order.iter().map(|row| self.staged.ts[*row]);
+                    Arc::new(TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC"))
+                        as ArrayRef
+                }
+                SOURCE => {
+                    let name = |row: &usize| {
+                        self.plan
+                            .sources()
+                            .get(self.staged.source[*row] as usize)
+                            .map(String::as_str)
+                    };
+                    Arc::new(order.iter().map(name).collect::<StringArray>()) as ArrayRef
+                }
+                _ => {
+                    let column = values.next().expect("a staged column for each vital sign");
+                    let values = order
+                        .iter()
+                        .map(|row| Some(column[*row]).filter(|value| !value.is_nan()));
+                    Arc::new(values.collect::<Float64Array>()) as ArrayRef
+                }
+            });
+        Ok(RecordBatch::try_new(
+            Arc::clone(&self.plan.generic_input),
+            columns.collect(),
+        )?)
     }
 
     /// Drops a patient's panes that no future window can use. Not while a decided window of the patient waits to be
     /// evaluated: it may be older than the newest closed one.
     pub fn prune(&mut self, slot: u32) {
-        let Some(panes) = self.patients.get_mut(slot as usize) else { return };
+        let Some(panes) = self.patients.get_mut(slot as usize) else {
+            return;
+        };
         for row in panes.prune(self.plan.trailing, self.plan.fused.len()) {
             self.generic.release(row);
         }
@@ -300,17 +359,26 @@ impl SetState {
     /// Gives memory back when most of the generic states that are held are dead.
     fn compact(&mut self) -> Result<()> {
         let (live, held) = self.generic.live_and_held();
-        if held < 2 * live + MOST_STAGED { Ok(()) } else { self.move_together() }
+        if held < 2 * live + MOST_STAGED {
+            Ok(())
+        } else {
+            self.move_together()
+        }
     }
 
     /// Moves every live generic state into one batch.
     fn move_together(&mut self) -> Result<()> {
         let mut refs = Vec::new();
         for panes in &mut self.patients {
-            refs.extend(panes.generic_mut().map(|row| *row));
+            refs.extend(panes.generic_mut().map(|row| Some(*row)));
         }
-        let width = self.plan.generic.iter().map(|aggregate| aggregate.state_columns).sum();
-        let columns = self.generic.gather(&refs, 0..width)?;
+        let width = self
+            .plan
+            .generic
+            .iter()
+            .map(|aggregate| aggregate.nothing.len())
+            .sum();
+        let columns = self.generic.gather(&refs, 0..width, &[])?;
         self.generic = GenericStates::default();
         let row_ref = self.generic.store(columns);
         for (index, row) in self.patients.iter_mut().flat_map(Panes::generic_mut).enumerate() {
@@ -325,10 +393,17 @@ fn project(plan: &SetPlan, aggregated: RecordBatch) -> Result<RecordBatch> {
     let rows = aggregated.num_rows();
     let columns = plan.projection.iter().map(|expr| {
         let column = expr.evaluate(&aggregated)?.into_array(rows)?;
-        let column = if column.data_type() == &DataType::Float64 { column } else { cast(&column, &DataType::Float64)? };
+        let column = if column.data_type() == &DataType::Float64 {
+            column
+        } else {
+            cast(&column, &DataType::Float64)?
+        };
         Ok(finite(column))
     });
-    Ok(RecordBatch::try_new(Arc::clone(plan.features()), columns.collect::<Result<_>>()?)?)
+    Ok(RecordBatch::try_new(
+        Arc::clone(plan.features()),
+        columns.collect::<Result<_>>()?,
+    )?)
 }
 
 /// NaN and infinities stop here: a feature that is not a number is a missing one.
@@ -337,7 +412,12 @@ fn finite(column: ArrayRef) -> ArrayRef {
     if numbers.values().iter().all(|value| value.is_finite()) {
         return column;
     }
-    Arc::new(numbers.iter().map(|value| value.filter(|value| value.is_finite())).collect::<Float64Array>())
+    Arc::new(
+        numbers
+            .iter()
+            .map(|value| value.filter(|value| value.is_finite()))
+            .collect::<Float64Array>(),
+    )
 }
 
 #[cfg(test)]

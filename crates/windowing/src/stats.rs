@@ -59,7 +59,11 @@ impl Stats {
         self.squares += from_mean * (value - self.mean);
         self.products += from_mean_time * (value - self.mean);
         self.least = if value < self.least { value } else { self.least };
-        self.greatest = if value > self.greatest { value } else { self.greatest };
+        self.greatest = if value > self.greatest {
+            value
+        } else {
+            self.greatest
+        };
         self.keep_latest(value, ts.micros() as f64);
     }
 
@@ -70,7 +74,10 @@ impl Stats {
             return;
         }
         if self.count == 0.0 {
-            *self = Self { mean_time: other.mean_time + shift, ..*other };
+            *self = Self {
+                mean_time: other.mean_time + shift,
+                ..*other
+            };
             return;
         }
         let count = self.count + other.count;
@@ -84,8 +91,16 @@ impl Stats {
         self.squares_time += other.squares_time + from_mean_time * from_mean_time * weight;
         self.squares += other.squares + from_mean * from_mean * weight;
         self.products += other.products + from_mean_time * from_mean * weight;
-        self.least = if other.least < self.least { other.least } else { self.least };
-        self.greatest = if other.greatest > self.greatest { other.greatest } else { self.greatest };
+        self.least = if other.least < self.least {
+            other.least
+        } else {
+            self.least
+        };
+        self.greatest = if other.greatest > self.greatest {
+            other.greatest
+        } else {
+            self.greatest
+        };
         self.keep_latest(other.latest, other.latest_micros);
     }
 
@@ -161,8 +176,30 @@ impl Stats {
 
     /// The state from the numbers of [`Stats::to_numbers`].
     pub fn from_numbers(numbers: [f64; Self::NUMBERS]) -> Self {
-        let [count, mean, squares, least, greatest, latest, latest_micros, mean_time, squares_time, products] = numbers;
-        Self { count, mean, squares, least, greatest, latest, latest_micros, mean_time, squares_time, products }
+        let [
+            count,
+            mean,
+            squares,
+            least,
+            greatest,
+            latest,
+            latest_micros,
+            mean_time,
+            squares_time,
+            products,
+        ] = numbers;
+        Self {
+            count,
+            mean,
+            squares,
+            least,
+            greatest,
+            latest,
+            latest_micros,
+            mean_time,
+            squares_time,
+            products,
+        }
     }
 }
 
@@ -191,7 +228,10 @@ mod tests {
         let mean_time = rows.iter().map(time).sum::<f64>() / count;
         let mean = rows.iter().map(|row| row.1).sum::<f64>() / count;
         let squares: f64 = rows.iter().map(|row| (time(row) - mean_time).powi(2)).sum();
-        let products: f64 = rows.iter().map(|row| (time(row) - mean_time) * (row.1 - mean)).sum();
+        let products: f64 = rows
+            .iter()
+            .map(|row| (time(row) - mean_time) * (row.1 - mean))
+            .sum();
         (squares > 0.0).then(|| products / squares)
     }
 
@@ -244,8 +284,17 @@ mod tests {
     fn nothing_observed_says_nothing() {
         let empty = Stats::EMPTY;
         assert_eq!(empty.count(), 0.0);
-        assert!([empty.mean(), empty.sum(), empty.least(), empty.variance(0.0), empty.latest(), empty.slope()]
+        assert!(
+            [
+                empty.mean(),
+                empty.sum(),
+                empty.least(),
+                empty.variance(0.0),
+                empty.latest(),
+                empty.slope()
+            ]
             .iter()
-            .all(Option::is_none));
+            .all(Option::is_none)
+        );
     }
 }

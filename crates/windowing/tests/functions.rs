@@ -14,7 +14,9 @@ const QSOFA: &str = include_str!("../../clinical/tests/vectors/qsofa_vectors.csv
 /// The result of a scalar expression that reads nothing.
 fn evaluate(sql: &str) -> Result<ArrayRef, String> {
     let expression = Expression::new(sql, &Schema::empty()).map_err(|error| error.to_string())?;
-    expression.evaluate(Vec::new(), 1).map_err(|error| error.to_string())
+    expression
+        .evaluate(Vec::new(), 1)
+        .map_err(|error| error.to_string())
 }
 
 fn integer(sql: &str) -> Option<i64> {
@@ -35,23 +37,55 @@ fn values(file: &str) -> (usize, String) {
         .lines()
         .skip(1)
         .map(|line| {
-            let cell = |cell: &str| if cell.parse::<f64>().is_ok() { cell.to_owned() } else { format!("'{cell}'") };
+            let cell = |cell: &str| {
+                if cell.parse::<f64>().is_ok() {
+                    cell.to_owned()
+                } else {
+                    format!("'{cell}'")
+                }
+            };
             format!("({})", line.split(',').map(cell).collect::<Vec<_>>().join(","))
         })
         .collect();
-    (rows.len(), format!("(VALUES {}) AS v({})", rows.join(","), file.lines().next().unwrap()))
+    (
+        rows.len(),
+        format!(
+            "(VALUES {}) AS v({})",
+            rows.join(","),
+            file.lines().next().unwrap()
+        ),
+    )
 }
 
 fn ints(batches: &[RecordBatch], column: usize) -> Vec<Option<i64>> {
-    batches.iter().flat_map(|batch| batch.column(column).as_primitive::<Int64Type>().iter()).collect()
+    batches
+        .iter()
+        .flat_map(|batch| batch.column(column).as_primitive::<Int64Type>().iter())
+        .collect()
 }
 
 #[test]
 fn every_news2_vector_through_sql() {
     let (count, relation) = values(NEWS2);
     assert_eq!(count, 2_702);
-    let parts = ["resp_rate", "spo2", "on_oxygen", "systolic_bp", "pulse", "consciousness", "temperature"];
-    let expected = ["p_rr", "p_spo2", "p_o2", "p_sbp", "p_pulse", "p_conscious", "p_temp"];
+    let parts = [
+        "resp_rate",
+        "spo2",
+        "on_oxygen",
+        "systolic_bp",
+        "pulse",
+        "consciousness",
+        "temperature",
+    ];
+    let expected = [
+        "p_rr",
+        "p_spo2",
+        "p_o2",
+        "p_sbp",
+        "p_pulse",
+        "p_conscious",
+        "p_temp",
+    ];
     let parts = parts.map(|part| format!("s['points']['{part}']")).join(", ");
     let sql = format!(
         "SELECT s['total'], s['lowest'], s['highest'], {parts}, total, total, total, {} FROM (
@@ -69,8 +103,16 @@ fn every_news2_vector_through_sql() {
 
 /// Gives every item of a flat SELECT list a name of its own.
 fn named(sql: &str) -> String {
-    let (items, rest) = sql.strip_prefix("SELECT ").unwrap().split_once(" FROM (").unwrap();
-    let items: Vec<String> = items.split(", ").enumerate().map(|(at, item)| format!("{item} AS c{at}")).collect();
+    let (items, rest) = sql
+        .strip_prefix("SELECT ")
+        .unwrap()
+        .split_once(" FROM (")
+        .unwrap();
+    let items: Vec<String> = items
+        .split(", ")
+        .enumerate()
+        .map(|(at, item)| format!("{item} AS c{at}"))
+        .collect();
     format!("SELECT {} FROM ({rest}", items.join(", "))
 }
 
@@ -98,15 +140,33 @@ fn a_partial_score_names_what_is_missing_and_bounds_the_total() {
     let missing: Vec<&str> = missing.as_string::<i32>().iter().flatten().collect();
     assert_eq!(missing, ["spo2", "temperature"]);
     let whole = "news2(24, 93, 1, true, 100, 111, 'A', 38.1)";
-    assert_eq!(integer(&format!("{whole}['total']")), Some(11), "clinical reference vector");
-    assert_eq!(evaluate(&format!("{whole}['missing']")).unwrap().as_list::<i32>().value(0).len(), 0);
+    assert_eq!(
+        integer(&format!("{whole}['total']")),
+        Some(11),
+        "clinical reference vector"
+    );
+    assert_eq!(
+        evaluate(&format!("{whole}['missing']"))
+            .unwrap()
+            .as_list::<i32>()
+            .value(0)
+            .len(),
+        0
+    );
 }
 
 #[test]
 fn consciousness_is_a_letter_or_a_level() {
     for (level, letter) in ["A", "C", "V", "P", "U"].into_iter().enumerate() {
-        for form in [format!("'{letter}'"), format!("' {} '", letter.to_lowercase()), level.to_string(), format!("{level}.0")] {
-            let total = integer(&format!("news2(16, 98, 1, false, 120, 70, {form}, 37.0)['total']"));
+        for form in [
+            format!("'{letter}'"),
+            format!("' {} '", letter.to_lowercase()),
+            level.to_string(),
+            format!("{level}.0"),
+        ] {
+            let total = integer(&format!(
+                "news2(16, 98, 1, false, 120, 70, {form}, 37.0)['total']"
+            ));
             assert_eq!(total, Some(if level == 0 { 0 } else { 3 }), "{form}");
         }
     }
@@ -118,7 +178,10 @@ fn the_other_scores() {
     assert_eq!(integer("sirs(38.5, 95, 22, 13)['total']"), Some(4));
     assert_eq!(integer("sirs(38.5, 95, 22, NULL)['highest']"), Some(4));
     assert_eq!(integer("sirs(38.5, 95, 22, NULL)['total']"), None);
-    assert_eq!(integer("mews(75, 135, 30, 38.5, 'U')['total']"), Some(2 + 3 + 3 + 2 + 3));
+    assert_eq!(
+        integer("mews(75, 135, 30, 38.5, 'U')['total']"),
+        Some(2 + 3 + 3 + 2 + 3)
+    );
     assert_eq!(number("shock_index(120, 80)"), Some(1.5));
     assert_eq!(number("shock_index(120, NULL)"), None);
     assert_eq!(number("shock_index(120, 0)"), None);
@@ -129,7 +192,10 @@ fn bad_arguments_are_refused_with_what_to_write() {
     for (sql, says) in [
         ("news2(1, 2)", "news2"),
         ("news2('fast', 98, 1, false, 120, 70, 'A', 37.0)", "resp_rate"),
-        ("news2(16, 98, 3, false, 120, 70, 'A', 37.0)", "spo2_scale is 1 or 2"),
+        (
+            "news2(16, 98, 3, false, 120, 70, 'A', 37.0)",
+            "spo2_scale is 1 or 2",
+        ),
         ("news2(16, 98, 1, false, 120, 70, 'X', 37.0)", "A, C, V, P, U"),
         ("news2(16, 98, 1, false, 120, 70, 'AV', 37.0)", "A, C, V, P, U"),
         ("news2(16, 98, 1, false, 120, 70, 7, 37.0)", "level 0 to 4"),
@@ -147,12 +213,29 @@ fn an_expression_reads_only_what_it_names() {
     let names = Schema::new(names.to_vec());
     let expression = Expression::new("shock_index(heart_rate, systolic_bp) >= 1", &names).unwrap();
     assert_eq!(expression.data_type(), &DataType::Boolean);
-    let read: Vec<&str> = expression.inputs().fields().iter().map(|field| field.name().as_str()).collect();
+    let read: Vec<&str> = expression
+        .inputs()
+        .fields()
+        .iter()
+        .map(|field| field.name().as_str())
+        .collect();
     assert_eq!(read, ["heart_rate", "systolic_bp"]);
-    assert!(matches!(Expression::new("avg(spo2) > 90", &names), Err(PlanError::Aggregate { .. })));
-    assert!(matches!(Expression::new("spo2 > 100 * random()", &names), Err(PlanError::NotDeterministic { .. })));
-    assert!(matches!(Expression::new("spo2 > (SELECT 1)", &names), Err(PlanError::Shape { .. } | PlanError::Sql(_))));
-    assert!(matches!(Expression::new("spo3 > 90", &names), Err(PlanError::Sql(_))));
+    assert!(matches!(
+        Expression::new("avg(spo2) > 90", &names),
+        Err(PlanError::Aggregate { .. })
+    ));
+    assert!(matches!(
+        Expression::new("spo2 > 100 * random()", &names),
+        Err(PlanError::NotDeterministic { .. })
+    ));
+    assert!(matches!(
+        Expression::new("spo2 > (SELECT 1)", &names),
+        Err(PlanError::Shape { .. } | PlanError::Sql(_))
+    ));
+    assert!(matches!(
+        Expression::new("spo3 > 90", &names),
+        Err(PlanError::Sql(_))
+    ));
 }
 
 #[test]
@@ -161,11 +244,20 @@ fn our_aggregates_in_a_plain_query() {
         slot: 0,
         offset: seconds * 1_000_000,
         source: 0,
-        readings: spo2.map(|value| (VitalSign::Spo2, value)).into_iter().chain([(VitalSign::HeartRate, 80.0)]).collect(),
+        readings: spo2
+            .map(|value| (VitalSign::Spo2, value))
+            .into_iter()
+            .chain([(VitalSign::HeartRate, 80.0)])
+            .collect(),
     };
     let window = Evaluated {
         end_micros: reference::BASE_MICROS + 300_000_000,
-        rows: vec![message(180, None), message(120, Some(85.0)), message(0, Some(95.0)), message(60, Some(90.0))],
+        rows: vec![
+            message(180, None),
+            message(120, Some(85.0)),
+            message(0, Some(95.0)),
+            message(60, Some(90.0)),
+        ],
         features: Vec::new(),
     };
     let sql = "SELECT latest(spo2), age(spo2), slope(spo2), time_below(spo2, 90), time_above(spo2, 90), age(heart_rate),
@@ -173,6 +265,22 @@ fn our_aggregates_in_a_plain_query() {
                FROM vitals GROUP BY patient_id, window_end";
     let batches = query(sql, raw(&[window]));
     let row = reference::numbers(&batches[0], 0);
-    assert_eq!(row, [Some(85.0), Some(180.0), Some(-5.0), Some(180.0), Some(60.0), Some(120.0), None, Some(0.0)]);
-    assert_eq!(batches[0].schema().field(0).name(), "latest(spo2)", "a column is named as written");
+    assert_eq!(
+        row,
+        [
+            Some(85.0),
+            Some(180.0),
+            Some(-5.0),
+            Some(180.0),
+            Some(60.0),
+            Some(120.0),
+            None,
+            Some(0.0)
+        ]
+    );
+    assert_eq!(
+        batches[0].schema().field(0).name(),
+        "latest(spo2)",
+        "a column is named as written"
+    );
 }

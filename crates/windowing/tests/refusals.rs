@@ -26,10 +26,29 @@ fn aggregates_that_panes_cannot_hold_or_devices_would_decide() {
         ("count(DISTINCT spo2)", "DISTINCT", "drop DISTINCT"),
         ("avg(DISTINCT spo2)", "DISTINCT", "drop DISTINCT"),
         ("corr(heart_rate, spo2)", "two vital signs", "combine the results"),
-        ("avg(heart_rate / systolic_bp)", "two vital signs", "combine the results"),
-        ("avg(heart_rate) FILTER (WHERE spo2 < 90)", "two vital signs", "combine the results"),
-        ("last_value(heart_rate ORDER BY spo2)", "two vital signs", "combine the results"),
+        (
+            "avg(heart_rate / systolic_bp)",
+            "two vital signs",
+            "combine the results",
+        ),
+        (
+            "avg(heart_rate) FILTER (WHERE spo2 < 90)",
+            "two vital signs",
+            "combine the results",
+        ),
+        (
+            "last_value(heart_rate ORDER BY spo2)",
+            "two vital signs",
+            "combine the results",
+        ),
         ("count(patient_id)", "patient_id", "read a vital sign"),
+        ("array_agg(spo2)[1]", "order of arrival", "ORDER BY ts"),
+        ("any_value(spo2)", "order of arrival", "ORDER BY ts"),
+        (
+            "first_value(spo2 ORDER BY source)",
+            "order of arrival",
+            "ORDER BY ts",
+        ),
         ("cardinality(array_agg(spo2))", "order of arrival", "ORDER BY ts"),
         ("first_value(spo2)", "order of arrival", "ORDER BY ts"),
         ("last_value(spo2)", "order of arrival", "latest(x)"),
@@ -37,13 +56,20 @@ fn aggregates_that_panes_cannot_hold_or_devices_would_decide() {
         ("latest()", "wrong arguments", "latest(spo2)"),
         ("age(spo2, 5)", "wrong arguments", "age(spo2)"),
         ("time_below(spo2)", "wrong arguments", "time_below(spo2, 90)"),
-        ("time_above(spo2, 90, 5)", "wrong arguments", "time_below(spo2, 90)"),
+        (
+            "time_above(spo2, 90, 5)",
+            "wrong arguments",
+            "time_below(spo2, 90)",
+        ),
     ];
     for (item, why, fix) in cases {
         let error = refused(&select(item));
         assert!(matches!(error, PlanError::Aggregate { .. }), "{item}: {error:?}");
         let message = error.to_string();
-        assert!(message.contains(why) && message.contains(fix), "{item}: {message}");
+        assert!(
+            message.contains(why) && message.contains(fix),
+            "{item}: {message}"
+        );
     }
 }
 
@@ -51,30 +77,76 @@ fn aggregates_that_panes_cannot_hold_or_devices_would_decide() {
 fn queries_that_are_not_one_row_a_patient() {
     let cases = [
         ("SELECT avg(spo2) AS f FROM vitals", "not by patient_id"),
-        ("SELECT avg(spo2) AS f FROM vitals GROUP BY source", "not by patient_id"),
-        ("SELECT avg(spo2) AS f FROM vitals GROUP BY patient_id, source", "not by patient_id"),
+        (
+            "SELECT avg(spo2) AS f FROM vitals GROUP BY source",
+            "not by patient_id",
+        ),
+        (
+            "SELECT avg(spo2) AS f FROM vitals GROUP BY patient_id, source",
+            "not by patient_id",
+        ),
         ("SELECT avg(spo2) AS f FROM vitals GROUP BY ALL", "GROUP BY ALL"),
-        ("SELECT avg(spo2) AS f FROM vitals GROUP BY ROLLUP (patient_id)", "not by patient_id"),
-        ("SELECT avg(spo2) AS f FROM vitals GROUP BY patient_id HAVING avg(spo2) > 90", "HAVING"),
-        ("SELECT DISTINCT avg(spo2) AS f FROM vitals GROUP BY patient_id", "DISTINCT"),
-        ("SELECT avg(spo2) AS f FROM vitals GROUP BY patient_id ORDER BY f", "ORDER BY"),
-        ("SELECT avg(spo2) AS f FROM vitals GROUP BY patient_id LIMIT 5", "LIMIT"),
-        ("WITH v AS (SELECT * FROM vitals) SELECT avg(spo2) AS f FROM v GROUP BY patient_id", "WITH"),
-        ("SELECT avg(spo2) AS f FROM vitals GROUP BY patient_id UNION SELECT 1", "UNION"),
-        ("SELECT avg(a.spo2) AS f FROM vitals a JOIN vitals b ON a.ts = b.ts GROUP BY patient_id", "exactly the relation"),
-        ("SELECT avg(spo2) AS f FROM vitals, vitals AS other GROUP BY patient_id", "exactly the relation"),
-        ("SELECT avg(spo2) AS f FROM (SELECT * FROM vitals) GROUP BY patient_id", "exactly the relation"),
-        ("SELECT avg(spo2) AS f FROM patients GROUP BY patient_id", "exactly the relation"),
+        (
+            "SELECT avg(spo2) AS f FROM vitals GROUP BY ROLLUP (patient_id)",
+            "not by patient_id",
+        ),
+        (
+            "SELECT avg(spo2) AS f FROM vitals GROUP BY patient_id HAVING avg(spo2) > 90",
+            "HAVING",
+        ),
+        (
+            "SELECT DISTINCT avg(spo2) AS f FROM vitals GROUP BY patient_id",
+            "DISTINCT",
+        ),
+        (
+            "SELECT avg(spo2) AS f FROM vitals GROUP BY patient_id ORDER BY f",
+            "ORDER BY",
+        ),
+        (
+            "SELECT avg(spo2) AS f FROM vitals GROUP BY patient_id LIMIT 5",
+            "LIMIT",
+        ),
+        (
+            "WITH v AS (SELECT * FROM vitals) SELECT avg(spo2) AS f FROM v GROUP BY patient_id",
+            "WITH",
+        ),
+        (
+            "SELECT avg(spo2) AS f FROM vitals GROUP BY patient_id UNION SELECT 1",
+            "UNION",
+        ),
+        (
+            "SELECT avg(a.spo2) AS f FROM vitals a JOIN vitals b ON a.ts = b.ts GROUP BY patient_id",
+            "exactly the relation",
+        ),
+        (
+            "SELECT avg(spo2) AS f FROM vitals, vitals AS other GROUP BY patient_id",
+            "exactly the relation",
+        ),
+        (
+            "SELECT avg(spo2) AS f FROM (SELECT * FROM vitals) GROUP BY patient_id",
+            "exactly the relation",
+        ),
+        (
+            "SELECT avg(spo2) AS f FROM patients GROUP BY patient_id",
+            "exactly the relation",
+        ),
         ("SELECT patient_id FROM vitals GROUP BY patient_id", "no feature"),
-        ("SELECT avg(spo2) AS f, max(spo2) AS f FROM vitals GROUP BY patient_id", "named f"),
-        ("SELECT avg(spo2) AS f FROM vitals WHERE spo2 > 50 GROUP BY patient_id", "WHERE reads spo2"),
-        ("SELECT avg(spo2) AS f FROM vitals WHERE patient_id = 'p1' GROUP BY patient_id", "WHERE reads patient_id"),
-        ("SELECT avg(avg(spo2)) OVER () AS f FROM vitals GROUP BY patient_id", "does not aggregate"),
+        (
+            "SELECT avg(spo2) AS f FROM vitals WHERE spo2 > 50 GROUP BY patient_id",
+            "WHERE reads spo2",
+        ),
+        (
+            "SELECT avg(spo2) AS f FROM vitals WHERE patient_id = 'p1' GROUP BY patient_id",
+            "WHERE reads patient_id",
+        ),
+        (
+            "SELECT avg(avg(spo2)) OVER () AS f FROM vitals GROUP BY patient_id",
+            "does not aggregate",
+        ),
         ("DELETE FROM vitals", "not a query"),
     ];
     for (sql, why) in cases {
         let error = refused(sql);
-        // DataFusion may see some of these before we do; a window function is not ours to word.
         assert!(matches!(error, PlanError::Shape { .. }), "{sql}: {error:?}");
         let message = error.to_string();
         assert!(message.contains(why), "{sql}: {message}");
@@ -106,28 +178,50 @@ fn features_that_are_not_numbers() {
         ("CASE WHEN avg(spo2) < 90 THEN 'low' ELSE 'fine' END", "Utf8"),
         ("array_agg(spo2 ORDER BY ts)", "List"),
         ("latest_at(spo2)", "Timestamp"),
-        ("news2(avg(resp_rate), avg(spo2), 1, 0, avg(systolic_bp), avg(pulse), 0, avg(temperature))", "Struct"),
+        (
+            "news2(avg(resp_rate), avg(spo2), 1, 0, avg(systolic_bp), avg(pulse), 0, avg(temperature))",
+            "Struct",
+        ),
     ] {
         let error = refused(&select(item));
-        assert!(matches!(&error, PlanError::NotANumber { column, .. } if column == "feature"), "{item}: {error:?}");
+        assert!(
+            matches!(&error, PlanError::NotANumber { column, .. } if column == "feature"),
+            "{item}: {error:?}"
+        );
         let message = error.to_string();
-        assert!(message.contains(data_type) && message.contains("cast it"), "{message}");
+        assert!(
+            message.contains(data_type) && message.contains("cast it"),
+            "{message}"
+        );
     }
 }
 
 #[test]
 fn sql_that_does_not_plan_says_where() {
     for (sql, says) in [
-        ("SELECT avg(hart_rate) AS f FROM vitals GROUP BY patient_id", "hart_rate"),
+        (
+            "SELECT avg(hart_rate) AS f FROM vitals GROUP BY patient_id",
+            "hart_rate",
+        ),
         ("SELECT avgg(spo2) AS f FROM vitals GROUP BY patient_id", "avgg"),
         ("SELECT avg(spo2 AS f FROM vitals GROUP BY patient_id", "Expected"),
         ("SELECT spo2 FROM vitals GROUP BY patient_id", "spo2"),
-        ("SELECT avg(spo2) AS f FROM vitals WHERE spo2 > (SELECT 1 FROM wards) GROUP BY patient_id", "wards"),
+        (
+            "SELECT avg(spo2) AS f, max(spo2) AS f FROM vitals GROUP BY patient_id",
+            "same name",
+        ),
+        (
+            "SELECT avg(spo2) AS f FROM vitals WHERE spo2 > (SELECT 1 FROM wards) GROUP BY patient_id",
+            "wards",
+        ),
     ] {
         let error = refused(sql);
         assert!(matches!(error, PlanError::Sql(_)), "{sql}: {error:?}");
         let message = error.to_string();
-        assert!(message.contains(says) && !message.contains('\n'), "{sql}: {message}");
+        assert!(
+            message.contains(says) && !message.contains('\n'),
+            "{sql}: {message}"
+        );
     }
 }
 
@@ -139,7 +233,10 @@ fn a_subquery_is_refused_wherever_it_stands() {
         "SELECT avg(spo2) FILTER (WHERE spo2 > (SELECT avg(spo2) FROM vitals)) AS f FROM vitals GROUP BY patient_id",
     ] {
         let error = refused(sql);
-        assert!(matches!(error, PlanError::Shape { .. } | PlanError::Sql(_)), "{sql}: {error:?}");
+        assert!(
+            matches!(error, PlanError::Shape { .. } | PlanError::Sql(_)),
+            "{sql}: {error:?}"
+        );
     }
 }
 

@@ -23,13 +23,27 @@ fn run(script: &[(Judgement, i64)]) -> Vec<(Phase, i64)> {
         told.extend(machine.on_time(at(*second), RULES));
         told.extend(machine.judge(*judgement, at(*second), at(*second), RULES));
     }
-    told.iter().map(|transition| (transition.phase, transition.at.millis() / 1_000)).collect()
+    told.iter()
+        .map(|transition| (transition.phase, transition.at.millis() / 1_000))
+        .collect()
 }
 
 #[test]
 fn a_delay_must_pass() {
-    assert_eq!(run(&[(Violating, 0), (Violating, 10), (Clear, 14), (Violating, 20), (Violating, 30)]), []);
-    assert_eq!(run(&[(Violating, 0), (Violating, 14), (Violating, 15)]), [(Phase::Start, 15)]);
+    assert_eq!(
+        run(&[
+            (Violating, 0),
+            (Violating, 10),
+            (Clear, 14),
+            (Violating, 20),
+            (Violating, 30)
+        ]),
+        []
+    );
+    assert_eq!(
+        run(&[(Violating, 0), (Violating, 14), (Violating, 15)]),
+        [(Phase::Start, 15)]
+    );
 }
 
 #[test]
@@ -39,12 +53,18 @@ fn a_single_low_value_and_then_nothing_is_enough() {
     assert_eq!(machine.due(RULES), Some(at(17)));
     assert_eq!(machine.on_time(at(16), RULES), None);
     let told = machine.on_time(at(40), RULES).unwrap();
-    assert_eq!((told.phase, told.condition_start, told.at), (Phase::Start, at(0), at(17)));
+    assert_eq!(
+        (told.phase, told.condition_start, told.at),
+        (Phase::Start, at(0), at(17))
+    );
 }
 
 #[test]
 fn beyond_its_maximum_age_a_value_says_nothing() {
-    let rules = Rules { max_age: Span::from_secs(10), ..RULES };
+    let rules = Rules {
+        max_age: Span::from_secs(10),
+        ..RULES
+    };
     let mut machine = Machine::default();
     assert_eq!(machine.judge(Violating, at(0), at(2), rules), None);
     assert_eq!(machine.on_time(at(17), rules), None);
@@ -55,20 +75,49 @@ fn beyond_its_maximum_age_a_value_says_nothing() {
 fn the_worse_limit_does_not_wait() {
     assert_eq!(run(&[(AtOnce, 0)]), [(Phase::Start, 0)]);
     assert_eq!(run(&[(Violating, 0), (AtOnce, 3)]), [(Phase::Start, 3)]);
-    let told = run(&[(Violating, 0), (Violating, 15), (AtOnce, 20), (AtOnce, 25), (Clear, 30)]);
-    assert_eq!(told, [(Phase::Start, 15), (Phase::Escalate, 20), (Phase::End, 30)]);
+    let told = run(&[
+        (Violating, 0),
+        (Violating, 15),
+        (AtOnce, 20),
+        (AtOnce, 25),
+        (Clear, 30),
+    ]);
+    assert_eq!(
+        told,
+        [(Phase::Start, 15), (Phase::Escalate, 20), (Phase::End, 30)]
+    );
 }
 
 #[test]
 fn hysteresis_and_unknown_keep_the_state() {
-    let told = run(&[(AtOnce, 0), (Between, 10), (Unknown, 20), (Clear, 30), (Between, 40)]);
+    let told = run(&[
+        (AtOnce, 0),
+        (Between, 10),
+        (Unknown, 20),
+        (Clear, 30),
+        (Between, 40),
+    ]);
     assert_eq!(told, [(Phase::Start, 0), (Phase::End, 30)]);
 }
 
 #[test]
 fn an_active_condition_is_told_of_again() {
-    let told = run(&[(AtOnce, 0), (Violating, 59), (Violating, 60), (Violating, 130), (Clear, 140)]);
-    assert_eq!(told, [(Phase::Start, 0), (Phase::Update, 60), (Phase::Update, 120), (Phase::End, 140)]);
+    let told = run(&[
+        (AtOnce, 0),
+        (Violating, 59),
+        (Violating, 60),
+        (Violating, 130),
+        (Clear, 140),
+    ]);
+    assert_eq!(
+        told,
+        [
+            (Phase::Start, 0),
+            (Phase::Update, 60),
+            (Phase::Update, 120),
+            (Phase::End, 140)
+        ]
+    );
 }
 
 #[test]
@@ -76,12 +125,21 @@ fn the_end_of_monitoring_ends_the_condition_once() {
     let mut machine = Machine::default();
     machine.judge(AtOnce, at(0), at(0), RULES).unwrap();
     let ended = machine.end(at(9), EndReason::Discharged).unwrap();
-    assert_eq!((ended.phase, ended.reason), (Phase::End, Some(EndReason::Discharged)));
+    assert_eq!(
+        (ended.phase, ended.reason),
+        (Phase::End, Some(EndReason::Discharged))
+    );
     assert_eq!(machine.end(at(10), EndReason::Discharged), None);
 }
 
 fn judgement() -> impl Strategy<Value = Judgement> {
-    prop_oneof![Just(Unknown), Just(Clear), Just(Between), Just(Violating), Just(AtOnce)]
+    prop_oneof![
+        Just(Unknown),
+        Just(Clear),
+        Just(Between),
+        Just(Violating),
+        Just(AtOnce)
+    ]
 }
 
 proptest! {

@@ -26,7 +26,14 @@ pub struct Row {
 }
 
 pub fn row(patient: &str, ts: i64, vital: VitalSign, value: f64) -> Row {
-    Row { patient: patient.to_owned(), ts, append: ts, device: None, vital, value }
+    Row {
+        patient: patient.to_owned(),
+        ts,
+        append: ts,
+        device: None,
+        vital,
+        value,
+    }
 }
 
 pub fn at(seconds: i64) -> Timestamp {
@@ -73,21 +80,37 @@ pub fn observations(rows: &[Row]) -> Observations {
             topic: 0,
             offset: offset as i64,
         };
-        builder.push(&head, &[Reading { vital: row.vital, value: row.value }]);
+        builder.push(
+            &head,
+            &[Reading {
+                vital: row.vital,
+                value: row.value,
+            }],
+        );
     }
     builder.finish()
 }
 
 /// Runs rows in batches of the given sizes (repeated), then ends the file.
 pub fn run(pipeline: &Arc<Pipeline>, rows: &[Row], cuts: &[usize], per_step: usize) -> Outputs {
-    let mut shard = Shard::new(Arc::clone(pipeline), Wants { features: true, scores: true, per_step });
+    let mut shard = Shard::new(
+        Arc::clone(pipeline),
+        Wants {
+            features: true,
+            scores: true,
+            per_step,
+        },
+    );
     let mut models = Models::default();
     let mut out = Outputs::default();
     let all = observations(rows);
     let (mut start, mut cut) = (0, 0);
     while start < rows.len() {
         let len = cuts[cut % cuts.len()].clamp(1, rows.len() - start);
-        let batch = Batch { observations: all.slice(start, len), context: Vec::new() };
+        let batch = Batch {
+            observations: all.slice(start, len),
+            context: Vec::new(),
+        };
         shard.step(&batch, None, &mut models, &mut out).expect("a step");
         start += len;
         cut += 1;
@@ -111,7 +134,13 @@ pub fn windows(out: &Outputs) -> Vec<(String, usize, i64, u32, Vec<Option<u64>>)
                 .map(|column| column.is_valid(row).then(|| column.value(row).to_bits()))
                 .collect();
             let end = batch.window_end[row] / 1_000_000 - BASE;
-            all.push((batch.patient_id[row].to_string(), batch.set, end, batch.revision[row], features));
+            all.push((
+                batch.patient_id[row].to_string(),
+                batch.set,
+                end,
+                batch.revision[row],
+                features,
+            ));
         }
     }
     all.sort();
@@ -123,6 +152,12 @@ pub fn alerts(out: &Outputs, patient: &str) -> Vec<(String, &'static str, i64)> 
     out.alerts
         .iter()
         .filter(|alert| alert.patient_id == patient)
-        .map(|alert| (alert.alarm.clone(), alert.phase.name(), alert.stages.due_at.millis() / 1_000 - BASE))
+        .map(|alert| {
+            (
+                alert.alarm.clone(),
+                alert.phase.name(),
+                alert.stages.due_at.millis() / 1_000 - BASE,
+            )
+        })
         .collect()
 }

@@ -14,7 +14,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array, ListArray, StructArray, TimestampMicrosecondArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, Float64Array, ListArray, StructArray, TimestampMicrosecondArray,
+};
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Float64Type, TimestampMicrosecondType};
 use datafusion::common::plan_err;
@@ -22,8 +24,8 @@ use datafusion::error::Result;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::format_state_name;
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
-    Volatility,
+    Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
+    Signature, Volatility,
 };
 use datafusion::scalar::ScalarValue;
 
@@ -54,13 +56,20 @@ pub(super) fn aggregates() -> Vec<AggregateUDF> {
     [Side::Below, Side::Above]
         .map(|side| {
             let types = vec![DataType::Float64, DataType::Float64, instant()];
-            AggregateUDF::from(SpanFunction { side, signature: Signature::exact(types, Volatility::Immutable) })
+            AggregateUDF::from(SpanFunction {
+                side,
+                signature: Signature::exact(types, Volatility::Immutable),
+            })
         })
         .into()
 }
 
 fn span_fields() -> Fields {
-    vec![Field::new("seconds", DataType::Float64, true), Field::new("open_since", instant(), true)].into()
+    vec![
+        Field::new("seconds", DataType::Float64, true),
+        Field::new("open_since", instant(), true),
+    ]
+    .into()
 }
 
 // === impl SpanFunction ===
@@ -84,13 +93,25 @@ impl AggregateUDFImpl for SpanFunction {
     fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
         let list = DataType::new_list(DataType::Float64, true);
         Ok(vec![
-            Arc::new(Field::new(format_state_name(args.name, "limit"), DataType::Float64, true)),
-            Arc::new(Field::new(format_state_name(args.name, "observations"), list, true)),
+            Arc::new(Field::new(
+                format_state_name(args.name, "limit"),
+                DataType::Float64,
+                true,
+            )),
+            Arc::new(Field::new(
+                format_state_name(args.name, "observations"),
+                list,
+                true,
+            )),
         ])
     }
 
     fn accumulator(&self, _: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
-        Ok(Box::new(SpanAccumulator { side: self.side, limit: None, observations: Vec::new() }))
+        Ok(Box::new(SpanAccumulator {
+            side: self.side,
+            limit: None,
+            observations: Vec::new(),
+        }))
     }
 }
 
@@ -107,10 +128,15 @@ impl SpanAccumulator {
 
 impl Accumulator for SpanAccumulator {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        let (numbers, limits) = (values[0].as_primitive::<Float64Type>(), values[1].as_primitive::<Float64Type>());
+        let (numbers, limits) = (
+            values[0].as_primitive::<Float64Type>(),
+            values[1].as_primitive::<Float64Type>(),
+        );
         let times = values[2].as_primitive::<TimestampMicrosecondType>();
         for (row, number) in numbers.iter().enumerate() {
-            let Some(number) = number.filter(|number| number.is_finite()) else { continue };
+            let Some(number) = number.filter(|number| number.is_finite()) else {
+                continue;
+            };
             if limits.is_valid(row) && times.is_valid(row) {
                 self.limit = Some(limits.value(row));
                 self.observations.push((times.value(row), number));
@@ -121,7 +147,8 @@ impl Accumulator for SpanAccumulator {
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
         // Of two observations at one instant the larger counts, as for `latest`; so the order is total and arrival is not in it.
-        self.observations.sort_by(|left, right| left.0.cmp(&right.0).then(left.1.total_cmp(&right.1)));
+        self.observations
+            .sort_by(|left, right| left.0.cmp(&right.0).then(left.1.total_cmp(&right.1)));
         let held_micros: i64 = self
             .observations
             .windows(2)
@@ -130,12 +157,18 @@ impl Accumulator for SpanAccumulator {
             .sum();
         let last = self.observations.last();
         let seconds = last.map(|_| held_micros as f64 * 1e-6);
-        let open_since = last.filter(|(_, value)| self.is_held(*value)).map(|(micros, _)| *micros);
+        let open_since = last
+            .filter(|(_, value)| self.is_held(*value))
+            .map(|(micros, _)| *micros);
         let columns: Vec<ArrayRef> = vec![
             Arc::new(Float64Array::from(vec![seconds])),
             Arc::new(TimestampMicrosecondArray::from(vec![open_since]).with_timezone("UTC")),
         ];
-        Ok(ScalarValue::Struct(Arc::new(StructArray::new(span_fields(), columns, None))))
+        Ok(ScalarValue::Struct(Arc::new(StructArray::new(
+            span_fields(),
+            columns,
+            None,
+        ))))
     }
 
     fn size(&self) -> usize {
@@ -143,21 +176,32 @@ impl Accumulator for SpanAccumulator {
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        let flat: Vec<f64> = self.observations.iter().flat_map(|(micros, value)| [*micros as f64, *value]).collect();
+        let flat: Vec<f64> = self
+            .observations
+            .iter()
+            .flat_map(|(micros, value)| [*micros as f64, *value])
+            .collect();
         let item = Arc::new(Field::new_list_field(DataType::Float64, true));
         let offsets = OffsetBuffer::from_lengths([flat.len()]);
         let list = ListArray::new(item, offsets, Arc::new(Float64Array::from(flat)), None);
-        Ok(vec![ScalarValue::Float64(self.limit), ScalarValue::List(Arc::new(list))])
+        Ok(vec![
+            ScalarValue::Float64(self.limit),
+            ScalarValue::List(Arc::new(list)),
+        ])
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        let (limits, lists) = (states[0].as_primitive::<Float64Type>(), states[1].as_list::<i32>());
+        let (limits, lists) = (
+            states[0].as_primitive::<Float64Type>(),
+            states[1].as_list::<i32>(),
+        );
         for row in 0..lists.len() {
             if limits.is_valid(row) && lists.is_valid(row) {
                 self.limit = Some(limits.value(row));
                 let flat = lists.value(row);
                 let flat = flat.as_primitive::<Float64Type>().values();
-                self.observations.extend(flat.chunks_exact(2).map(|pair| (pair[0] as i64, pair[1])));
+                self.observations
+                    .extend(flat.chunks_exact(2).map(|pair| (pair[0] as i64, pair[1])));
             }
         }
         Ok(())
@@ -171,7 +215,9 @@ struct SecondsHeld {
 
 /// `seconds_held(span, window_end)`: the closed stretches and the open one up to the window's end.
 pub(super) fn seconds_held() -> ScalarUDF {
-    ScalarUDF::from(SecondsHeld { signature: Signature::any(2, Volatility::Immutable) })
+    ScalarUDF::from(SecondsHeld {
+        signature: Signature::any(2, Volatility::Immutable),
+    })
 }
 
 // === impl SecondsHeld ===
@@ -195,11 +241,18 @@ impl ScalarUDFImpl for SecondsHeld {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let arrays = ColumnarValue::values_to_arrays(&args.args)?;
         let spans = arrays[0].as_struct();
-        let (seconds, open) = (spans.column(0).as_primitive::<Float64Type>(), spans.column(1).as_primitive::<TimestampMicrosecondType>());
+        let (seconds, open) = (
+            spans.column(0).as_primitive::<Float64Type>(),
+            spans.column(1).as_primitive::<TimestampMicrosecondType>(),
+        );
         let ends = arrays[1].as_primitive::<TimestampMicrosecondType>();
         let held = (0..spans.len()).map(|row| {
             let closed = (spans.is_valid(row) && seconds.is_valid(row)).then(|| seconds.value(row))?;
-            let open_micros = if open.is_valid(row) { (ends.value(row) - open.value(row)).max(0) } else { 0 };
+            let open_micros = if open.is_valid(row) {
+                (ends.value(row) - open.value(row)).max(0)
+            } else {
+                0
+            };
             Some(closed + open_micros as f64 * 1e-6)
         });
         Ok(ColumnarValue::Array(Arc::new(held.collect::<Float64Array>())))

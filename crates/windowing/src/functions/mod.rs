@@ -20,7 +20,10 @@ pub(crate) fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
     for aggregate in moments::all().into_iter().chain(held::aggregates()) {
         registry.register_udaf(aggregate.into())?;
     }
-    for scalar in scores::all().into_iter().chain([held::seconds_held(), since::seconds_since()]) {
+    for scalar in scores::all()
+        .into_iter()
+        .chain([held::seconds_held(), since::seconds_since()])
+    {
         registry.register_udf(scalar.into())?;
     }
     Ok(())

@@ -64,7 +64,11 @@ impl AggregateUDFImpl for MomentFunction {
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(if self.moment == Moment::LatestAt { instant() } else { DataType::Float64 })
+        Ok(if self.moment == Moment::LatestAt {
+            instant()
+        } else {
+            DataType::Float64
+        })
     }
 
     fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
@@ -73,11 +77,18 @@ impl AggregateUDFImpl for MomentFunction {
             Arc::new(Field::new(name, DataType::Float64, true))
         };
         let origin = Field::new(format_state_name(args.name, "origin"), instant(), true);
-        Ok((0..Stats::NUMBERS).map(number).chain([Arc::new(origin)]).collect())
+        Ok((0..Stats::NUMBERS)
+            .map(number)
+            .chain([Arc::new(origin)])
+            .collect())
     }
 
     fn accumulator(&self, _: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
-        Ok(Box::new(MomentAccumulator { moment: self.moment, stats: Stats::EMPTY, origin: None }))
+        Ok(Box::new(MomentAccumulator {
+            moment: self.moment,
+            stats: Stats::EMPTY,
+            origin: None,
+        }))
     }
 }
 
@@ -85,7 +96,10 @@ impl AggregateUDFImpl for MomentFunction {
 
 impl Accumulator for MomentAccumulator {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        let (numbers, times) = (values[0].as_primitive::<Float64Type>(), values[1].as_primitive::<TimestampMicrosecondType>());
+        let (numbers, times) = (
+            values[0].as_primitive::<Float64Type>(),
+            values[1].as_primitive::<TimestampMicrosecondType>(),
+        );
         for (number, micros) in numbers.iter().zip(times.iter()) {
             let (Some(number), Some(micros)) = (number.filter(|number| number.is_finite()), micros) else {
                 continue;
@@ -110,7 +124,10 @@ impl Accumulator for MomentAccumulator {
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        let numbers = self.stats.to_numbers().map(|number| ScalarValue::Float64(Some(number)));
+        let numbers = self
+            .stats
+            .to_numbers()
+            .map(|number| ScalarValue::Float64(Some(number)));
         Ok(numbers.into_iter().chain([micros(self.origin)]).collect())
     }
 
@@ -120,7 +137,8 @@ impl Accumulator for MomentAccumulator {
             let numbers = std::array::from_fn(|at| states[at].as_primitive::<Float64Type>().value(row));
             let other_origin = Timestamp::from_micros(origins.value(row));
             let origin = *self.origin.get_or_insert(other_origin);
-            self.stats.merge(&Stats::from_numbers(numbers), (other_origin - origin).secs_f64());
+            self.stats
+                .merge(&Stats::from_numbers(numbers), (other_origin - origin).secs_f64());
         }
         Ok(())
     }

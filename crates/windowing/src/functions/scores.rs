@@ -6,12 +6,16 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Builder, ListBuilder, StringBuilder, StructArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, Float64Array, Int64Builder, ListBuilder, StringBuilder, StructArray,
+};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Fields, Float64Type};
 use datafusion::common::{exec_err, plan_err};
 use datafusion::error::Result;
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use datafusion::logical_expr::{
+    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
 use wardwatch_clinical::Acvpu;
 use wardwatch_clinical::scores::{
     MewsInput, News2Input, QsofaInput, Score, SirsInput, Spo2Scale, mews, news2, qsofa, shock_index, sirs,
@@ -40,12 +44,18 @@ type Row<'a> = &'a [Option<f64>];
 
 /// Every score.
 pub(super) fn all() -> Vec<ScalarUDF> {
-    [Which::News2, Which::Mews, Which::Qsofa, Which::Sirs, Which::ShockIndex]
-        .map(|which| {
-            let signature = Signature::any(which.arguments().len(), Volatility::Immutable);
-            ScalarUDF::from(ScoreFunction { which, signature })
-        })
-        .into()
+    [
+        Which::News2,
+        Which::Mews,
+        Which::Qsofa,
+        Which::Sirs,
+        Which::ShockIndex,
+    ]
+    .map(|which| {
+        let signature = Signature::any(which.arguments().len(), Volatility::Immutable);
+        ScalarUDF::from(ScoreFunction { which, signature })
+    })
+    .into()
 }
 
 // === impl Which ===
@@ -64,9 +74,22 @@ impl Which {
     const fn arguments(self) -> &'static [&'static str] {
         match self {
             Self::News2 => &[
-                "resp_rate", "spo2", "spo2_scale", "on_oxygen", "systolic_bp", "pulse", CONSCIOUSNESS, "temperature",
+                "resp_rate",
+                "spo2",
+                "spo2_scale",
+                "on_oxygen",
+                "systolic_bp",
+                "pulse",
+                CONSCIOUSNESS,
+                "temperature",
             ],
-            Self::Mews => &["systolic_bp", "heart_rate", "resp_rate", "temperature", CONSCIOUSNESS],
+            Self::Mews => &[
+                "systolic_bp",
+                "heart_rate",
+                "resp_rate",
+                "temperature",
+                CONSCIOUSNESS,
+            ],
             Self::Qsofa => &["resp_rate", "systolic_bp", "gcs_total"],
             Self::Sirs => &["temperature", "heart_rate", "resp_rate", "wbc"],
             Self::ShockIndex => &["heart_rate", "systolic_bp"],
@@ -90,13 +113,20 @@ impl Which {
         let mut indices = Float64Array::builder(rows);
         for at in 0..rows {
             for (slot, column) in row.iter_mut().zip(arguments) {
-                *slot = column.is_valid(at).then(|| column.value(at)).filter(|value| value.is_finite());
+                *slot = column
+                    .is_valid(at)
+                    .then(|| column.value(at))
+                    .filter(|value| value.is_finite());
             }
             match self {
                 Self::News2 => builder.append(&news2(&news2_input(&row)?)),
                 Self::Mews => builder.append(&mews(&mews_input(&row)?)),
                 Self::Qsofa => {
-                    builder.append(&qsofa(&QsofaInput { resp_rate: row[0], systolic_bp: row[1], gcs_total: row[2] }));
+                    builder.append(&qsofa(&QsofaInput {
+                        resp_rate: row[0],
+                        systolic_bp: row[1],
+                        gcs_total: row[2],
+                    }));
                 }
                 Self::Sirs => builder.append(&sirs(&SirsInput {
                     temperature: row[0],
@@ -107,7 +137,11 @@ impl Which {
                 Self::ShockIndex => indices.append_option(shock_index(row[0], row[1])),
             }
         }
-        Ok(if self == Self::ShockIndex { Arc::new(indices.finish()) } else { builder.finish() })
+        Ok(if self == Self::ShockIndex {
+            Arc::new(indices.finish())
+        } else {
+            builder.finish()
+        })
     }
 }
 
@@ -161,7 +195,10 @@ impl ScalarUDFImpl for ScoreFunction {
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
         for (argument, data_type) in self.which.arguments().iter().zip(types) {
-            let is_text = matches!(data_type, DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8);
+            let is_text = matches!(
+                data_type,
+                DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8
+            );
             let is_number = data_type.is_numeric() || matches!(data_type, DataType::Boolean | DataType::Null);
             if !(is_number || is_text && *argument == CONSCIOUSNESS) {
                 return plan_err!(
@@ -188,13 +225,21 @@ impl ScalarUDFImpl for ScoreFunction {
 
 /// A column as numbers; letters of consciousness become their levels.
 fn numbers(array: &ArrayRef) -> Result<Float64Array> {
-    if matches!(array.data_type(), DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8) {
+    if matches!(
+        array.data_type(),
+        DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8
+    ) {
         let text = cast(array, &DataType::Utf8)?;
         let levels = text.as_string::<i32>().iter().map(|text| match text {
             None => Ok(None),
             Some(text) => {
                 let mut letters = text.trim().chars();
-                match (letters.next().and_then(|letter| Acvpu::from_letter(letter.to_ascii_uppercase())), letters.next()) {
+                match (
+                    letters
+                        .next()
+                        .and_then(|letter| Acvpu::from_letter(letter.to_ascii_uppercase())),
+                    letters.next(),
+                ) {
                     (Some(level), None) => Ok(Some(f64::from(level.level()))),
                     _ => exec_err!("consciousness is one of A, C, V, P, U"),
                 }
@@ -202,11 +247,16 @@ fn numbers(array: &ArrayRef) -> Result<Float64Array> {
         });
         return levels.collect();
     }
-    Ok(cast(array, &DataType::Float64)?.as_primitive::<Float64Type>().clone())
+    Ok(cast(array, &DataType::Float64)?
+        .as_primitive::<Float64Type>()
+        .clone())
 }
 
 fn score_fields(parameters: &[&str]) -> Fields {
-    let points: Fields = parameters.iter().map(|name| Field::new(*name, DataType::Int64, true)).collect();
+    let points: Fields = parameters
+        .iter()
+        .map(|name| Field::new(*name, DataType::Int64, true))
+        .collect();
     vec![
         Field::new("total", DataType::Int64, true),
         Field::new("lowest", DataType::Int64, true),
@@ -245,7 +295,9 @@ impl ScoreBuilder {
         self.total.append_option(score.total().map(i64::from));
         self.lowest.append_value(i64::from(score.lowest()));
         self.highest.append_value(i64::from(score.highest()));
-        score.missing().for_each(|name| self.missing.values().append_value(name));
+        score
+            .missing()
+            .for_each(|name| self.missing.values().append_value(name));
         self.missing.append(true);
         for (builder, points) in self.points.iter_mut().zip(score.points()) {
             builder.append_option(points.map(i64::from));
@@ -256,7 +308,11 @@ impl ScoreBuilder {
         let DataType::Struct(point_fields) = self.fields[4].data_type().clone() else {
             unreachable!("score_fields() makes points a struct")
         };
-        let points: Vec<ArrayRef> = self.points.iter_mut().map(|builder| Arc::new(builder.finish()) as ArrayRef).collect();
+        let points: Vec<ArrayRef> = self
+            .points
+            .iter_mut()
+            .map(|builder| Arc::new(builder.finish()) as ArrayRef)
+            .collect();
         let columns: Vec<ArrayRef> = vec![
             Arc::new(self.total.finish()),
             Arc::new(self.lowest.finish()),

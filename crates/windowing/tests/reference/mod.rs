@@ -2,6 +2,8 @@
 //!
 //! A script of steps drives a [`SetState`] and, beside it, nothing but a list of all rows. Nothing here knows panes,
 //! states or expiry: if a row was dropped that a later window needed, the two differ.
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use std::sync::Arc;
@@ -100,38 +102,56 @@ pub fn drive(plan: &Arc<SetPlan>, script: &[Step]) -> (Vec<Evaluated>, Vec<Place
 }
 
 pub fn take(state: &mut SetState, row: &Row) -> Placed {
-    let (vitals, values): (Vec<u8>, Vec<f64>) =
-        row.readings.iter().map(|(vital, value)| (vital.index() as u8, *value)).unzip();
+    let (vitals, values): (Vec<u8>, Vec<f64>) = row
+        .readings
+        .iter()
+        .map(|(vital, value)| (vital.index() as u8, *value))
+        .unzip();
     let ts = Timestamp::from_micros(BASE_MICROS + row.offset);
-    state.take(row.slot, ts, ts, row.source, &vitals, &values).unwrap()
+    state
+        .take(row.slot, ts, ts, row.source, &vitals, &values)
+        .unwrap()
 }
 
 fn window(trailing: Trailing, due: Due, rows: &[Row], features: Vec<Option<f64>>) -> Evaluated {
     let end_micros = trailing.grid().end(due.pane).micros();
     let covered = end_micros - trailing.window().micros()..end_micros;
     let inside = |row: &&Row| row.slot == due.slot && covered.contains(&(BASE_MICROS + row.offset));
-    Evaluated { end_micros, rows: rows.iter().filter(inside).cloned().collect(), features }
+    Evaluated {
+        end_micros,
+        rows: rows.iter().filter(inside).cloned().collect(),
+        features,
+    }
 }
 
 /// One row of a batch of numbers; NaN is missing, as in a feature.
 pub fn numbers(batch: &RecordBatch, row: usize) -> Vec<Option<f64>> {
     let cell = |column: &ArrayRef| {
         let column = column.as_primitive::<Float64Type>();
-        column.is_valid(row).then(|| column.value(row)).filter(|value| value.is_finite())
+        column
+            .is_valid(row)
+            .then(|| column.value(row))
+            .filter(|value| value.is_finite())
     };
     batch.columns().iter().map(cell).collect()
 }
 
 /// Each window's columns by plain SQL: `columns` are SELECT items over `vitals`, which holds the raw rows, a group a window.
 pub fn by_sql(columns: &[String], windows: &[Evaluated]) -> Vec<Vec<Option<f64>>> {
-    let casts: Vec<String> =
-        columns.iter().enumerate().map(|(at, column)| format!("CAST({column} AS DOUBLE) AS c{at}")).collect();
+    let casts: Vec<String> = columns
+        .iter()
+        .enumerate()
+        .map(|(at, column)| format!("CAST({column} AS DOUBLE) AS c{at}"))
+        .collect();
     let sql = format!(
         "SELECT {} FROM vitals GROUP BY patient_id, window_end ORDER BY patient_id",
         casts.join(", ")
     );
     let result = query(&sql, raw(windows));
-    result.iter().flat_map(|batch| (0..batch.num_rows()).map(|row| numbers(batch, row))).collect()
+    result
+        .iter()
+        .flat_map(|batch| (0..batch.num_rows()).map(|row| numbers(batch, row)))
+        .collect()
 }
 
 /// Runs a plain query over rows of `vitals`.
@@ -141,7 +161,13 @@ pub fn query(sql: &str, rows: RecordBatch) -> Vec<RecordBatch> {
     context.register_table(VITALS, Arc::new(table)).unwrap();
     futures::executor::block_on(async {
         let plan = prepare_query(&context, sql).await.unwrap();
-        context.execute_logical_plan(plan).await.unwrap().collect().await.unwrap()
+        context
+            .execute_logical_plan(plan)
+            .await
+            .unwrap()
+            .collect()
+            .await
+            .unwrap()
     })
 }
 
@@ -153,12 +179,17 @@ pub fn raw(windows: &[Evaluated]) -> RecordBatch {
         .flat_map(|(at, window)| window.rows.iter().map(move |row| (at, window.end_micros, row)))
         .collect();
     let times = |of: fn(&(usize, i64, &Row)) -> i64| {
-        Arc::new(TimestampMicrosecondArray::from_iter_values(rows.iter().map(of)).with_timezone("UTC")) as ArrayRef
+        Arc::new(TimestampMicrosecondArray::from_iter_values(rows.iter().map(of)).with_timezone("UTC"))
+            as ArrayRef
     };
     let mut columns: Vec<ArrayRef> = vec![
-        Arc::new(StringArray::from_iter_values(rows.iter().map(|(at, ..)| format!("{at:06}")))),
+        Arc::new(StringArray::from_iter_values(
+            rows.iter().map(|(at, ..)| format!("{at:06}")),
+        )),
         times(|(.., row)| BASE_MICROS + row.offset),
-        Arc::new(StringArray::from_iter_values(rows.iter().map(|(.., row)| SOURCES[row.source as usize]))),
+        Arc::new(StringArray::from_iter_values(
+            rows.iter().map(|(.., row)| SOURCES[row.source as usize]),
+        )),
         times(|(_, end, _)| *end),
     ];
     for vital in VitalSign::ALL {
@@ -169,16 +200,30 @@ pub fn raw(windows: &[Evaluated]) -> RecordBatch {
 }
 
 fn reading(row: &Row, vital: VitalSign) -> Option<f64> {
-    row.readings.iter().find(|(other, _)| *other == vital).map(|(_, value)| *value)
+    row.readings
+        .iter()
+        .find(|(other, _)| *other == vital)
+        .map(|(_, value)| *value)
 }
 
 /// Seconds for which `held` held: each observation until the next, the last until the window's end.
 pub fn seconds_held(window: &Evaluated, vital: VitalSign, held: impl Fn(f64) -> bool) -> Option<f64> {
-    let mut seen: Vec<(i64, f64)> =
-        window.rows.iter().filter_map(|row| Some((BASE_MICROS + row.offset, reading(row, vital)?))).collect();
+    let mut seen: Vec<(i64, f64)> = window
+        .rows
+        .iter()
+        .filter_map(|row| Some((BASE_MICROS + row.offset, reading(row, vital)?)))
+        .collect();
     seen.sort_by_key(|(micros, _)| *micros);
-    let until = seen.iter().skip(1).map(|(micros, _)| *micros).chain([window.end_micros]);
-    let spans = seen.iter().zip(until).filter(|((_, value), _)| held(*value)).map(|((from, _), to)| to - from);
+    let until = seen
+        .iter()
+        .skip(1)
+        .map(|(micros, _)| *micros)
+        .chain([window.end_micros]);
+    let spans = seen
+        .iter()
+        .zip(until)
+        .filter(|((_, value), _)| held(*value))
+        .map(|((from, _), to)| to - from);
     (!seen.is_empty()).then(|| spans.sum::<i64>() as f64 / 1e6)
 }
 

@@ -1,0 +1,87 @@
+//! Records to a batch of the shard, and what the shard refuses back to its bytes.
+
+use std::collections::BTreeMap;
+
+use wardwatch_clinical::VitalSign;
+use wardwatch_event_time::Timestamp;
+use wardwatch_ingest::{
+    Arrival, Flaw, Observations, Quarantined, Reason, decode_context, decode_observations,
+};
+use wardwatch_shard::{Batch, ContextInput, Refused};
+
+use crate::lane::Received;
+
+/// A batch with what did not become part of it.
+pub(crate) struct DecodedBatch {
+    pub batch: Batch,
+    /// Records and readings that are no observations.
+    pub quarantined: Vec<Quarantined>,
+    /// Readings repeated within their own message.
+    pub repeats: u64,
+}
+
+/// A message, or some of its readings, that the shard refused, whole again.
+pub(crate) struct RefusedRecord {
+    pub quarantined: Quarantined,
+    /// The readings concerned; empty for the whole message.
+    pub vitals: Vec<VitalSign>,
+}
+
+/// Decodes records in log order. `sources` is the ordinal of the context topic.
+pub(crate) fn decode(records: &[Received<'_>], sources: u16) -> DecodedBatch {
+    let of_sources = records.iter().filter(|record| record.topic < sources);
+    let decoded = decode_observations(of_sources.map(Received::record), Arrival::Broker);
+    let mut quarantined = decoded.quarantined;
+    let mut context = Vec::new();
+    for record in records.iter().filter(|record| record.topic == sources) {
+        match decode_context(&record.record()) {
+            Ok(decoded) => context.push(ContextInput {
+                append_time: record.append_time,
+                record: decoded,
+            }),
+            Err(flaw) => quarantined.push(Quarantined::record(&record.record(), flaw)),
+        }
+    }
+    DecodedBatch {
+        batch: Batch {
+            observations: decoded.observations,
+            context,
+        },
+        quarantined,
+        repeats: decoded.repeats,
+    }
+}
+
+/// The records behind what a step refused: one entry a record and reason, in order of the batch.
+pub(crate) fn refused_records(
+    refused: &[Refused],
+    observations: &Observations,
+    records: &[Received<'_>],
+) -> Vec<RefusedRecord> {
+    let mut entries: BTreeMap<(usize, Reason, &'static str), Vec<VitalSign>> = BTreeMap::new();
+    for one in refused {
+        let vitals = entries.entry((one.row, one.reason, one.detail)).or_default();
+        vitals.extend(one.vital);
+    }
+    let (append_times, topics, offsets) = (
+        observations.append_time(),
+        observations.topic(),
+        observations.offset(),
+    );
+    let restore = |((row, reason, detail), vitals)| {
+        let row: usize = row;
+        let place = (
+            Timestamp::from_micros(append_times[row]),
+            topics[row],
+            offsets[row],
+        );
+        let at = records
+            .binary_search_by_key(&place, Received::place)
+            .expect("a row of the batch comes from one of its records");
+        RefusedRecord {
+            quarantined: Quarantined::record(&records[at].record(), Flaw::new(reason, detail)),
+            vitals,
+        }
+    };
+    entries.into_iter().map(restore).collect()
+}

@@ -1,0 +1,57 @@
+//! The lanes of a shard, merged into log order.
+//!
+//! ```text
+//!  bedside   ─ 1 3 4 7 ─ ┐  known until 7
+//!  wearable  ─ 2 5     ─ ┼▶ 1 2 3 4 5 | 7 waits, until the wearable's lane has shown what it holds up to 7
+//!  context   ─ (end)   ─ ┘  at its end: waits for nobody
+//! ```
+//!
+//! While catching up, topics are merged by append time, so that a backlog is stepped as it happened and not as fast as
+//! each topic happens to arrive. Once every lane has been at its end, what arrives is taken at once: waiting for a quiet
+//! topic would delay an alert. The journal keeps the order that was taken.
+
+use wardwatch_event_time::Timestamp;
+
+use crate::EngineError;
+use crate::lane::{Lane, Received};
+
+/// What waits for one shard.
+pub(crate) struct Inbox<'q> {
+    /// By topic ordinal.
+    pub lanes: Vec<Lane<'q>>,
+}
+
+// === impl Inbox ===
+
+impl<'q> Inbox<'q> {
+    /// Reads ahead on every lane.
+    pub(crate) fn fill(&mut self) -> Result<(), EngineError> {
+        self.lanes.iter_mut().try_for_each(Lane::fill)
+    }
+
+    /// The records that can be stepped now, in log order.
+    pub(crate) fn take(&mut self) -> Vec<Received<'q>> {
+        let until = self
+            .lanes
+            .iter()
+            .map(Lane::known_until)
+            .min()
+            .unwrap_or(Timestamp::MIN);
+        let mut records = Vec::new();
+        for lane in &mut self.lanes {
+            lane.take_until(until, &mut records);
+        }
+        records.sort_by_key(Received::place);
+        records
+    }
+
+    /// Whether every topic is read to its end, so that a tick may advance log time.
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.lanes.iter().all(Lane::is_at_end)
+    }
+
+    /// The append time of the oldest record that waits.
+    pub(crate) fn oldest(&self) -> Option<Timestamp> {
+        self.lanes.iter().filter_map(Lane::oldest).min()
+    }
+}

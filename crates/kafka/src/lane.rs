@@ -1,0 +1,179 @@
+//! One partition of one topic, read ahead by a bounded amount.
+//!
+//! Each has a queue of its own in librdkafka, so that a shard can wait for one topic while another is ahead, and so that
+//! the end of a partition is told apart by topic.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use rdkafka::consumer::ConsumerContext;
+use rdkafka::consumer::base_consumer::PartitionQueue;
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::{ClientContext, Timestamp as KafkaTimestamp, TopicPartitionList};
+use wardwatch_event_time::Timestamp;
+use wardwatch_ingest::Record;
+
+use crate::{EngineError, meter};
+
+/// Records that a lane holds at most; librdkafka holds more behind them, within its own bounds.
+pub(crate) const MOST_AHEAD: usize = 10_000;
+
+/// Callbacks of the engine's consumer.
+#[derive(Debug)]
+pub(crate) struct EngineContext;
+
+/// A record with its place in the log.
+pub(crate) struct Received<'q> {
+    message: BorrowedMessage<'q>,
+    /// The broker's append time.
+    pub append_time: Timestamp,
+    /// Ordinal of the topic: a source's index, or their number for the context.
+    pub topic: u16,
+}
+
+/// One partition of one topic.
+pub(crate) struct Lane<'q> {
+    queue: &'q PartitionQueue<EngineContext>,
+    topic: u16,
+    pending: VecDeque<Received<'q>>,
+    /// Nothing is left to read now.
+    at_end: bool,
+    /// Its end has been reached once since the start: it no longer has to catch up.
+    caught_up: bool,
+}
+
+// === impl EngineContext ===
+
+impl ClientContext for EngineContext {}
+
+impl ConsumerContext for EngineContext {
+    fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
+        if let Err(error) = result {
+            // The next commit covers this one.
+            tracing::warn!(%error, "offsets were not committed");
+            meter::commit_failed();
+        }
+    }
+}
+
+// === impl Received ===
+
+impl<'q> Received<'q> {
+    fn new(message: BorrowedMessage<'q>, topic: u16) -> Self {
+        let append_time = match message.timestamp() {
+            KafkaTimestamp::NotAvailable => Timestamp::from_millis(0),
+            KafkaTimestamp::CreateTime(millis) | KafkaTimestamp::LogAppendTime(millis) => {
+                Timestamp::from_millis(millis)
+            }
+        };
+        Self {
+            message,
+            append_time,
+            topic,
+        }
+    }
+
+    /// The order of the log.
+    pub(crate) fn place(&self) -> (Timestamp, u16, i64) {
+        (self.append_time, self.topic, self.message.offset())
+    }
+
+    pub(crate) fn offset(&self) -> i64 {
+        self.message.offset()
+    }
+
+    /// As the decoders take it.
+    pub(crate) fn record(&self) -> Record<'_> {
+        Record {
+            payload: self.message.payload().unwrap_or_default(),
+            key: self.message.key(),
+            append_time: self.append_time,
+            topic: self.topic,
+            partition: self.message.partition(),
+            offset: self.message.offset(),
+        }
+    }
+}
+
+// === impl Lane ===
+
+impl<'q> Lane<'q> {
+    pub(crate) fn new(queue: &'q PartitionQueue<EngineContext>, topic: u16) -> Self {
+        Self {
+            queue,
+            topic,
+            pending: VecDeque::new(),
+            at_end: false,
+            caught_up: false,
+        }
+    }
+
+    /// Takes what has arrived, up to [`MOST_AHEAD`].
+    pub(crate) fn fill(&mut self) -> Result<(), EngineError> {
+        while self.pending.len() < MOST_AHEAD {
+            match self.queue.poll(Duration::ZERO) {
+                None => break,
+                Some(event) => self.take(event)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, event: KafkaResult<BorrowedMessage<'q>>) -> Result<(), EngineError> {
+        match event {
+            Ok(message) => self.push(message),
+            Err(KafkaError::PartitionEOF(_)) => {
+                self.at_end = true;
+                self.caught_up = true;
+            }
+            Err(error) => consumer_error(error)?,
+        }
+        Ok(())
+    }
+
+    /// Adds a record that came by the consumer's common queue, before this lane had its own.
+    pub(crate) fn push(&mut self, message: BorrowedMessage<'q>) {
+        self.at_end = false;
+        self.pending.push_back(Received::new(message, self.topic));
+    }
+
+    /// Up to which append time this lane is known; later records of others have to wait for it.
+    pub(crate) fn known_until(&self) -> Timestamp {
+        if self.caught_up {
+            return Timestamp::MAX;
+        }
+        self.pending
+            .back()
+            .map_or(Timestamp::MIN, |newest| newest.append_time)
+    }
+
+    pub(crate) fn take_until(&mut self, until: Timestamp, into: &mut Vec<Received<'q>>) {
+        while self
+            .pending
+            .front()
+            .is_some_and(|oldest| oldest.append_time <= until)
+        {
+            into.extend(self.pending.pop_front());
+        }
+    }
+
+    /// The append time of the oldest record that waits.
+    pub(crate) fn oldest(&self) -> Option<Timestamp> {
+        self.pending.front().map(|oldest| oldest.append_time)
+    }
+
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.at_end && self.pending.is_empty()
+    }
+}
+
+/// librdkafka mends almost everything by itself and says so; only what it gives up on ends the engine.
+pub(crate) fn consumer_error(error: KafkaError) -> Result<(), EngineError> {
+    if matches!(error, KafkaError::MessageConsumptionFatal(_)) {
+        return Err(EngineError::Consume(error));
+    }
+    tracing::warn!(%error, "reading from Kafka is disturbed; librdkafka tries again");
+    meter::consumer_disturbed();
+    Ok(())
+}

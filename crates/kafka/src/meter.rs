@@ -1,0 +1,117 @@
+//! Metrics: base units, and never a patient in a label.
+
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use wardwatch_alarms::Alert;
+use wardwatch_event_time::Span;
+use wardwatch_ingest::Reason;
+
+use crate::journal::StepCounts;
+
+/// A stage of a turn, whose duration is measured.
+#[derive(Clone, Copy)]
+pub(crate) enum Stage {
+    /// Bytes to observations.
+    Decode,
+    /// The shard's step.
+    Step,
+    /// Producing a bundle until it is acknowledged.
+    Produce,
+}
+
+const STAGE: &str = "wardwatch_stage_seconds";
+const RECORDS: &str = "wardwatch_records_total";
+const OBSERVATIONS: &str = "wardwatch_observations_total";
+const REPEATS: &str = "wardwatch_repeats_total";
+const QUARANTINED: &str = "wardwatch_quarantined_total";
+const LATE: &str = "wardwatch_late_total";
+const WINDOWS: &str = "wardwatch_windows_total";
+const REVISIONS: &str = "wardwatch_revisions_total";
+const ALERTS: &str = "wardwatch_alerts_total";
+const DEADLINE_MISSES: &str = "wardwatch_deadline_misses_total";
+const PATIENTS: &str = "wardwatch_patients";
+const SILENT: &str = "wardwatch_silent_patients";
+const OLDEST: &str = "wardwatch_oldest_record_age_seconds";
+const DISTURBED: &str = "wardwatch_consumer_errors_total";
+const COMMITS_FAILED: &str = "wardwatch_commit_failures_total";
+
+/// Tells the recorder what every metric means. Call once it is installed.
+pub fn describe_metrics() {
+    describe_histogram!(STAGE, Unit::Seconds, "Duration of a stage of one turn, by stage");
+    describe_counter!(RECORDS, "Records read from sources and context");
+    describe_counter!(OBSERVATIONS, "Readings taken");
+    describe_counter!(REPEATS, "Equal repeats of readings, dropped");
+    describe_counter!(QUARANTINED, "Records or readings in quarantine, by reason");
+    describe_counter!(
+        LATE,
+        "Messages behind their patient's clock by more than the lateness"
+    );
+    describe_counter!(WINDOWS, "Windows evaluated, revisions among them");
+    describe_counter!(REVISIONS, "Windows evaluated again after late data");
+    describe_counter!(ALERTS, "Alerts, by priority");
+    describe_counter!(DEADLINE_MISSES, "Alerts decided after their deadline");
+    describe_gauge!(PATIENTS, "Patients monitored, by shard");
+    describe_gauge!(SILENT, "Patients with a silent source, by shard");
+    describe_gauge!(
+        OLDEST,
+        Unit::Seconds,
+        "Age of the oldest record not yet stepped, by shard"
+    );
+    describe_counter!(
+        DISTURBED,
+        "Errors of the consumer that librdkafka mends by itself"
+    );
+    describe_counter!(
+        COMMITS_FAILED,
+        "Commits of offsets that failed; the next one covers them"
+    );
+}
+
+pub(crate) fn stage(stage: Stage, seconds: f64) {
+    let stage = match stage {
+        Stage::Decode => "decode",
+        Stage::Step => "step",
+        Stage::Produce => "produce",
+    };
+    histogram!(STAGE, "stage" => stage).record(seconds);
+}
+
+pub(crate) fn records(count: usize) {
+    counter!(RECORDS).increment(count as u64);
+}
+
+pub(crate) fn quarantined(reason: Reason) {
+    counter!(QUARANTINED, "reason" => reason.code()).increment(1);
+}
+
+pub(crate) fn oldest_record(shard: i32, age: Span) {
+    gauge!(OLDEST, "shard" => shard.to_string()).set(age.secs_f64().max(0.0));
+}
+
+pub(crate) fn stepped(
+    shard: i32,
+    counts: &StepCounts,
+    repeats_decoded: u64,
+    patients: u64,
+    alerts: &[Alert],
+) {
+    let shard = shard.to_string();
+    counter!(OBSERVATIONS).increment(counts.observations);
+    counter!(REPEATS).increment(counts.repeats + repeats_decoded);
+    counter!(LATE).increment(counts.late);
+    counter!(WINDOWS).increment(counts.windows);
+    counter!(REVISIONS).increment(counts.revisions);
+    counter!(DEADLINE_MISSES).increment(counts.deadline_misses);
+    gauge!(PATIENTS, "shard" => shard.clone()).set(patients as f64);
+    gauge!(SILENT, "shard" => shard).set(counts.silent_patients as f64);
+    for alert in alerts {
+        counter!(ALERTS, "priority" => alert.priority.name()).increment(1);
+    }
+}
+
+pub(crate) fn consumer_disturbed() {
+    counter!(DISTURBED).increment(1);
+}
+
+pub(crate) fn commit_failed() {
+    counter!(COMMITS_FAILED).increment(1);
+}

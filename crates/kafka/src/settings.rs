@@ -1,0 +1,89 @@
+//! What librdkafka is told to do differently, and why.
+//!
+//! Its defaults are made for throughput with seconds of patience; an alert has two seconds from data to screen.
+
+use std::collections::BTreeMap;
+
+use rdkafka::ClientConfig;
+
+/// Further settings of librdkafka by name, such as `security.protocol`; they come last and win.
+pub type ClientSettings = BTreeMap<String, String>;
+
+/// Both directions: come back within a second after a broker did.
+const BOTH: [(&str, &str); 4] = [
+    ("client.id", "wardwatch"),
+    ("reconnect.backoff.ms", "50"),
+    ("reconnect.backoff.max.ms", "1000"),
+    ("allow.auto.create.topics", "false"),
+];
+
+const CONSUMER: [(&str, &str); 10] = [
+    // Offsets are committed by hand, behind the outputs (LOG-1).
+    ("enable.auto.commit", "false"),
+    ("enable.auto.offset.store", "false"),
+    ("auto.offset.reset", "earliest"),
+    // The end of a partition has to be known: only there may a tick advance log time.
+    ("enable.partition.eof", "true"),
+    // That it is reached, librdkafka learns from an empty answer; data is sent at once, however long this is.
+    ("fetch.wait.max.ms", "20"),
+    ("fetch.min.bytes", "1"),
+    // A full local queue is looked at again after 10 ms instead of 1 s; so is a failed fetch.
+    ("fetch.queue.backoff.ms", "10"),
+    ("fetch.error.backoff.ms", "50"),
+    // Bounds on what is read ahead; with queues of their own they hold for each partition.
+    ("queued.min.messages", "50000"),
+    ("queued.max.messages.kbytes", "32768"),
+];
+
+const PRODUCER: [(&str, &str); 7] = [
+    // No record twice and none out of order because of librdkafka's own retries.
+    ("enable.idempotence", "true"),
+    ("acks", "all"),
+    // A bundle is complete when it is sent: nothing more is worth waiting for.
+    ("linger.ms", "0"),
+    ("compression.type", "lz4"),
+    ("message.timeout.ms", "30000"),
+    ("queue.buffering.max.messages", "200000"),
+    // A patient's records lie in the same partition as those of Java producers.
+    ("partitioner", "murmur2_random"),
+];
+
+/// A consumer's settings.
+pub(crate) fn consumer(brokers: &str, group: &str, more: &ClientSettings) -> ClientConfig {
+    let mut config = both(brokers);
+    config.set("group.id", group);
+    set_all(&mut config, &CONSUMER);
+    with(config, more)
+}
+
+/// A producer's settings.
+pub(crate) fn producer(brokers: &str, more: &ClientSettings) -> ClientConfig {
+    let mut config = both(brokers);
+    set_all(&mut config, &PRODUCER);
+    with(config, more)
+}
+
+/// An administrator's settings.
+pub(crate) fn admin(brokers: &str, more: &ClientSettings) -> ClientConfig {
+    with(both(brokers), more)
+}
+
+fn both(brokers: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", brokers);
+    set_all(&mut config, &BOTH);
+    config
+}
+
+fn set_all(config: &mut ClientConfig, settings: &[(&str, &str)]) {
+    for (name, value) in settings {
+        config.set(*name, *value);
+    }
+}
+
+fn with(mut config: ClientConfig, more: &ClientSettings) -> ClientConfig {
+    for (name, value) in more {
+        config.set(name, value);
+    }
+    config
+}

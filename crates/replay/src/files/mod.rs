@@ -1,0 +1,71 @@
+//! Files of observations, format by format, each as a run of chunks in the order of the file.
+//!
+//! | file | room |
+//! |---|---|
+//! | `parquet`, `csv` | long tables: a row an observation |
+//! | `table` | the columns of a long table, whatever types they came in |
+//! | `rows` | rows of a table to messages, or to quarantine |
+//! | `ndjson` | canonical observation JSON and context records, a line each |
+//! | `arrival` | append times and topics: the order in which a file came in |
+
+mod arrival;
+mod csv;
+mod ndjson;
+mod parquet;
+mod rows;
+mod table;
+
+use std::collections::VecDeque;
+use std::ffi::OsStr;
+use std::path::Path;
+
+use wardwatch_event_time::Timestamp;
+use wardwatch_ingest::{ContextRecord, Observations, Quarantined};
+
+use crate::ReplayError;
+pub(crate) use arrival::{Arrivals, sorted};
+
+/// Observations read at once, in rows of the file.
+pub(crate) const CHUNK_ROWS: usize = 8_192;
+
+/// A part of a file, in its order.
+pub(crate) struct Chunk {
+    pub observations: Observations,
+    pub quarantined: Vec<Quarantined>,
+}
+
+/// Reads a file's observations from its start to its end.
+pub(crate) trait Chunks {
+    /// The next chunk; `None` at the end.
+    fn next(&mut self) -> Result<Option<Chunk>, ReplayError>;
+
+    /// How much of the file has been read, from 0 to 1.
+    fn fraction(&self) -> f64;
+}
+
+/// A file, opened.
+pub(crate) struct Opened {
+    pub chunks: Box<dyn Chunks>,
+    /// Context records by their time. They are few (one or two a patient), so they are read at once.
+    pub context: VecDeque<(Timestamp, ContextRecord)>,
+    /// Lines that are meant as context records and are none.
+    pub quarantined: Vec<Quarantined>,
+    /// Whether `arrived_at` says in which order observations came.
+    pub has_arrivals: bool,
+    /// Whether each reading of a message has a row of its own, from the message's offset on.
+    pub row_a_reading: bool,
+}
+
+/// Opens a file by its ending. `file` is its place among the inputs.
+pub(crate) fn open(path: &Path, file: usize) -> Result<Opened, ReplayError> {
+    let ending = path
+        .extension()
+        .and_then(OsStr::to_str)
+        .map(str::to_ascii_lowercase);
+    match ending.as_deref() {
+        Some("parquet") => parquet::open(path, file),
+        Some("csv") => csv::open(path, file),
+        Some("ndjson" | "jsonl") => ndjson::open(path, file),
+        _ => Err(ReplayError::Format { path: path.into() }),
+    }
+}

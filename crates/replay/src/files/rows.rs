@@ -1,0 +1,164 @@
+//! Rows of a long table to messages, or to quarantine with a reason.
+//!
+//! Rows that follow one another and share patient, times and origin are readings of one message, as a device would have
+//! sent them; what is computed does not depend on it, only the cost does. A message is a run of rows without a gap, so
+//! that reading `n` of a message at offset `o` is row `o + n`: a row in quarantine ends the run, and so does a second
+//! reading of one vital sign, which the shard is to judge.
+
+use std::path::Path;
+
+use arrow::array::RecordBatch;
+use wardwatch_event_time::Timestamp;
+use wardwatch_ingest::{
+    Flaw, Meanings, MessageHead, ObservationsBuilder, Placed, Quarantined, Reading, Reason, Record,
+    check_origin, check_patient_id, check_status,
+};
+
+use super::Chunk;
+use super::table::Table;
+use crate::{Position, ReplayError};
+
+/// Judges a file's rows, chunk by chunk.
+pub(super) struct Rows {
+    file: usize,
+    /// Rows seen in earlier chunks.
+    before: u64,
+    meanings: Meanings,
+    /// The append time of the newest good row, which a row without a time of its own is filed under.
+    newest: Timestamp,
+}
+
+// === impl Rows ===
+
+impl Rows {
+    pub fn new(file: usize) -> Self {
+        Self {
+            file,
+            before: 0,
+            meanings: Meanings::new(),
+            newest: Timestamp::from_micros(0),
+        }
+    }
+
+    /// Judges the rows of a batch. `flawed` are rows that could not even be read, in order; `render` shows a row as it stood
+    /// in the file.
+    pub fn judge(
+        &mut self,
+        batch: &RecordBatch,
+        path: &Path,
+        flawed: &[(usize, Flaw, Vec<u8>)],
+        render: impl Fn(usize) -> Vec<u8>,
+    ) -> Result<Chunk, ReplayError> {
+        let table = Table::of(batch, path)?;
+        let mut taken = ObservationsBuilder::with_capacity(batch.num_rows(), batch.num_rows());
+        let mut quarantined = Vec::new();
+        let mut open: Option<MessageHead<'_>> = None;
+        let mut flawed = flawed.iter().peekable();
+        for row in 0..batch.num_rows() {
+            let offset = Position {
+                file: self.file,
+                row: self.before + row as u64 + 1,
+            }
+            .offset();
+            let unreadable = flawed.next_if(|(at, ..)| *at == row);
+            let judged = match unreadable {
+                Some((_, flaw, _)) => Err(*flaw),
+                None => self.row(&table, row, offset),
+            };
+            match judged {
+                Ok((head, reading)) => {
+                    let same = open.is_some_and(|open| is_same(&open, &head));
+                    if !same || taken.reading(reading) != Placed::Taken {
+                        close(&mut taken, open.take());
+                        open = Some(head);
+                        let placed = taken.reading(reading);
+                        debug_assert_eq!(placed, Placed::Taken, "a new message takes any reading");
+                    }
+                }
+                Err(flaw) => {
+                    close(&mut taken, open.take());
+                    let payload = unreadable.map_or_else(|| render(row), |(.., bytes)| bytes.clone());
+                    quarantined.push(self.refuse(flaw, offset, &payload));
+                }
+            }
+        }
+        close(&mut taken, open);
+        self.before += batch.num_rows() as u64;
+        Ok(Chunk {
+            observations: taken.finish(),
+            quarantined,
+        })
+    }
+
+    /// One row; flaws are looked for in the order in which JSON is judged.
+    #[inline]
+    fn row<'t>(
+        &mut self,
+        table: &'t Table,
+        row: usize,
+        offset: i64,
+    ) -> Result<(MessageHead<'t>, Reading), Flaw> {
+        let patient_id = table
+            .patient_id
+            .get(row)
+            .ok_or(Flaw::new(Reason::MissingField, "patient_id"))?;
+        check_patient_id(patient_id)?;
+        table.status.get(row).map_or(Ok(()), check_status)?;
+        let origin = |text: Option<&'t str>, field| text.map_or(Ok(None), |text| check_origin(text, field));
+        let device_id = origin(table.device_id.get(row), "device_id")?;
+        let source = origin(table.source.get(row), "source")?;
+        let ts = table.ts.get(row, "ts")?.ok_or(Flaw::new(Reason::NoTime, "ts"))?;
+        let append_time = table.arrived_at.get(row, "arrived_at")?.unwrap_or(ts);
+        let code = table
+            .code
+            .get(row)
+            .ok_or(Flaw::new(Reason::MissingField, "code"))?;
+        let meaning = self.meanings.of(code, table.unit.get(row))?;
+        let value = table
+            .value
+            .get(row)
+            .ok_or(Flaw::new(Reason::MissingField, "value"))?;
+        let reading = meaning.reading(value)?;
+        self.newest = append_time;
+        Ok((
+            MessageHead {
+                patient_id,
+                ts,
+                device_id,
+                source,
+                append_time,
+                topic: 0,
+                offset,
+            },
+            reading,
+        ))
+    }
+
+    fn refuse(&self, flaw: Flaw, offset: i64, payload: &[u8]) -> Quarantined {
+        let record = Record {
+            payload,
+            key: None,
+            append_time: self.newest,
+            topic: 0,
+            partition: 0,
+            offset,
+        };
+        Quarantined::record(&record, flaw)
+    }
+}
+
+#[inline]
+fn is_same(open: &MessageHead<'_>, head: &MessageHead<'_>) -> bool {
+    open.ts == head.ts
+        && open.patient_id == head.patient_id
+        && open.append_time == head.append_time
+        && open.device_id == head.device_id
+        && open.source == head.source
+}
+
+#[inline]
+fn close(taken: &mut ObservationsBuilder, open: Option<MessageHead<'_>>) {
+    if let Some(head) = open {
+        taken.close(&head);
+    }
+}

@@ -1,0 +1,102 @@
+//! Results as NDJSON: a record a line.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use wardwatch_ingest::{Quarantined, Reason};
+
+use crate::{Position, Reader, ReplayError};
+
+/// Writes records to a file, a line each.
+pub struct LineWriter {
+    path: PathBuf,
+    writer: BufWriter<File>,
+}
+
+/// A row in quarantine: where it stood, why, and what it said. It holds patient data.
+#[derive(Debug, Serialize)]
+pub struct QuarantineLine<'a> {
+    /// The input file.
+    pub file: String,
+    /// Its row under the header, or its line; from 1.
+    pub row: u64,
+    /// Why.
+    pub reason: Reason,
+    /// Why, more closely; may be empty.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub detail: &'a str,
+    /// The vital signs concerned, where not the whole record is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub vitals: Vec<&'static str>,
+    /// The row as text: a line of JSON or CSV as it stood there, a row of Parquet as JSON; bytes that are no text are
+    /// replaced.
+    pub record: String,
+}
+
+// === impl LineWriter ===
+
+impl LineWriter {
+    /// Creates the file.
+    ///
+    /// # Errors
+    /// The file cannot be created.
+    pub fn create(path: &Path) -> Result<Self, ReplayError> {
+        let file = File::create(path).map_err(|source| ReplayError::Write {
+            path: path.into(),
+            source,
+        })?;
+        Ok(Self {
+            path: path.into(),
+            writer: BufWriter::with_capacity(1 << 18, file),
+        })
+    }
+
+    /// Writes one record.
+    ///
+    /// # Errors
+    /// The file cannot be written on.
+    pub fn write(&mut self, record: &impl Serialize) -> Result<(), ReplayError> {
+        serde_json::to_writer(&mut self.writer, record)
+            .map_err(std::io::Error::from)
+            .and_then(|()| self.writer.write_all(b"\n"))
+            .map_err(|source| ReplayError::Write {
+                path: self.path.clone(),
+                source,
+            })
+    }
+
+    /// Completes the file.
+    ///
+    /// # Errors
+    /// The file cannot be written on.
+    pub fn finish(mut self) -> Result<(), ReplayError> {
+        self.writer.flush().map_err(|source| ReplayError::Write {
+            path: self.path,
+            source,
+        })
+    }
+}
+
+// === impl QuarantineLine ===
+
+impl<'a> QuarantineLine<'a> {
+    /// Of what a reader refused.
+    pub fn of(quarantined: &'a Quarantined, reader: &Reader) -> Self {
+        let position = Position::of_offset(quarantined.offset);
+        Self {
+            file: reader.path(position).display().to_string(),
+            row: position.row,
+            reason: quarantined.reason,
+            detail: quarantined.detail,
+            vitals: quarantined
+                .readings
+                .iter()
+                .filter_map(|bad| bad.vital)
+                .map(|vital| vital.name())
+                .collect(),
+            record: String::from_utf8_lossy(&quarantined.payload).into_owned(),
+        }
+    }
+}

@@ -1,0 +1,261 @@
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray, TimestampMillisecondArray};
+use parquet::arrow::ArrowWriter;
+use tempfile::TempDir;
+use wardwatch_clinical::VitalSign;
+use wardwatch_ingest::Reason;
+
+use super::*;
+
+const SOURCES: [&str; 2] = ["bedside", "wearable"];
+
+/// What a test looks at: (seconds of the append time, patient, vital sign, value, topic, row).
+type Seen = (i64, String, VitalSign, f64, u16, u64);
+
+fn write(dir: &TempDir, name: &str, text: &str) -> PathBuf {
+    let path = dir.path().join(name);
+    fs::write(&path, text).unwrap();
+    path
+}
+
+fn read(paths: &[PathBuf]) -> (Vec<Seen>, Vec<Quarantined>, Vec<(Timestamp, ContextRecord)>) {
+    let mut reader = Reader::open(paths, &SOURCES.map(String::from)).unwrap();
+    let (mut seen, mut quarantined, mut context) = (Vec::new(), Vec::new(), Vec::new());
+    while let Some(batch) = reader.next_batch().unwrap() {
+        let read = &batch.observations;
+        for row in 0..read.len() {
+            let ends = &read.readings_offsets()[row..row + 2];
+            for place in ends[0] as usize..ends[1] as usize {
+                seen.push((
+                    read.append_time()[row].rem_euclid(3_600_000_000) / 1_000_000,
+                    read.patient_id(row).to_owned(),
+                    VitalSign::from_index(read.vitals()[place]).unwrap(),
+                    read.values()[place],
+                    read.topic()[row],
+                    reader.position(read.offset()[row], place - ends[0] as usize).row,
+                ));
+            }
+        }
+        quarantined.extend(batch.quarantined);
+        context.extend(batch.context);
+    }
+    (seen, quarantined, context)
+}
+
+#[test]
+fn csv_rows_are_taken_or_quarantined_as_they_stood() {
+    let dir = TempDir::new().unwrap();
+    let path = write(
+        &dir,
+        "ward.csv",
+        "patient_id,ts,code,value,unit,source,status\n\
+         p-1,2026-01-31T09:00:01Z,heart_rate,72,bpm,bedside,final\n\
+         p-1,2026-01-31T09:00:01Z,temperature,98.6,[degF],bedside,final\n\
+         p-1,2026-01-31T09:00:02Z,shoe_size,43,cm,bedside,final\n\
+         \"p,2\",2026-01-31T09:00:03,spo2,97,%,,\n\
+         p-2,2026-01-31T09:00:03Z,consciousness,V,,wearable,\n\
+         p-2,2026-01-31T09:00:04Z,spo2,,%,,\n\
+         p-2,2026-01-31T09:00:05Z,spo2,97,%,,entered-in-error\n\
+         p-2,2026-01-31T09:00:06Z,spo2,97,%,,,one too many\n\
+         ,2026-01-31T09:00:07Z,spo2,97,%\n",
+    );
+    let (seen, quarantined, _) = read(&[path]);
+    assert_eq!(
+        seen,
+        [
+            (1, "p-1".into(), VitalSign::HeartRate, 72.0, 0, 1),
+            (1, "p-1".into(), VitalSign::Temperature, 37.0, 0, 2),
+            (3, "p-2".into(), VitalSign::Consciousness, 2.0, 1, 5),
+        ]
+    );
+    let told: Vec<(i64, Reason)> = quarantined.iter().map(|bad| (bad.offset, bad.reason)).collect();
+    assert_eq!(
+        told,
+        [
+            (3, Reason::UnknownCode),
+            (4, Reason::BadTime),
+            (6, Reason::MissingField),
+            (7, Reason::Status),
+            (8, Reason::BadValue),
+            (9, Reason::MissingField),
+        ]
+    );
+    assert_eq!(quarantined[1].payload, b"\"p,2\",2026-01-31T09:00:03,spo2,97,%,,");
+}
+
+#[test]
+fn arrival_order_comes_before_file_order() {
+    let dir = TempDir::new().unwrap();
+    let path = write(
+        &dir,
+        "late.csv",
+        "patient_id,ts,code,value,unit,arrived_at\n\
+         p-1,2026-01-31T09:00:01Z,heart_rate,71,/min,2026-01-31T09:00:09Z\n\
+         p-1,2026-01-31T09:00:02Z,heart_rate,72,/min,2026-01-31T09:00:03Z\n\
+         p-2,2026-01-31T09:00:03Z,heart_rate,73,/min,2026-01-31T09:00:03Z\n",
+    );
+    let (seen, ..) = read(&[path]);
+    let order: Vec<(i64, f64, u64)> = seen
+        .iter()
+        .map(|(at, _, _, value, _, row)| (*at, *value, *row))
+        .collect();
+    assert_eq!(order, [(3, 72.0, 2), (3, 73.0, 3), (9, 71.0, 1)]);
+}
+
+#[test]
+fn without_arrival_the_file_order_stays_and_append_time_never_goes_back() {
+    let dir = TempDir::new().unwrap();
+    let path = write(
+        &dir,
+        "shuffled.csv",
+        "patient_id,ts,code,value,unit\n\
+         p-1,2026-01-31T09:00:05Z,heart_rate,75,/min\n\
+         p-1,2026-01-31T09:00:02Z,heart_rate,72,/min\n",
+    );
+    let (seen, ..) = read(&[path]);
+    let order: Vec<(i64, f64)> = seen.iter().map(|(at, _, _, value, ..)| (*at, *value)).collect();
+    assert_eq!(order, [(5, 75.0), (5, 72.0)]);
+}
+
+#[test]
+fn a_second_value_of_one_vital_sign_is_left_to_the_shard() {
+    let dir = TempDir::new().unwrap();
+    let line = "p-1,2026-01-31T09:00:05Z,heart_rate,";
+    let path = write(
+        &dir,
+        "twice.csv",
+        &format!("patient_id,ts,code,value,unit\n{line}75,/min\n{line}76,/min\n"),
+    );
+    let (seen, quarantined, _) = read(&[path]);
+    assert_eq!(
+        seen.iter().map(|seen| (seen.3, seen.5)).collect::<Vec<_>>(),
+        [(75.0, 1), (76.0, 2)]
+    );
+    assert!(quarantined.is_empty());
+}
+
+#[test]
+fn ndjson_holds_observations_and_context() {
+    let dir = TempDir::new().unwrap();
+    let path = write(
+        &dir,
+        "all.ndjson",
+        r#"{"patient_id":"p-1","ts":"2026-01-31T09:00:02Z","observations":[{"code":"heart_rate","value":72,"unit":"/min"},{"code":"spo2","value":9999,"unit":"%"}]}
+{"patient_id":"p-1","ts":"2026-01-31T09:00:01Z","event":"admit","ward":"W","bed":"3"}
+
+not json
+{"patient_id":"p-1","ts":"2026-01-31T09:00:03Z","event":"promote"}
+{"patient_id":"p-1","ts":"2026-01-31T09:00:04Z","code":"spo2","value":97,"unit":"%","source":"wearable"}
+"#,
+    );
+    let (seen, quarantined, context) = read(&[path]);
+    assert_eq!(
+        seen,
+        [
+            (2, "p-1".into(), VitalSign::HeartRate, 72.0, 0, 1),
+            (4, "p-1".into(), VitalSign::Spo2, 97.0, 1, 6),
+        ]
+    );
+    assert_eq!(context.len(), 1);
+    let mut told: Vec<(i64, Reason)> = quarantined.iter().map(|bad| (bad.offset, bad.reason)).collect();
+    told.sort_unstable();
+    assert_eq!(
+        told,
+        [
+            (1, Reason::Implausible),
+            (4, Reason::BadJson),
+            (5, Reason::BadValue)
+        ]
+    );
+}
+
+#[test]
+fn parquet_takes_the_types_that_other_tools_write() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("typed.parquet");
+    let start = 1_769_850_000_000; // 2026-01-31T09:00:00Z
+    let columns: [(&str, ArrayRef); 5] = [
+        ("patient_id", Arc::new(Int64Array::from(vec![7, 7, 8]))),
+        (
+            "ts",
+            Arc::new(TimestampMillisecondArray::from(vec![
+                Some(start + 1_000),
+                None,
+                Some(start + 3_000),
+            ])),
+        ),
+        (
+            "code",
+            Arc::new(StringArray::from(vec!["8867-4", "8867-4", "spo2"])),
+        ),
+        ("value", Arc::new(Float64Array::from(vec![72.0, 73.0, f64::NAN]))),
+        (
+            "unit",
+            Arc::new(StringArray::from(vec![Some("/min"), Some("/min"), Some("%")])),
+        ),
+    ];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let mut writer = ArrowWriter::try_new(fs::File::create(&path).unwrap(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    let (seen, quarantined, _) = read(&[path]);
+    assert_eq!(seen, [(1, "7".into(), VitalSign::HeartRate, 72.0, 0, 1)]);
+    let told: Vec<(i64, Reason)> = quarantined.iter().map(|bad| (bad.offset, bad.reason)).collect();
+    assert_eq!(told, [(2, Reason::NoTime), (3, Reason::NoMeasurement)]);
+    let row: serde_json::Value = serde_json::from_slice(&quarantined[0].payload).unwrap();
+    assert_eq!(
+        (row["patient_id"].as_f64(), row["ts"].is_null()),
+        (Some(7.0), true)
+    );
+}
+
+#[test]
+fn files_are_merged_by_append_time_context_first() {
+    let dir = TempDir::new().unwrap();
+    let row =
+        |second: u32, value: u32| format!("p-1,2026-01-31T09:00:{second:02}Z,heart_rate,{value},/min\n");
+    let header = "patient_id,ts,code,value,unit\n";
+    let one = write(&dir, "one.csv", &format!("{header}{}{}", row(1, 61), row(4, 64)));
+    let two = write(&dir, "two.csv", &format!("{header}{}{}", row(1, 71), row(3, 73)));
+    let who = write(
+        &dir,
+        "who.ndjson",
+        "{\"patient_id\":\"p-1\",\"ts\":\"2026-01-31T09:00:03Z\",\"event\":\"admit\"}\n",
+    );
+    let (seen, _, context) = read(&[one, two, who]);
+    assert_eq!(
+        seen.iter().map(|seen| seen.3).collect::<Vec<_>>(),
+        [61.0, 71.0, 73.0, 64.0]
+    );
+    assert_eq!(context.len(), 1);
+}
+
+#[test]
+fn what_is_no_table_of_observations_is_refused() {
+    let dir = TempDir::new().unwrap();
+    let open = |path: PathBuf| Reader::open(&[path], &[]).and_then(|mut reader| reader.next_batch());
+    assert!(matches!(
+        open(dir.path().join("x.txt")),
+        Err(ReplayError::Format { .. })
+    ));
+    assert!(matches!(
+        open(dir.path().join("absent.csv")),
+        Err(ReplayError::Read { .. })
+    ));
+    assert!(matches!(
+        open(write(&dir, "no.parquet", "PAR?")),
+        Err(ReplayError::Parquet { .. })
+    ));
+    let path = write(
+        &dir,
+        "short.csv",
+        "patient_id,ts,code\np-1,2026-01-31T09:00:03Z,spo2\n",
+    );
+    assert!(matches!(
+        open(path),
+        Err(ReplayError::NoColumn { column: "value", .. })
+    ));
+}

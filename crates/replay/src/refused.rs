@@ -1,0 +1,70 @@
+//! What the shard refused of a batch, reading by reading.
+//!
+//! The file's row is long decoded when the shard judges it, so the record is written as canonical observation JSON, in the
+//! vital sign's own unit; file and row lead to the original.
+
+use serde::Serialize;
+use wardwatch_clinical::VitalSign;
+use wardwatch_event_time::Timestamp;
+use wardwatch_ingest::Observations;
+use wardwatch_shard::Refused;
+
+use crate::lines::QuarantineLine;
+use crate::{Reader, ReplayError};
+
+#[derive(Serialize)]
+struct Record<'a> {
+    patient_id: &'a str,
+    ts: Timestamp,
+    code: &'static str,
+    value: f64,
+    unit: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'a str>,
+    arrived_at: Timestamp,
+}
+
+/// The readings that a refusal concerns, as places among the batch's readings.
+pub(crate) fn readings(observations: &Observations, refused: &Refused) -> impl Iterator<Item = usize> {
+    let offsets = observations.readings_offsets();
+    let places = offsets[refused.row] as usize..offsets[refused.row + 1] as usize;
+    let vital = refused.vital;
+    places.filter(move |place| vital.is_none_or(|vital| observations.vitals()[*place] == vital as u8))
+}
+
+/// Hands each refused reading to `write`, as a line of quarantine.
+pub(crate) fn lines(
+    observations: &Observations,
+    refused: &Refused,
+    reader: &Reader,
+    mut write: impl FnMut(&QuarantineLine<'_>) -> Result<(), ReplayError>,
+) -> Result<(), ReplayError> {
+    let row = refused.row;
+    let first = observations.readings_offsets()[row] as usize;
+    for place in readings(observations, refused) {
+        let vital =
+            VitalSign::from_index(observations.vitals()[place]).expect("readings have known vital signs");
+        let position = reader.position(observations.offset()[row], place - first);
+        let record = Record {
+            patient_id: observations.patient_id(row),
+            ts: Timestamp::from_micros(observations.ts()[row]),
+            code: vital.name(),
+            value: observations.values()[place],
+            unit: vital.unit(),
+            device_id: observations.device_id(row),
+            source: observations.source(row),
+            arrived_at: Timestamp::from_micros(observations.append_time()[row]),
+        };
+        write(&QuarantineLine {
+            file: reader.path(position).display().to_string(),
+            row: position.row,
+            reason: refused.reason,
+            detail: refused.detail,
+            vitals: vec![vital.name()],
+            record: serde_json::to_string(&record).expect("a record is JSON"),
+        })?;
+    }
+    Ok(())
+}

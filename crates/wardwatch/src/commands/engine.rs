@@ -1,0 +1,104 @@
+//! `wardwatch engine`: runs a pipeline on Kafka until told to stop.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::runtime;
+use tokio::signal::unix::{SignalKind, signal};
+use wardwatch_kafka::{ClientSettings, Engine, EngineConfig, Health, create_topics};
+use wardwatch_pipeline::Pipeline;
+
+use super::metrics;
+
+/// How often it is looked whether the engine still runs.
+const WATCH: Duration = Duration::from_millis(250);
+
+/// Arguments of `wardwatch engine`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The pipeline's file
+    pipeline: PathBuf,
+    /// Kafka's bootstrap addresses
+    #[arg(long, value_name = "HOST:PORT", env = "WARDWATCH_BROKERS")]
+    brokers: String,
+    /// The group under which offsets are committed [default: wardwatch-<pipeline>]
+    #[arg(long)]
+    group: Option<String>,
+    /// Where metrics and health are served
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9464")]
+    listen: SocketAddr,
+    /// Create the topics that do not exist, with so many partitions
+    #[arg(long, value_name = "PARTITIONS", value_parser = clap::value_parser!(i32).range(1..=10_000))]
+    create_topics: Option<i32>,
+    /// How many brokers keep each topic that is created
+    #[arg(long, default_value_t = 1, requires = "create_topics")]
+    replication: i32,
+    /// A further setting of librdkafka, such as security.protocol=SASL_SSL; may be repeated
+    #[arg(long = "kafka", value_name = "NAME=VALUE", value_parser = setting)]
+    settings: Vec<(String, String)>,
+}
+
+/// Runs the command.
+pub fn run(args: Args) -> anyhow::Result<()> {
+    let recorder = metrics::install()?;
+    let pipeline = Arc::new(Pipeline::load(&args.pipeline)?);
+    let group = args
+        .group
+        .unwrap_or_else(|| format!("wardwatch-{}", pipeline.name));
+    let mut config = EngineConfig::new(args.brokers, group, pipeline);
+    config.settings = args.settings.into_iter().collect::<ClientSettings>();
+    if let Some(partitions) = args.create_topics {
+        create_topics(
+            &config.brokers,
+            &config.settings,
+            &config.pipeline,
+            &config.topics,
+            partitions,
+            args.replication,
+        )?;
+    }
+    let engine = Engine::start(config)?;
+    let runtime = runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .context("starting the runtime for metrics")?;
+    let outcome = runtime.block_on(async {
+        let addr = metrics::serve(args.listen, recorder, engine.health()).await?;
+        tracing::info!(%addr, "metrics and health are served");
+        told_to_stop(&[engine.health()]).await
+    });
+    let stats = engine.stats();
+    engine.stop()?;
+    tracing::info!(
+        records = stats.records,
+        alerts = stats.alerts,
+        "the engine has ended in order"
+    );
+    outcome
+}
+
+/// Returns on Ctrl-C, on SIGTERM, or when one of the engines has ended by itself.
+pub async fn told_to_stop(engines: &[Arc<Health>]) -> anyhow::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("listening for Ctrl-C")?;
+    let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+    let mut watch = tokio::time::interval(WATCH);
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => return Ok(()),
+            _ = terminate.recv() => return Ok(()),
+            _ = watch.tick() => if engines.iter().any(|engine| engine.has_ended()) {
+                // Stopping it tells why.
+                return Ok(());
+            },
+        }
+    }
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}

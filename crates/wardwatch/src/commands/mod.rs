@@ -1,0 +1,46 @@
+//! The commands, a file each.
+
+mod demo;
+mod engine;
+mod metrics;
+mod output;
+mod replay;
+mod sql;
+mod validate;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+/// What to do.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Show a ward on a page: an embedded broker, simulated beds and replayed charting
+    Demo(demo::Args),
+    /// Run a pipeline on Kafka
+    Engine(engine::Args),
+    /// Run files through a pipeline as if they came from Kafka
+    Replay(replay::Args),
+    /// Try SQL, with all functions of Wardwatch
+    Sql(sql::Args),
+    /// Check pipelines and tell everything that is wrong with them
+    Validate(validate::Args),
+}
+
+// === impl Command ===
+
+impl Command {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// The command's own; see [`crate::failure`] for how they end.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::Demo(args) => demo::run(args).map(|()| ExitCode::SUCCESS),
+            Self::Engine(args) => engine::run(args).map(|()| ExitCode::SUCCESS),
+            Self::Replay(args) => replay::run(args).map(|()| ExitCode::SUCCESS),
+            Self::Sql(args) => sql::run(args).map(|()| ExitCode::SUCCESS),
+            Self::Validate(args) => validate::run(args),
+        }
+    }
+}

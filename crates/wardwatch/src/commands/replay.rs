@@ -1,0 +1,163 @@
+//! `wardwatch replay`: runs files through a pipeline.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use wardwatch_pipeline::Pipeline;
+use wardwatch_replay::{Progress, Results, Summary, replay};
+
+use super::output::{Output, print};
+
+/// The bar counts in parts of the input.
+const PARTS: u64 = 1_000;
+
+/// Arguments of `wardwatch replay`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The pipeline's file
+    pipeline: PathBuf,
+    /// Observations and context: Parquet, CSV or NDJSON, by the ending
+    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+    input: Vec<PathBuf>,
+    /// Write alerts, as NDJSON
+    #[arg(long, value_name = "FILE")]
+    alerts: Option<PathBuf>,
+    /// Write features, as Parquet
+    #[arg(long, value_name = "FILE")]
+    features: Option<PathBuf>,
+    /// Write scores, as NDJSON
+    #[arg(long, value_name = "FILE")]
+    scores: Option<PathBuf>,
+    /// Write what was not taken, with reasons, as NDJSON; holds patient data
+    #[arg(long, value_name = "FILE")]
+    quarantine: Option<PathBuf>,
+    /// Who reads the summary
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
+}
+
+/// Runs the command.
+pub fn run(args: Args) -> anyhow::Result<()> {
+    let pipeline = Arc::new(Pipeline::load(&args.pipeline)?);
+    let results = Results {
+        alerts: args.alerts,
+        features: args.features,
+        scores: args.scores,
+        quarantine: args.quarantine,
+    };
+    let bar = bar();
+    let summary = replay(&pipeline, &args.input, &results, |progress| {
+        advance(&bar, progress)
+    });
+    bar.finish_and_clear();
+    let summary = summary?;
+    match args.output {
+        Output::Text => print(&in_words(&pipeline, &summary)),
+        Output::Json => print(&(serde_json::to_string_pretty(&summary)? + "\n")),
+    }
+}
+
+/// A bar on standard error; hidden by itself where that is no terminal.
+fn bar() -> ProgressBar {
+    let style = ProgressStyle::with_template("{wide_bar} {percent:>3} %  {msg}  {elapsed} (still {eta})");
+    let bar = ProgressBar::with_draw_target(Some(PARTS), ProgressDrawTarget::stderr_with_hz(5));
+    bar.set_style(style.expect("the template is right"));
+    bar
+}
+
+fn advance(bar: &ProgressBar, progress: Progress) {
+    bar.set_position((progress.fraction * PARTS as f64) as u64);
+    let seconds = bar.elapsed().max(Duration::from_millis(1)).as_secs_f64();
+    bar.set_message(format!(
+        "{} rows, {}/s",
+        grouped(progress.rows),
+        grouped((progress.rows as f64 / seconds) as u64)
+    ));
+}
+
+fn in_words(pipeline: &Pipeline, summary: &Summary) -> String {
+    let mut text = format!(
+        "{} version {}: {} rows in {:.2} s, {} rows/s\n",
+        pipeline.name,
+        pipeline.version,
+        grouped(summary.rows),
+        summary.seconds,
+        grouped(summary.rows_per_second as u64),
+    );
+    let mut line = |name: &str, count: u64, note: String| {
+        text.push_str(&format!("  {name:<14}{:>14}{note}\n", grouped(count)));
+    };
+    line("patients", summary.patients, String::new());
+    line(
+        "observations",
+        summary.observations,
+        format!("  taken, {} equal repeats dropped", grouped(summary.repeats)),
+    );
+    if summary.context > 0 {
+        line("context", summary.context, "  records".into());
+    }
+    let quarantined: u64 = summary.quarantined.values().sum();
+    let reasons = summary
+        .quarantined
+        .iter()
+        .map(|(reason, count)| format!("{reason} {}", grouped(*count)));
+    let reasons: Vec<String> = reasons.collect();
+    line(
+        "quarantined",
+        quarantined,
+        if reasons.is_empty() {
+            String::new()
+        } else {
+            format!("  {}", reasons.join(", "))
+        },
+    );
+    line(
+        "windows",
+        summary.windows,
+        format!("  evaluated, {} of them revisions", grouped(summary.revisions)),
+    );
+    line(
+        "alerts",
+        summary.alerts.iter().map(|count| count.alerts).sum(),
+        String::new(),
+    );
+    for count in &summary.alerts {
+        let conditions = format!(
+            "  {:<6} in {} conditions",
+            count.priority,
+            grouped(count.conditions)
+        );
+        text.push_str(&format!(
+            "    {:<28}{:>10}{conditions}\n",
+            count.alarm,
+            grouped(count.alerts)
+        ));
+    }
+    text
+}
+
+/// A number with its thousands apart: `1,234,567`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::grouped;
+
+    #[test]
+    fn thousands_stand_apart() {
+        let shown = [0, 999, 1_000, 12_345, 1_234_567].map(grouped);
+        assert_eq!(shown, ["0", "999", "1,000", "12,345", "1,234,567"]);
+    }
+}

@@ -1,0 +1,173 @@
+//! The commands as a user runs them.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+const PIPELINE: &str = r#"
+pipeline: small
+version: 1
+sources: [{ name: bedside, topic: vitals.bedside, format: observation-json }]
+time: { lateness: 2m, hold: 0s, grace: 2s, future_skew: 10s, silent_after: 60s, forget_after: 24h }
+features:
+  - { name: short, window: 1m, every: 10s, sql: "SELECT patient_id, avg(spo2) AS spo2_mean FROM vitals GROUP BY patient_id" }
+alarms:
+  - { name: desaturation, limit: spo2 < 88, for: 15s, at_once: spo2 < 80, priority: high }
+"#;
+
+fn wardwatch(dir: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_wardwatch"))
+        .args(arguments)
+        .current_dir(dir)
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn sql_scores_news2() {
+    let dir = tempfile::tempdir().unwrap();
+    let query = "select news2(24, 93, 1, true, 100, 111, 'A', 38.1)['total'] as total";
+    let table = wardwatch(dir.path(), &["sql", query]);
+    assert!(table.status.success(), "{}", text(&table.stderr));
+    assert!(
+        text(&table.stdout).contains("| 11    |"),
+        "{}",
+        text(&table.stdout)
+    );
+    let json = wardwatch(dir.path(), &["sql", query, "--output", "json"]);
+    assert_eq!(text(&json.stdout), "[{\"total\":11}]\n");
+}
+
+#[test]
+fn sql_reads_files() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("w.csv"), "patient_id,ts,code,value,unit\np-1,2026-01-31T09:00:01Z,spo2,97,%\np-1,2026-01-31T09:00:02Z,spo2,95,%\n").unwrap();
+    let query =
+        "select patient_id, avg(spo2) as mean, latest(spo2) as newest from vitals group by patient_id";
+    let json = wardwatch(
+        dir.path(),
+        &["sql", query, "--input", "w.csv", "--output", "json"],
+    );
+    assert_eq!(
+        text(&json.stdout),
+        "[{\"patient_id\":\"p-1\",\"mean\":96.0,\"newest\":95.0}]\n",
+        "{}",
+        text(&json.stderr)
+    );
+}
+
+#[test]
+fn sql_that_is_wrong_fails_with_its_reason() {
+    let dir = tempfile::tempdir().unwrap();
+    let failed = wardwatch(dir.path(), &["sql", "select news3(1)"]);
+    assert_eq!(failed.status.code(), Some(1));
+    assert!(
+        text(&failed.stderr).starts_with("error: "),
+        "{}",
+        text(&failed.stderr)
+    );
+    assert!(text(&failed.stderr).contains("news3"));
+}
+
+#[test]
+fn validate_tells_valid_invalid_and_unreadable_apart() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("good.yaml"), PIPELINE).unwrap();
+    fs::write(
+        dir.path().join("bad.yaml"),
+        PIPELINE.replace("limit: spo2", "limit: sp02"),
+    )
+    .unwrap();
+    let run = |paths: &[&str]| wardwatch(dir.path(), &[&["validate", "--output", "json"], paths].concat());
+    assert_eq!(run(&["good.yaml"]).status.code(), Some(0));
+    assert_eq!(run(&["good.yaml", "bad.yaml"]).status.code(), Some(78));
+    assert_eq!(run(&["absent.yaml"]).status.code(), Some(1));
+    let verdicts: serde_json::Value =
+        serde_json::from_slice(&run(&["good.yaml", "bad.yaml"]).stdout).unwrap();
+    assert_eq!(
+        (&verdicts[0]["valid"], &verdicts[1]["valid"]),
+        (&true.into(), &false.into())
+    );
+    assert!(
+        verdicts[1]["problems"][0]["place"]
+            .as_str()
+            .unwrap()
+            .contains("desaturation"),
+        "{verdicts}"
+    );
+    assert_eq!(
+        wardwatch(dir.path(), &["replay", "bad.yaml", "--input", "x.csv"])
+            .status
+            .code(),
+        Some(78)
+    );
+}
+
+#[test]
+fn replay_writes_alerts_features_scores_and_quarantine() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("p.yaml"), PIPELINE).unwrap();
+    let mut rows = "patient_id,ts,code,value,unit\n".to_owned();
+    for second in 0..40 {
+        let spo2 = if second < 10 { 97 } else { 85 };
+        rows.push_str(&format!("p-1,2026-01-31T09:00:{second:02}Z,spo2,{spo2},%\n"));
+    }
+    rows.push_str("p-1,2026-01-31T08:00:00Z,spo2,97,%\np-1,2026-01-31T09:00:41Z,spo2,97,furlong\n");
+    fs::write(dir.path().join("w.csv"), rows).unwrap();
+    let arguments = [
+        "replay",
+        "p.yaml",
+        "--input",
+        "w.csv",
+        "--alerts",
+        "a.ndjson",
+        "--features",
+        "f.parquet",
+        "--scores",
+        "s.ndjson",
+        "--quarantine",
+        "q.ndjson",
+        "--output",
+        "json",
+    ];
+    let done = wardwatch(dir.path(), &arguments);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let summary: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!(
+        (&summary["rows"], &summary["observations"]),
+        (&42.into(), &40.into()),
+        "{summary}"
+    );
+    assert_eq!(
+        summary["quarantined"],
+        serde_json::json!({"late": 1, "wrong_unit": 1})
+    );
+    assert_eq!(summary["alerts"][0]["alarm"], "desaturation");
+    let lines = |name: &str| -> Vec<serde_json::Value> {
+        let text = fs::read_to_string(dir.path().join(name)).unwrap();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    };
+    assert_eq!(lines("a.ndjson")[0]["condition_start"], "2026-01-31T09:00:10Z");
+    let quarantined: Vec<(u64, String)> = lines("q.ndjson")
+        .iter()
+        .map(|line| (line["row"].as_u64().unwrap(), line["reason"].to_string()))
+        .collect();
+    assert_eq!(
+        quarantined,
+        [(42, "\"wrong_unit\"".into()), (41, "\"late\"".into())]
+    );
+    let again = wardwatch(dir.path(), &["sql", "select 1", "--input", "f.parquet"]);
+    assert_eq!(again.status.code(), Some(1), "features are no observations");
+    assert!(
+        text(&again.stderr).contains("no column `ts`"),
+        "{}",
+        text(&again.stderr)
+    );
+}
