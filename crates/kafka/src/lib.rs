@@ -11,6 +11,7 @@
 //! |---|---|
 //! | `engine` | configuration, start and stop of the engine's one thread |
 //! | `turn` | the loop: poll, step, bundle, publish, commit |
+//! | `worker` | one shard with its log |
 //! | `lane` | one partition of one topic, read ahead by a bounded amount |
 //! | `inbox` | the lanes of a shard, merged into log order |
 //! | `decode` | records to a batch; what is refused finds its bytes again |
@@ -48,6 +49,7 @@ mod reader;
 mod settings;
 mod topics;
 mod turn;
+mod worker;
 
 pub use clock::{EngineClock, SystemClock};
 pub use embedded::{EmbeddedBroker, Feed};

@@ -3,11 +3,10 @@
 //! One turn takes what has arrived for every shard, steps each shard that has something to do, publishes all outputs as
 //! one bundle and commits the offsets behind them. Only [`Turn::commit`] changes when the commit becomes a transaction.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
@@ -27,9 +26,7 @@ use crate::journal::JournalRecord;
 use crate::lane::{EngineContext, Lane, Received, consumer_error};
 use crate::meter::{self, Stage};
 use crate::outbox::Outbox;
-
-/// Between two ticks of a shard.
-const TICK: Duration = Duration::from_secs(1);
+use crate::worker::{Worker, now};
 
 /// How long the thread sleeps when nothing comes; what comes wakes it.
 const IDLE: Duration = Duration::from_millis(10);
@@ -44,17 +41,6 @@ pub(crate) struct Turn<'c> {
     scorer: Models,
     /// What the pipeline reads, by topic ordinal: its sources, then the context.
     inputs: Vec<&'c str>,
-}
-
-/// One shard with its log.
-struct Worker<'q> {
-    number: i32,
-    shard: Shard,
-    inbox: Inbox<'q>,
-    sequence: u64,
-    /// By topic ordinal, the offset after the last record stepped.
-    offsets: BTreeMap<u16, i64>,
-    last_tick: Instant,
 }
 
 /// Runs every shard until told to stop, then commits.
@@ -128,18 +114,16 @@ impl<'c> Turn<'c> {
         let wants = Wants::default();
         (0..)
             .zip(queues)
-            .map(|(number, queues)| Worker {
-                number,
-                shard: Shard::new(self.config.pipeline.clone(), wants),
-                inbox: Inbox {
-                    lanes: (0..)
-                        .zip(queues)
-                        .map(|(topic, queue)| Lane::new(queue, topic))
-                        .collect(),
-                },
-                sequence: 0,
-                offsets: BTreeMap::new(),
-                last_tick: now(),
+            .map(|(number, queues)| {
+                let lanes = (0..)
+                    .zip(queues)
+                    .map(|(topic, queue)| Lane::new(queue, topic))
+                    .collect();
+                Worker::new(
+                    number,
+                    Shard::new(self.config.pipeline.clone(), wants),
+                    Inbox { lanes },
+                )
             })
             .collect()
     }
@@ -286,27 +270,6 @@ impl<'c> Turn<'c> {
     }
 }
 
-// === impl Worker ===
-
-impl Worker<'_> {
-    /// The log time to advance to: once a second, and only where every topic is read to its end.
-    fn tick(&mut self, to: Timestamp) -> Option<Timestamp> {
-        if !self.inbox.is_at_end() || self.last_tick.elapsed() < TICK {
-            return None;
-        }
-        self.last_tick = now();
-        Some(to)
-    }
-
-    /// Notes that these records have been stepped.
-    fn passed(&mut self, records: &[Received<'_>]) {
-        for record in records {
-            let after = self.offsets.entry(record.topic).or_default();
-            *after = (*after).max(record.offset() + 1);
-        }
-    }
-}
-
 /// Serves the consumer's common queue: callbacks and errors; records only if one arrived before its queue was split off.
 fn common_queue<'q>(
     consumer: &'q EngineConsumer,
@@ -329,10 +292,4 @@ fn common_queue<'q>(
         }
     }
     Ok(())
-}
-
-/// Durations of this machine, for metrics and the pace of ticks; never an input of a step.
-#[allow(clippy::disallowed_methods, reason = "measures durations on the live path")]
-fn now() -> Instant {
-    Instant::now()
 }

@@ -1,4 +1,5 @@
 //! Our SQL functions in plain queries and expressions: the score vectors through SQL, partial scores, bad arguments.
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod reference;
 

@@ -1,4 +1,5 @@
 //! What a feature set's SQL may not be: each refusal has its variant, names the cause and says what to write instead.
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 use wardwatch_event_time::{Span, Trailing};
 use wardwatch_windowing::{PlanError, SetPlan};

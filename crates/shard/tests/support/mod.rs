@@ -119,8 +119,11 @@ pub fn run(pipeline: &Arc<Pipeline>, rows: &[Row], cuts: &[usize], per_step: usi
     out
 }
 
+/// (patient, set, window end, revision, the exact bits of its features).
+pub type Window = (String, usize, i64, u32, Vec<Option<u64>>);
+
 /// Every evaluated window as text with its exact bits: (patient, set, window end, revision, features).
-pub fn windows(out: &Outputs) -> Vec<(String, usize, i64, u32, Vec<Option<u64>>)> {
+pub fn windows(out: &Outputs) -> Vec<Window> {
     use arrow::array::{Array, AsArray};
     use arrow::datatypes::Float64Type;
     let mut all = Vec::new();

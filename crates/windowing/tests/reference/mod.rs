@@ -3,7 +3,6 @@
 //! A script of steps drives a [`SetState`] and, beside it, nothing but a list of all rows. Nothing here knows panes,
 //! states or expiry: if a row was dropped that a later window needed, the two differ.
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
-
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use std::sync::Arc;
