@@ -231,13 +231,6 @@ impl Panes {
 
     /// Drops the panes that no future window can use, once they are worth the move; returns their generic states.
     pub(crate) fn prune(&mut self, trailing: Trailing, width: usize) -> Vec<RowRef> {
-        eprintln!(
-            "PRUNE {} {} {} {}",
-            self.horizon(trailing),
-            self.panes.len(),
-            self.newest_closed,
-            self.oldest_open
-        );
         let horizon = self.horizon(trailing);
         let dead = self.panes.partition_point(|pane| pane.number < horizon);
         // Moving the rest down costs as much as a window; so it is done once for several dead panes.

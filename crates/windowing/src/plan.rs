@@ -380,7 +380,7 @@ fn check_split(aggregate: &GenericAggregate, input: &SchemaRef, sources: &[Strin
         Verdict::Survives => return Ok(()),
         Verdict::OrderMatters => (
             "its result would depend on the order of arrival",
-            "add ORDER BY ts inside it, or use latest(x)",
+            "add ORDER BY ts inside it, or use latest(x) or slope(x)",
         ),
         Verdict::SplitMatters => (
             "its result over panes differs from its result over the whole window",

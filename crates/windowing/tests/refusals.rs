@@ -44,6 +44,12 @@ fn aggregates_that_panes_cannot_hold_or_devices_would_decide() {
         ),
         ("count(patient_id)", "patient_id", "read a vital sign"),
         ("array_agg(spo2)[1]", "order of arrival", "ORDER BY ts"),
+        // Microseconds since 1970 leave no digits to a sum of squares: rounding decides, and with it the order.
+        (
+            "corr(spo2, arrow_cast(ts, 'Int64'))",
+            "order of arrival",
+            "slope(x)",
+        ),
         ("any_value(spo2)", "order of arrival", "ORDER BY ts"),
         (
             "first_value(spo2 ORDER BY source)",
@@ -248,12 +254,10 @@ fn what_may_look_forbidden_and_is_not() {
         "avg(heart_rate) / avg(systolic_bp)",
         "extract(epoch FROM window_end)",
         "avg(spo2) < 90",
-        "corr(spo2, arrow_cast(ts, 'Int64'))",
+        "regr_slope(spo2, extract(epoch FROM ts))",
         "cardinality(array_agg(spo2 ORDER BY ts))",
     ] {
-        if let Err(error) = plan(&select(item)) {
-            assert!(item.contains("epoch FROM window_end"), "{item}: {error}");
-        }
+        assert!(plan(&select(item)).is_ok(), "{item}: {:?}", plan(&select(item)));
     }
     assert!(plan("SELECT avg(spo2) AS f FROM vitals WHERE source = 'bedside' GROUP BY patient_id").is_ok());
     assert!(plan("SELECT avg(spo2) AS f FROM vitals GROUP BY patient_id, window_end").is_ok());

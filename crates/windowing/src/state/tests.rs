@@ -25,7 +25,9 @@ fn close_all(state: &mut SetState, slot: u32) -> Option<RecordBatch> {
         .filter(|pane| state.close(slot, *pane))
         .map(|pane| Due { slot, pane })
         .collect();
-    (!due.is_empty()).then(|| state.features(&due).unwrap())
+    let features = (!due.is_empty()).then(|| state.features(&due).unwrap());
+    state.prune(slot);
+    features
 }
 
 #[test]
@@ -134,7 +136,8 @@ fn moving_every_state_changes_no_bit() {
 #[test]
 fn ten_thousand_flushes_do_not_grow() {
     let mut state = state(30);
-    let mut after_warm_up = None;
+    // Most that lived, most that was held and most batches, in the first thousand rounds and in the rest.
+    let (mut early, mut late) = ([0; 3], [0; 3]);
     for round in 0..10_000i64 {
         take(&mut state, 0, round * 2_500, 90.0 + (round % 9) as f64);
         take(&mut state, 1, round * 2_500 + 1, 90.0);
@@ -144,17 +147,12 @@ fn ten_thousand_flushes_do_not_grow() {
             close_all(&mut state, 1);
         }
         let (live, held) = state.generic.live_and_held();
-        // Two windows of panes a patient, a quarter more before pruning is worth it, and the open ones.
-        if round % 40 == 0 {
-            eprintln!("{round} {live} {:?}", state.patients[0].newest_closed());
-        }
-        assert!(
-            live <= 2 * 90 && held <= 4 * 90 && state.generic.batches() <= 4 * 90,
-            "{live} {held} in round {round}"
-        );
-        if round == 2_000 {
-            after_warm_up = Some(state.generic.batches());
+        let most = if round < 1_000 { &mut early } else { &mut late };
+        for (most, now) in most.iter_mut().zip([live, held, state.generic.batches()]) {
+            *most = now.max(*most);
         }
     }
-    assert!(after_warm_up.is_some_and(|batches| state.generic.batches() <= batches + 1));
+    assert_eq!(early, late);
+    // Two windows of panes a patient, and a third more before pruning is worth the move.
+    assert!(late[0] <= 2 * 81, "{late:?}");
 }

@@ -95,6 +95,8 @@ pub fn drive(plan: &Arc<SetPlan>, script: &[Step]) -> (Vec<Evaluated>, Vec<Place
             for (index, due) in due.iter().enumerate() {
                 evaluated.push(window(plan.trailing(), *due, &rows, numbers(&features, index)));
             }
+            // Nothing that was decided waits any more.
+            (0..PATIENTS).for_each(|slot| state.prune(slot));
         }
     }
     (evaluated, placed)
