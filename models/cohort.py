@@ -41,14 +41,15 @@ class Cohort:
 
 
 def load(data, name, features):
-    """Reads set `name` of the prepared folder `data`, and the feature files, joined on (patient_id, window_end)."""
+    """Reads set `name` of the prepared folder `data`, and its features; of a revised window the newest row counts."""
     db = duckdb.connect(config={"threads": 1})
     db.execute("SET TimeZone = 'UTC'")
-    joined = f"'{features[0]}'" + "".join(f" FULL JOIN '{path}' USING (patient_id, window_end)" for path in features[1:])
     table = db.sql(f"""
         SELECT patient_id::BIGINT AS stay, (epoch(window_end::TIMESTAMPTZ) - {START}) / 3600 AS hour,
-               * EXCLUDE (patient_id, window_end)
-        FROM {joined} ORDER BY stay, hour""").fetchnumpy()
+               * EXCLUDE (patient_id, window_end, at, revision, feature_sets)
+        FROM '{features}'
+        QUALIFY row_number() OVER (PARTITION BY patient_id, window_end ORDER BY at DESC, revision DESC) = 1
+        ORDER BY stay, hour""").fetchnumpy()
     stays, hours = np.array(table.pop("stay")), np.array(table.pop("hour"))
     columns = {name: np.ma.filled(np.ma.asarray(column, dtype=float), np.nan) for name, column in table.items()}
     context = read_context(data / f"context-{name}.ndjson")

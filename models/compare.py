@@ -1,6 +1,6 @@
 """Agreement of Wardwatch's runtime (tract) with onnxruntime on 10,000 rows.
 
-    python compare.py MODEL_FOLDER --features F.parquet… --data DATA --write rows.csv
+    python compare.py MODEL_FOLDER --features F.parquet --data DATA --write rows.csv
     (score rows.csv with Wardwatch: one probability a line)
     python compare.py MODEL_FOLDER --rows rows.csv --tract tract.csv
 
@@ -38,7 +38,7 @@ def read_rows(path):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("--features", type=pathlib.Path, nargs="+")
+    parser.add_argument("--features", type=pathlib.Path)
     parser.add_argument("--data", type=pathlib.Path, help="what prepare.py wrote")
     parser.add_argument("--set", default="b")
     parser.add_argument("--write", type=pathlib.Path)

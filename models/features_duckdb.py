@@ -1,7 +1,9 @@
-"""The feature sets of a pipeline, computed by DuckDB instead of Wardwatch.
+"""The feature sets of a pipeline, computed by DuckDB and held against what Wardwatch made of the same observations.
 
-An independent reading of the same SQL: it checks the engine, and lets a network be tried out
-before a pipeline runs. The shipped models are trained on what Wardwatch itself extracts.
+    python features_duckdb.py --pipeline P.yaml --observations O.parquet --features F.parquet
+
+An independent reading of the same SQL: F is what `wardwatch replay P.yaml --input O.parquet --features F.parquet` wrote.
+Every row must be there on both sides, and every feature must agree to a relative 1e-9; else the exit code is 1.
 
 It assumes what holds for the prepared CinC files: nothing arrives late, and every unit is canonical.
 """
@@ -9,6 +11,7 @@ It assumes what holds for the prepared CinC files: nothing arrives late, and eve
 import argparse
 import pathlib
 import re
+import sys
 
 import duckdb
 import yaml
@@ -21,14 +24,15 @@ PLAUSIBLE = {
     "resp_rate": (0, 150),
     "fio2": (20, 100),
     "spo2": (10, 100),
-    "systolic_bp": (0, 375),
-    "diastolic_bp": (0, 375),
-    "mean_bp": (0, 375),
-    "arterial_systolic": (0, 375),
-    "arterial_diastolic": (0, 375),
-    "arterial_mean": (0, 375),
+    "systolic_bp": (5, 375),
+    "diastolic_bp": (5, 375),
+    "mean_bp": (5, 375),
+    "arterial_systolic": (5, 375),
+    "arterial_diastolic": (5, 375),
+    "arterial_mean": (5, 375),
 }
 SECONDS = {"m": 60, "h": 3600}
+TOLERANCE = 1e-9
 
 # Wardwatch's own aggregates of one vital sign in DuckDB's words; a slope is per minute, an age in seconds.
 AGGREGATES = {
@@ -51,7 +55,7 @@ def vitals(db, observations):
         CREATE TABLE vitals_all AS
         WITH kept AS (
             SELECT patient_id, ts, code, arg_min(value, file_row_number) AS value
-            FROM read_parquet('{observations}', file_row_number = true)
+            FROM read_parquet({observations}, file_row_number = true)
             WHERE {ranges} GROUP BY patient_id, ts, code)
         SELECT patient_id, ts, {columns} FROM kept GROUP BY patient_id, ts""")
 
@@ -79,18 +83,44 @@ def extract(db, feature_set):
     return name
 
 
+def compare(db, names, features):
+    """Prints how the two sides differ; the number of rows and features that do."""
+    joined = names[0] + "".join(f" FULL JOIN {name} USING (patient_id, window_end)" for name in names[1:])
+    db.execute(f"CREATE TABLE expected AS SELECT * FROM {joined}")
+    db.execute(f"""
+        CREATE TABLE found AS SELECT * FROM '{features}'
+        QUALIFY row_number() OVER (PARTITION BY patient_id, window_end ORDER BY at DESC, revision DESC) = 1""")
+    columns = [name for (name,) in db.sql("SELECT column_name FROM (DESCRIBE expected)").fetchall()]
+    columns = [name for name in columns if name not in ("patient_id", "window_end")]
+    expected, found = (db.sql(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("expected", "found"))
+    print(f"rows: {expected:,} expected, {found:,} found, {len(columns)} features each")
+    both = db.sql("SELECT count(*) FROM expected JOIN found USING (patient_id, window_end)").fetchone()[0]
+    differing = expected + found - 2 * both
+    for name in columns:
+        # A slope over one value is not a number here and missing there.
+        want, have = (f"CASE WHEN isnan({side}.{name}::DOUBLE) THEN NULL ELSE {side}.{name}::DOUBLE END" for side in "ef")
+        wrong, worst = db.sql(f"""
+            SELECT count(*) FILTER ((want IS NULL) <> (have IS NULL) OR difference > {TOLERANCE}), max(difference)
+            FROM (SELECT *, abs(want - have) / greatest(abs(want), abs(have), 1) AS difference FROM (
+                SELECT {want} AS want, {have} AS have FROM expected e JOIN found f USING (patient_id, window_end)))""").fetchone()
+        if wrong:
+            print(f"{name}: {wrong:,} rows differ, the worst by {worst}")
+        differing += wrong
+    return differing
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pipeline", type=pathlib.Path, required=True, help="a pipeline's YAML; its `features` are read")
-    parser.add_argument("--observations", type=pathlib.Path, required=True)
-    parser.add_argument("--out", type=pathlib.Path, required=True, help="one Parquet file: all sets joined")
+    parser.add_argument("--pipeline", type=pathlib.Path, required=True)
+    parser.add_argument("--observations", type=pathlib.Path, required=True, nargs="+")
+    parser.add_argument("--features", type=pathlib.Path, required=True)
     args = parser.parse_args()
     db = duckdb.connect(config={"threads": 1})
     db.execute("SET TimeZone = 'UTC'")
-    vitals(db, args.observations)
+    vitals(db, [str(path) for path in args.observations])
     names = [extract(db, feature_set) for feature_set in yaml.safe_load(args.pipeline.read_text())["features"]]
-    joined = names[0] + "".join(f" FULL JOIN {name} USING (patient_id, window_end)" for name in names[1:])
-    db.execute(f"COPY (SELECT * FROM {joined} ORDER BY patient_id, window_end) TO '{args.out}' (FORMAT parquet, COMPRESSION zstd)")
+    differing = compare(db, names, args.features)
+    sys.exit(f"{differing:,} values or rows differ" if differing else None)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Trains both networks on CinC 2012 set a, judges them on set b, writes the model folders.
 
-    python train.py --data DATA --features-a F.parquet… --features-b F.parquet… [--final]
+    python train.py --data DATA --features-a F.parquet --features-b F.parquet [--final]
 
 `DATA` is what prepare.py wrote; the feature files are what `wardwatch replay --features` wrote (patient_id,
 window_end, one column a feature). Steps for each model:
@@ -104,7 +104,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=pathlib.Path, required=True)
     for name in "ab":
-        parser.add_argument(f"--features-{name}", type=pathlib.Path, nargs="+", required=True)
+        parser.add_argument(f"--features-{name}", type=pathlib.Path, required=True)
     parser.add_argument("--task", choices=[task.name for task in TASKS], help="one model only")
     parser.add_argument("--final", action="store_true", help="fit what ships on sets a and b")
     parser.add_argument("--out", type=pathlib.Path, default=HERE)

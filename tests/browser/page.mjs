@@ -3,6 +3,7 @@
 // The page's contract with this test, all attributes:
 //   data-bed      a tile; its value is the bed         data-urgency  on a tile, a number, larger is more urgent
 //   data-score    in a tile: the score, or why none    data-age      in a tile: the age of one input
+//   data-name     in a tile: one input
 //   data-alert    a row of the alert list              data-banner   shown when feed or heartbeat has stopped
 
 /** Tiles in reading order (rows from the top, each from the left), alerts, the banner and the page's text. */
@@ -16,6 +17,7 @@ export function readStation(page) {
         bed: tile.dataset.bed,
         urgency: Number.parseFloat(tile.dataset.urgency),
         scores: texts(tile, '[data-score]'),
+        inputs: tile.querySelectorAll('[data-name]').length,
         ages: texts(tile, '[data-age]'),
         top: Math.round(top),
         left,

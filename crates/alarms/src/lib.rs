@@ -10,6 +10,7 @@
 //! | `machine` | idle, pending, active: one alarm condition of one patient |
 //! | `id` | why a repeated run names every alert the same |
 //! | `record` | alerts, alarm states and scores as they go on the wire |
+//! | `schema` | how types of other rooms look in the records' JSON Schemas |
 //!
 //! Floor 1: pure. Time is always an argument.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -18,10 +19,12 @@ mod id;
 mod limit;
 mod machine;
 mod record;
+mod schema;
 
 pub use id::{AlertId, AlertKey};
 pub use limit::{Comparison, ComparisonError, Operator, nine_digits};
 pub use machine::{EndReason, Judgement, Machine, Phase, Rules, Transition};
 pub use record::{
-    Alarm, AlarmKind, Alert, Contributor, Deadline, Input, ModelIdentity, ScoreRecord, ScoreValue, StageTimes,
+    Alarm, AlarmKind, Alert, Contributor, Deadline, Input, ModelIdentity, ScoreRecord, ScoreValue,
+    StageTimes, Text,
 };

@@ -17,6 +17,7 @@
 //! ALARM-2: no two transitions of a machine share condition start and ordinal.
 //! ALARM-3: a machine moves only by judgements, due timers and the end of monitoring.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wardwatch_event_time::{Span, Timestamp};
 
@@ -47,7 +48,7 @@ pub enum Judgement {
 }
 
 /// The change that an alert tells of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// The condition began.
@@ -61,7 +62,7 @@ pub enum Phase {
 }
 
 /// Why a condition ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EndReason {
     /// The values are within bounds again.

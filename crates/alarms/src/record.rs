@@ -4,14 +4,23 @@
 //! a function of the log: times are event times or log times, never a machine's clock, so a replay writes the same bytes.
 //! Wall-clock stage times travel as headers beside the record.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wardwatch_clinical::AlarmPriority;
 use wardwatch_event_time::{Span, Timestamp};
 
+use crate::schema::{Instant, Priority};
 use crate::{AlertId, EndReason, Phase};
 
+/// A text that is nearly always one of the registry's or of this program's: records are made by the thousand a second, and
+/// a name that is not copied costs nothing.
+pub type Text = Cow<'static, str>;
+
 /// What kind of trouble an alarm tells of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AlarmKind {
     /// The patient's state: a limit or a standard score.
@@ -23,29 +32,31 @@ pub enum AlarmKind {
 }
 
 /// A change of one alarm condition, told once. Topic `alerts`, key: patient id.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Alert {
     /// The same for the same alert in every run; see [`AlertId`].
     pub id: AlertId,
     /// The patient.
-    pub patient_id: String,
+    pub patient_id: Arc<str>,
     /// The ward, when known from context.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ward: Option<String>,
+    pub ward: Option<Arc<str>>,
     /// The bed, when known from context.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bed: Option<String>,
+    pub bed: Option<Arc<str>>,
     /// The alarm's name: from the pipeline, or `silent` or `device_clock` with the source behind a colon.
     pub alarm: String,
     /// The kind of trouble.
     pub kind: AlarmKind,
     /// How urgent.
+    #[schemars(with = "Priority")]
     pub priority: AlarmPriority,
     /// The change that this alert tells of.
     pub phase: Phase,
     /// The alert's place among those of its condition.
     pub ordinal: u32,
     /// When the condition began, in event time.
+    #[schemars(with = "Instant")]
     pub condition_start: Timestamp,
     /// Why it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -61,13 +72,13 @@ pub struct Alert {
     pub contributors: Vec<Contributor>,
     /// The model that spoke, for an alarm on a model's output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub model: Option<ModelIdentity>,
+    pub model: Option<Arc<ModelIdentity>>,
     /// The pipeline's name.
-    pub pipeline: String,
+    pub pipeline: Arc<str>,
     /// The pipeline's version.
     pub pipeline_version: u32,
     /// SHA-256 of the pipeline's text.
-    pub pipeline_hash: String,
+    pub pipeline_hash: Arc<str>,
     /// When the stages of the decision were passed.
     pub stages: StageTimes,
     /// Until when the alert should be on a screen.
@@ -75,32 +86,36 @@ pub struct Alert {
 }
 
 /// One input of a score or an alarm: a value with its age.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Input {
     /// The name in the pipeline: a vital sign, a feature or a context field.
-    pub name: String,
+    pub name: Text,
     /// The name for a screen.
-    pub label: String,
+    pub label: Text,
     /// The value as a number in `unit`; absent when it is missing.
     pub value: Option<f64>,
     /// The value as it is read out, where a number is not how: `V`, `yes`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub text: Option<String>,
+    pub text: Option<Text>,
     /// The UCUM unit; empty where there is none.
-    pub unit: String,
+    pub unit: Text,
     /// When it was observed; absent for context.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Instant>")]
     pub observed_at: Option<Timestamp>,
     /// Its age at the decision, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub age_seconds: Option<f64>,
+    /// The age from which on it is stale, in seconds; absent where the pipeline sets none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_age_seconds: Option<f64>,
     /// Beyond its maximum age: shown, never used.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stale: bool,
 }
 
 /// An input with its part in the decision.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Contributor {
     /// The input.
     #[serde(flatten)]
@@ -117,7 +132,7 @@ pub struct Contributor {
 }
 
 /// Which model spoke.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ModelIdentity {
     /// Its name.
     pub name: String,
@@ -128,20 +143,24 @@ pub struct ModelIdentity {
 }
 
 /// When the stages of a decision were passed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StageTimes {
     /// Event time of the data that decided.
+    #[schemars(with = "Instant")]
     pub observed_at: Timestamp,
     /// The broker's append time of the record that made the alert due, or the due time of the timer that did.
+    #[schemars(with = "Instant")]
     pub due_at: Timestamp,
     /// Log time at which the step decided.
+    #[schemars(with = "Instant")]
     pub decided_at: Timestamp,
 }
 
 /// Until when an alert should be on a screen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Deadline {
     /// The instant.
+    #[schemars(with = "Instant")]
     pub at: Timestamp,
     /// Already missed when it was decided, in log time.
     pub missed: bool,
@@ -164,27 +183,30 @@ impl Deadline {
 }
 
 /// The current state of one alarm condition. Topic `alarms` (compacted), key: `patient id|alarm`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Alarm {
     /// The patient.
-    pub patient_id: String,
+    pub patient_id: Arc<str>,
     /// The ward, when known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ward: Option<String>,
+    pub ward: Option<Arc<str>>,
     /// The bed, when known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bed: Option<String>,
+    pub bed: Option<Arc<str>>,
     /// The alarm's name.
     pub alarm: String,
     /// The kind of trouble.
     pub kind: AlarmKind,
     /// How urgent.
+    #[schemars(with = "Priority")]
     pub priority: AlarmPriority,
     /// Whether the condition is active.
     pub active: bool,
     /// When it began, in event time.
+    #[schemars(with = "Instant")]
     pub condition_start: Timestamp,
     /// When it last changed, in log time.
+    #[schemars(with = "Instant")]
     pub changed_at: Timestamp,
     /// The newest alert about it.
     pub alert_id: AlertId,
@@ -193,19 +215,21 @@ pub struct Alarm {
 }
 
 /// A patient's scores at one evaluation. Topic `scores`, key: patient id.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ScoreRecord {
     /// The patient.
-    pub patient_id: String,
+    pub patient_id: Arc<str>,
     /// The ward, when known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ward: Option<String>,
+    pub ward: Option<Arc<str>>,
     /// The bed, when known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bed: Option<String>,
+    pub bed: Option<Arc<str>>,
     /// The end of the window that was evaluated.
+    #[schemars(with = "Instant")]
     pub window_end: Timestamp,
     /// Log time of the evaluation.
+    #[schemars(with = "Instant")]
     pub at: Timestamp,
     /// 0 for the first evaluation of a window; more after late data.
     pub revision: u32,
@@ -214,16 +238,16 @@ pub struct ScoreRecord {
     /// The newest value of every vital sign seen, with its age.
     pub inputs: Vec<Input>,
     /// The pipeline's name.
-    pub pipeline: String,
+    pub pipeline: Arc<str>,
     /// The pipeline's version.
     pub pipeline_version: u32,
 }
 
 /// One score of one patient.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ScoreValue {
     /// The score's name in the pipeline.
-    pub name: String,
+    pub name: Arc<str>,
     /// The total or probability; absent while partial or unavailable.
     pub value: Option<f64>,
     /// The lowest total still possible, for a point score.
@@ -232,19 +256,20 @@ pub struct ScoreValue {
     /// The highest total still possible, for a point score.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub highest: Option<f64>,
-    /// The parameters that are missing.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub missing: Vec<String>,
-    /// Points by parameter, for a point score; absent points are missing ones.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub points: Vec<(String, Option<u8>)>,
+    /// Points by parameter, for a point score; null where the parameter is missing.
+    #[serde(default = "no_points", skip_serializing_if = "<[_]>::is_empty")]
+    pub points: Arc<[(Text, Option<u8>)]>,
     /// Why there is no value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unavailable: Option<String>,
+    pub unavailable: Option<Text>,
     /// The score that stands in while the model cannot speak.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fallback: Option<String>,
+    pub fallback: Option<Arc<str>>,
     /// The model, for a model's score.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub model: Option<ModelIdentity>,
+    pub model: Option<Arc<ModelIdentity>>,
+}
+
+fn no_points() -> Arc<[(Text, Option<u8>)]> {
+    Arc::new([])
 }

@@ -4,6 +4,7 @@
 //! tick is the only time that did not come with them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use wardwatch_event_time::Timestamp;
@@ -13,7 +14,7 @@ use wardwatch_shard::Counts;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct JournalRecord {
     /// The pipeline's name.
-    pub pipeline: String,
+    pub pipeline: Arc<str>,
     /// Its version.
     pub pipeline_version: u32,
     /// The partition number.
@@ -35,49 +36,5 @@ pub struct JournalRecord {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ended: Vec<String>,
     /// What the step counted.
-    pub counts: StepCounts,
-}
-
-/// What a step counted; see [`Counts`] of the shard.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StepCounts {
-    /// Readings taken.
-    pub observations: u64,
-    /// Equal repeats, dropped.
-    pub repeats: u64,
-    /// Messages too late.
-    pub late: u64,
-    /// Messages from the future.
-    pub future: u64,
-    /// Readings that contradict an earlier one.
-    pub conflicts: u64,
-    /// Messages for panes that no window can use.
-    pub expired: u64,
-    /// Windows evaluated.
-    pub windows: u64,
-    /// Of these, revisions.
-    pub revisions: u64,
-    /// Patients with a silent source, now.
-    pub silent_patients: u64,
-    /// Alerts decided after their deadline.
-    pub deadline_misses: u64,
-}
-
-// === impl StepCounts ===
-
-impl From<Counts> for StepCounts {
-    fn from(counts: Counts) -> Self {
-        Self {
-            observations: counts.observations,
-            repeats: counts.repeats,
-            late: counts.late,
-            future: counts.future,
-            conflicts: counts.conflicts,
-            expired: counts.expired,
-            windows: counts.windows,
-            revisions: counts.revisions,
-            silent_patients: counts.silent_patients,
-            deadline_misses: counts.deadline_misses,
-        }
-    }
+    pub counts: Counts,
 }

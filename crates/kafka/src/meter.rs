@@ -4,8 +4,7 @@ use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogra
 use wardwatch_alarms::Alert;
 use wardwatch_event_time::Span;
 use wardwatch_ingest::Reason;
-
-use crate::journal::StepCounts;
+use wardwatch_shard::Counts;
 
 /// A stage of a turn, whose duration is measured.
 #[derive(Clone, Copy)]
@@ -87,13 +86,7 @@ pub(crate) fn oldest_record(shard: i32, age: Span) {
     gauge!(OLDEST, "shard" => shard.to_string()).set(age.secs_f64().max(0.0));
 }
 
-pub(crate) fn stepped(
-    shard: i32,
-    counts: &StepCounts,
-    repeats_decoded: u64,
-    patients: u64,
-    alerts: &[Alert],
-) {
+pub(crate) fn stepped(shard: i32, counts: &Counts, repeats_decoded: u64, patients: u64, alerts: &[Alert]) {
     let shard = shard.to_string();
     counter!(OBSERVATIONS).increment(counts.observations);
     counter!(REPEATS).increment(counts.repeats + repeats_decoded);

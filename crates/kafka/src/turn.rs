@@ -52,7 +52,7 @@ pub(crate) fn run(
 ) -> Result<(), EngineError> {
     let queues = turn.assign(&consumer, shards)?;
     let mut workers = turn.workers(&queues);
-    tracing::info!(pipeline = turn.config.pipeline.name, shards, "the engine runs");
+    tracing::info!(pipeline = &*turn.config.pipeline.name, shards, "the engine runs");
     while !stop.load(Ordering::Acquire) {
         common_queue(&consumer, &mut workers, &turn.inputs)?;
         let worked = turn.once(&consumer, &mut workers)?;
@@ -239,7 +239,7 @@ impl<'c> Turn<'c> {
             at: self.config.clock.now(),
             patients: worker.shard.patients() as u64,
             ended: std::mem::take(&mut outputs.ended),
-            counts: outputs.counts.into(),
+            counts: outputs.counts,
         };
         worker.sequence += 1;
         record

@@ -79,9 +79,9 @@ fn build(path: &Path, text: &str, models: ModelPlace) -> Result<Pipeline, Pipeli
         });
     }
     Ok(Pipeline {
-        name: document.pipeline,
+        name: document.pipeline.into(),
         version: document.version,
-        hash: sha256_hex(text),
+        hash: sha256_hex(text).into(),
         sources,
         time,
         max_age,

@@ -6,8 +6,8 @@
 //! PIPE-1: a score reads no other score, so scores may be evaluated in any order; only conditions read scores. A fallback
 //! is a score by SQL, never a model, so whatever stands in needs nothing to stand in for it.
 //! PIPE-2: every index (`set`, `column`, `model`, `score`, `fallback`) is within the list that it points into.
+//! PIPE-3: a score by SQL gives numbers, or a struct with all parts of a point score.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -24,11 +24,11 @@ use crate::document::Document;
 #[derive(Debug)]
 pub struct Pipeline {
     /// Its name.
-    pub name: String,
+    pub name: Arc<str>,
     /// Its version, from 1.
     pub version: u32,
     /// SHA-256 of the file's text, in lower-case hexadecimal.
-    pub hash: String,
+    pub hash: Arc<str>,
     /// Where observations come from; observations carry the index.
     pub sources: Vec<Source>,
     /// When panes close and patients are forgotten.
@@ -102,7 +102,7 @@ pub enum Emit {
 #[derive(Debug)]
 pub struct Score {
     /// Its name.
-    pub name: String,
+    pub name: Arc<str>,
     /// The feature set at whose closes it is evaluated: of those that it reads the one with the shortest `every`, of
     /// equals the last in the file; the finest of all when it reads none.
     pub set: usize,
@@ -271,13 +271,5 @@ impl Pipeline {
     /// The JSON Schema of the pipeline file.
     pub fn json_schema() -> serde_json::Value {
         schemars::schema_for!(Document).to_value()
-    }
-
-    /// After which age the latest value of each vital sign no longer counts, by name.
-    pub fn max_ages(&self) -> BTreeMap<String, Span> {
-        VitalSign::ALL
-            .iter()
-            .map(|vital| (vital.name().to_owned(), self.max_age[vital.index()]))
-            .collect()
     }
 }

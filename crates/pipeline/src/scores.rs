@@ -122,7 +122,7 @@ fn by_sql(
         return None;
     }
     Some(Score {
-        name: text.name.clone(),
+        name: text.name.as_str().into(),
         set: names.finest(&planned.inputs, &[]).unwrap_or_default(),
         inputs: planned.inputs,
         kind: ScoreKind::Sql {
@@ -173,7 +173,7 @@ fn by_model(
     let index = shelf.load(model, &place, problems)?;
     let inputs = bind(shelf.contract(index), names, &place, problems)?;
     Some(Score {
-        name: text.name.clone(),
+        name: text.name.as_str().into(),
         set: names.finest(&inputs, &[]).unwrap_or_default(),
         inputs,
         kind: ScoreKind::Model {

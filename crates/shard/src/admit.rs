@@ -10,7 +10,7 @@ use wardwatch_windowing::Placed;
 use crate::patient::Latest;
 use crate::seen::{Sameness, device_number};
 use crate::shard::Io;
-use crate::timers::{Timer, TimerKind};
+use crate::timers::TimerKind;
 use crate::{Refused, Shard, StepError};
 
 /// The readings of a message that are taken, on the stack: a group holds at most 64.
@@ -60,7 +60,7 @@ impl Shard {
                     Reason::Future,
                     "ahead of its arrival by more than future_skew",
                 ));
-                self.flag_fast_clock(slot, source, device, ts, io);
+                self.flag_fast_clock(slot, source, device, io);
                 return Ok(());
             }
             Admission::Late => {
@@ -178,10 +178,7 @@ impl Shard {
         for set in 0..self.sets.len() {
             let placed = self.sets[set]
                 .take(slot, ts, self.log_time, source as u16, vitals, values)
-                .map_err(|source| StepError::Features {
-                    set: self.pipeline.sets[set].name.clone(),
-                    source: Box::new(source),
-                })?;
+                .map_err(|error| StepError::sql("feature set", &self.pipeline.sets[set].name, &error))?;
             match placed {
                 Placed::Open { first: false, .. } => {}
                 Placed::Expired => io.out.counts.expired += 1,
@@ -225,17 +222,9 @@ impl Shard {
             patient.judged[index] = ts;
             let before = patient.limits[index].due(rules);
             let transition = patient.limits[index].judge(judgement, ts, now, rules);
-            let due = patient.limits[index]
-                .due(rules)
-                .filter(|due| Some(*due) != before);
-            let stay = patient.stay;
-            if let Some(due) = due {
-                self.timers.set(Timer {
-                    due,
-                    slot,
-                    kind: TimerKind::Limit { index: index as u16 },
-                    stay,
-                });
+            let due = patient.limits[index].due(rules);
+            if let Some(due) = due.filter(|due| Some(*due) != before) {
+                self.set_timer(slot, TimerKind::Limit { index: index as u16 }, due);
             }
             if let Some(transition) = transition {
                 self.tell_limit(slot, index, transition, io);
@@ -250,13 +239,7 @@ impl Shard {
         };
         let transition = patient.limits[index].on_time(now, rules);
         if let Some(due) = patient.limits[index].due(rules).filter(|_| transition.is_some()) {
-            let kind = TimerKind::Limit { index: index as u16 };
-            self.timers.set(Timer {
-                due,
-                slot,
-                kind,
-                stay: patient.stay,
-            });
+            self.set_timer(slot, TimerKind::Limit { index: index as u16 }, due);
         }
         if let Some(transition) = transition {
             self.tell_limit(slot, index, transition, io);

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
+use serde::{Deserialize, Serialize};
 use wardwatch_alarms::{Alarm, Alert, ScoreRecord};
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::Timestamp;
@@ -88,7 +90,7 @@ pub struct FeatureRows {
 }
 
 /// What was counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Readings taken.
     pub observations: u64,
@@ -115,23 +117,13 @@ pub struct Counts {
 /// Why a step failed. The shard's state is then undefined; restore it.
 #[derive(Debug, thiserror::Error)]
 pub enum StepError {
-    /// A feature set failed over data, such as by an integer division by zero. The pipeline is to be mended.
-    #[error("feature set {set} failed")]
-    Features {
-        /// The set's name.
-        set: String,
-        /// DataFusion's reason.
-        #[source]
-        source: Box<DataFusionError>,
-    },
-    /// A score or a condition failed over data. The pipeline is to be mended.
-    #[error("{name} failed")]
-    Expression {
-        /// The score's or alarm's name.
-        name: String,
-        /// DataFusion's reason.
-        #[source]
-        source: Box<DataFusionError>,
+    /// SQL of the pipeline failed over data. The pipeline is to be mended.
+    #[error("the SQL of {what} failed over data: {reason}")]
+    Sql {
+        /// Which part of the pipeline: `feature set short_term`.
+        what: String,
+        /// Why, with the remedy. DataFusion's own words may quote patients' data.
+        reason: &'static str,
     },
     /// A message names a source that the pipeline does not have: a defect of the caller.
     #[error("a message of source {source_index}, but the pipeline has {sources}")]
@@ -141,6 +133,30 @@ pub enum StepError {
         /// How many there are.
         sources: usize,
     },
+}
+
+// === impl StepError ===
+
+impl StepError {
+    pub(crate) fn sql(what: &str, name: &str, error: &DataFusionError) -> Self {
+        let reason = match error.find_root() {
+            DataFusionError::ArrowError(arrow, _) => match **arrow {
+                ArrowError::DivideByZero => "an integer division by zero; guard it by NULLIF(divisor, 0)",
+                ArrowError::ArithmeticOverflow(_) => "a number too large for its type; CAST to DOUBLE first",
+                ArrowError::CastError(_) | ArrowError::ParseError(_) => {
+                    "a value that cannot be cast; TRY_CAST gives NULL instead"
+                }
+                _ => "its values do not suit an operator",
+            },
+            DataFusionError::Execution(_) => "a function refused its arguments",
+            DataFusionError::ResourcesExhausted(_) => "it needs too much memory",
+            _ => "DataFusion could not evaluate it; try it on recorded data with `wardwatch sql`",
+        };
+        Self::Sql {
+            what: format!("{what} {name}"),
+            reason,
+        }
+    }
 }
 
 // === impl Batch ===

@@ -15,7 +15,7 @@ use wardwatch_windowing::Placed;
 
 use crate::Shard;
 use crate::patient::LatestValues;
-use crate::timers::{Timer, TimerKind};
+use crate::timers::TimerKind;
 
 /// A window that is to be evaluated.
 #[derive(Clone, Debug)]
@@ -40,9 +40,6 @@ impl Shard {
             return;
         };
         let rank = self.rank_of(set);
-        let Some(patient) = self.patients[slot as usize].as_mut() else {
-            return;
-        };
         let grid = self.pipeline.sets[set].plan.trailing().grid();
         let (pane, first) = match placed {
             Placed::Open { pane, first } => (pane, first),
@@ -51,26 +48,16 @@ impl Shard {
         };
         if first {
             let due = grid.end(pane).max(self.log_time) + self.pipeline.time.hold + grace;
-            self.timers.set(Timer {
-                due,
-                slot,
-                kind: TimerKind::Pane { rank, pane },
-                stay: patient.stay,
-            });
+            self.set_timer(slot, TimerKind::Pane { rank, pane }, due);
         }
         let is_behind = self.sets[set]
             .newest_closed(slot)
             .is_some_and(|newest| pane <= newest);
-        let standing = &mut patient.sets[set];
+        let due = self.log_time + grace;
+        let standing = &mut self.patient_mut(slot).sets[set];
         if is_behind && standing.revision_due.is_none() {
-            let due = self.log_time + grace;
             standing.revision_due = Some(due);
-            self.timers.set(Timer {
-                due,
-                slot,
-                kind: TimerKind::Revision { rank },
-                stay: patient.stay,
-            });
+            self.set_timer(slot, TimerKind::Revision { rank }, due);
         }
     }
 
@@ -110,14 +97,7 @@ impl Shard {
             // The next pane is evaluated whether it gets rows or not, as long as the patient is monitored.
             let end = self.pipeline.sets[set].plan.trailing().grid().end(pane + 1);
             let (rank, due) = (self.rank_of(set), end + self.pipeline.time.hold + grace);
-            if let Some(patient) = self.patients[slot as usize].as_ref() {
-                self.timers.set(Timer {
-                    due,
-                    slot,
-                    kind: TimerKind::Pane { rank, pane: pane + 1 },
-                    stay: patient.stay,
-                });
-            }
+            self.set_timer(slot, TimerKind::Pane { rank, pane: pane + 1 }, due);
         }
     }
 

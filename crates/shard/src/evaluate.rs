@@ -9,19 +9,17 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::{DataType, Float64Type, Int64Type};
-use wardwatch_alarms::Judgement;
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::Float64Type;
 use wardwatch_event_time::Timestamp;
 use wardwatch_inference::Rows;
-use wardwatch_pipeline::{Condition, ScoreKind};
+use wardwatch_pipeline::ScoreKind;
 use wardwatch_windowing::Due;
 
 use crate::closing::Pending;
 use crate::inputs::{Columns, Facts, View};
-use crate::patient::Outcome;
+use crate::outcome::{Outcome, Results};
 use crate::shard::Io;
-use crate::timers::{Timer, TimerKind};
 use crate::{FeatureRows, Shard, StepError};
 
 /// A row of features a window; NaN where missing.
@@ -109,10 +107,7 @@ impl Shard {
                 .collect();
             let batch = self.sets[set]
                 .features(&due)
-                .map_err(|source| StepError::Features {
-                    set: self.pipeline.sets[set].name.clone(),
-                    source: Box::new(source),
-                })?;
+                .map_err(|error| StepError::sql("feature set", &self.pipeline.sets[set].name, &error))?;
             let columns: Vec<_> = batch
                 .columns()
                 .iter()
@@ -198,15 +193,13 @@ impl Shard {
                     ScoreKind::Sql { expression } => {
                         let mut columns = Columns::new(&score.inputs, expression.inputs(), false);
                         places.iter().for_each(|at| columns.push(&facts(at)));
-                        let result =
-                            expression
-                                .evaluate(columns.finish(), places.len())
-                                .map_err(|source| StepError::Expression {
-                                    name: score.name.clone(),
-                                    source: Box::new(source),
-                                })?;
+                        let result = expression
+                            .evaluate(columns.finish(), places.len())
+                            .map_err(|error| StepError::sql("score", &score.name, &error))?;
+                        let results = Results::new(&result)
+                            .map_err(|error| StepError::sql("score", &score.name, &error.into()))?;
                         for (row, at) in places.iter().enumerate() {
-                            outcomes[*at] = Some(Arc::new(outcome(&result, row)));
+                            outcomes[*at] = Some(Arc::new(results.outcome(row)));
                         }
                     }
                     ScoreKind::Model { model, .. } => {
@@ -224,11 +217,9 @@ impl Shard {
                         io.scorer
                             .score(*model, Rows::new(&values, score.inputs.len()), &mut results);
                         for (at, result) in places.iter().zip(results) {
-                            let unavailable = result.as_ref().err().map(ToString::to_string);
-                            outcomes[*at] = Some(Arc::new(Outcome {
-                                value: result.ok(),
-                                unavailable,
-                                ..Outcome::default()
+                            outcomes[*at] = Some(Arc::new(match result {
+                                Ok(probability) => Outcome::number(Some(probability)),
+                                Err(reason) => Outcome::unavailable(reason.to_string().into()),
                             }));
                         }
                     }
@@ -239,7 +230,7 @@ impl Shard {
         Ok(all)
     }
 
-    fn facts<'a>(&'a self, pending: &Pending, view: &'a View) -> Facts<'a> {
+    pub(crate) fn facts<'a>(&'a self, pending: &Pending, view: &'a View) -> Facts<'a> {
         let patient = self.patients[pending.slot as usize]
             .as_ref()
             .expect("a stay ends only after its windows");
@@ -268,191 +259,5 @@ impl Shard {
             }
             view.scores.clone_from(&patient.scores);
         }
-    }
-
-    /// The judgement of every condition on every window of its set.
-    fn judge_conditions(
-        &self,
-        pending: &[Pending],
-        views: &[View],
-    ) -> Result<Vec<Vec<Option<Judgement>>>, StepError> {
-        let mut all = Vec::with_capacity(self.pipeline.conditions.len());
-        for alarm in &self.pipeline.conditions {
-            let mut judgements = vec![None; pending.len()];
-            let places: Vec<usize> = (0..pending.len())
-                .filter(|at| pending[*at].set == alarm.set && pending[*at].is_newest)
-                .collect();
-            if !places.is_empty() {
-                let facts: Vec<Facts<'_>> = places
-                    .iter()
-                    .map(|at| self.facts(&pending[*at], &views[*at]))
-                    .collect();
-                let truth = |condition: &Condition| {
-                    truth(condition, &facts).map_err(|source| StepError::Expression {
-                        name: alarm.name.clone(),
-                        source: Box::new(source),
-                    })
-                };
-                let when = truth(&alarm.when)?;
-                let clear = alarm.clear_when.as_ref().map(truth).transpose()?;
-                for (row, at) in places.iter().enumerate() {
-                    judgements[*at] = Some(judge(when[row], clear.as_ref().map(|clear| clear[row])));
-                }
-            }
-            all.push(judgements);
-        }
-        Ok(all)
-    }
-
-    fn move_condition(
-        &mut self,
-        pending: &Pending,
-        index: usize,
-        judgement: Judgement,
-        view: &View,
-        io: &mut Io<'_>,
-    ) {
-        let rules = self.pipeline.conditions[index].rules;
-        let end = self.pipeline.sets[pending.set]
-            .plan
-            .trailing()
-            .grid()
-            .end(pending.pane);
-        let patient = self.patients[pending.slot as usize]
-            .as_mut()
-            .expect("a stay ends only after its windows");
-        let machine = &mut patient.conditions[index];
-        let before = machine.due(rules);
-        let transition = machine.judge(judgement, end, pending.at, rules);
-        if let Some(due) = machine.due(rules).filter(|due| Some(*due) != before) {
-            let kind = TimerKind::Condition { index: index as u16 };
-            self.timers.set(Timer {
-                due,
-                slot: pending.slot,
-                kind,
-                stay: patient.stay,
-            });
-        }
-        if let Some(transition) = transition {
-            self.tell_condition(pending.slot, index, transition, Some(view), io);
-        }
-    }
-
-    /// A condition's timer: the windows decided before it are judged first.
-    pub(crate) fn condition_on_time(
-        &mut self,
-        slot: u32,
-        index: usize,
-        now: Timestamp,
-        io: &mut Io<'_>,
-    ) -> Result<(), StepError> {
-        if self.patients[slot as usize]
-            .as_ref()
-            .is_some_and(|patient| patient.pending_until != Timestamp::MIN)
-        {
-            self.evaluate(usize::MAX, io)?;
-        }
-        self.condition_due(slot, index, now, io);
-        Ok(())
-    }
-
-    /// Fires what a condition has due by `now`, as the patient stood at its last evaluation.
-    fn condition_due(&mut self, slot: u32, index: usize, now: Timestamp, io: &mut Io<'_>) {
-        let (rules, set) = (
-            self.pipeline.conditions[index].rules,
-            self.pipeline.conditions[index].set,
-        );
-        loop {
-            let Some(patient) = self.patients[slot as usize].as_mut() else {
-                return;
-            };
-            let Some(transition) = patient.conditions[index].on_time(now, rules) else {
-                return;
-            };
-            if let Some(due) = patient.conditions[index].due(rules) {
-                let kind = TimerKind::Condition { index: index as u16 };
-                self.timers.set(Timer {
-                    due,
-                    slot,
-                    kind,
-                    stay: patient.stay,
-                });
-            }
-            let view = patient.sets[set].view.as_deref().map(|view| View {
-                at: transition.at,
-                ..view.clone()
-            });
-            self.tell_condition(slot, index, transition, view.as_ref(), io);
-        }
-    }
-}
-
-fn judge(when: Option<bool>, clear: Option<Option<bool>>) -> Judgement {
-    match (when, clear) {
-        (None, _) => Judgement::Unknown,
-        (Some(true), _) => Judgement::Violating,
-        (Some(false), None | Some(Some(true))) => Judgement::Clear,
-        (Some(false), Some(Some(false) | None)) => Judgement::Between,
-    }
-}
-
-fn truth(
-    condition: &Condition,
-    facts: &[Facts<'_>],
-) -> Result<Vec<Option<bool>>, datafusion::error::DataFusionError> {
-    let mut columns = Columns::new(&condition.inputs, condition.expression.inputs(), true);
-    facts.iter().for_each(|facts| columns.push(facts));
-    let result = condition.expression.evaluate(columns.finish(), facts.len())?;
-    Ok(result.as_boolean().iter().collect())
-}
-
-/// Reads one row of a score's result: a number, or the struct of a point score.
-fn outcome(result: &ArrayRef, row: usize) -> Outcome {
-    let DataType::Struct(_) = result.data_type() else {
-        let number = number(result, row);
-        let unavailable = number.is_none().then(|| "an input is missing".to_owned());
-        return Outcome {
-            value: number,
-            unavailable,
-            ..Outcome::default()
-        };
-    };
-    let score = result.as_struct();
-    let field = |name: &str| score.column_by_name(name).and_then(|column| number(column, row));
-    let missing = score.column_by_name("missing").map_or_else(Vec::new, |column| {
-        let names = column.as_list::<i32>().value(row);
-        names
-            .as_string::<i32>()
-            .iter()
-            .flatten()
-            .map(str::to_owned)
-            .collect()
-    });
-    let points = score.column_by_name("points").map_or_else(Vec::new, |column| {
-        let points = column.as_struct();
-        let names = points.column_names().into_iter().map(str::to_owned);
-        names
-            .zip(points.columns())
-            .map(|(name, column)| (name, number(column, row).map(|points| points as u8)))
-            .collect()
-    });
-    Outcome {
-        value: field("total"),
-        lowest: field("lowest"),
-        highest: field("highest"),
-        missing,
-        points,
-        unavailable: None,
-    }
-}
-
-fn number(column: &ArrayRef, row: usize) -> Option<f64> {
-    if column.is_null(row) {
-        return None;
-    }
-    match column.data_type() {
-        DataType::Float64 => Some(column.as_primitive::<Float64Type>().value(row)),
-        DataType::Int64 => Some(column.as_primitive::<Int64Type>().value(row) as f64),
-        _ => None,
     }
 }

@@ -14,7 +14,8 @@ use wardwatch_event_time::Timestamp;
 use wardwatch_ingest::Sex;
 use wardwatch_pipeline::{ContextField, From as Origin, Input, Part, Pipeline, ScoreKind};
 
-use crate::patient::{Context, LatestValues, Outcome, Patient};
+use crate::outcome::Outcome;
+use crate::patient::{Context, LatestValues, Patient};
 
 /// What is known of a patient at one decision.
 #[derive(Clone, Debug)]

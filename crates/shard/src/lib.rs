@@ -19,22 +19,28 @@
 //! | `seen` | which observations have been taken: repeats and conflicts |
 //! | `timers` | what is due by log time |
 //! | `closing` | when panes close, and what waits to be evaluated |
-//! | `evaluate` | windows to features to scores to conditions |
+//! | `evaluate` | windows to features to scores |
+//! | `conditions` | alarms on features and scores |
 //! | `inputs` | names in scores and conditions, resolved |
+//! | `outcome` | a score's result, row by row |
 //! | `baseline` | a patient's own usual values |
 //! | `tell` | transitions to alerts |
+//! | `account` | what records say of scores and inputs |
 //! | `technical` | silence and fast clocks |
 //!
 //! SHARD-1: log time never goes back. SHARD-2: batch cuts never change a result. SHARD-3: one patient's clock, silence or
 //! lateness changes nothing of another's.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod account;
 mod admit;
 mod baseline;
 mod batch;
 mod closing;
+mod conditions;
 mod evaluate;
 mod inputs;
+mod outcome;
 mod patient;
 mod roster;
 mod seen;

@@ -11,6 +11,7 @@ use wardwatch_pipeline::Pipeline;
 
 use crate::baseline::Baseline;
 use crate::inputs::View;
+use crate::outcome::Outcome;
 use crate::seen::Seen;
 
 /// The newest value of a vital sign; [`Timestamp::MIN`] before the first.
@@ -26,8 +27,8 @@ pub(crate) type LatestValues = [Latest; VitalSign::COUNT];
 /// What is known of the patient beyond observations.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Context {
-    pub(crate) ward: Option<String>,
-    pub(crate) bed: Option<String>,
+    pub(crate) ward: Option<Arc<str>>,
+    pub(crate) bed: Option<Arc<str>>,
     pub(crate) age: Option<f64>,
     pub(crate) sex: Option<Sex>,
     pub(crate) spo2_scale: Option<Spo2Scale>,
@@ -59,17 +60,6 @@ pub(crate) struct SetStanding {
     pub(crate) view: Option<Box<View>>,
     /// The patient's usual values, where a model explains itself by them.
     pub(crate) baseline: Baseline,
-}
-
-/// A score's newest result.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Outcome {
-    pub(crate) value: Option<f64>,
-    pub(crate) lowest: Option<f64>,
-    pub(crate) highest: Option<f64>,
-    pub(crate) missing: Vec<String>,
-    pub(crate) points: Vec<(String, Option<u8>)>,
-    pub(crate) unavailable: Option<String>,
 }
 
 /// One patient.
@@ -122,7 +112,7 @@ impl Patient {
             judged: vec![Timestamp::MIN; pipeline.limits.len()],
             conditions: vec![Machine::default(); pipeline.conditions.len()],
             sets: vec![SetStanding::default(); pipeline.sets.len()],
-            scores: vec![Arc::default(); pipeline.scores.len()],
+            scores: vec![Arc::new(Outcome::number(None)); pipeline.scores.len()],
             pending_until: Timestamp::MIN,
             heard_at: now,
         }
@@ -131,8 +121,8 @@ impl Patient {
     /// Takes over a context record: it states the whole context, so what it leaves out is unknown.
     pub(crate) fn set_context(&mut self, record: &ContextRecord) {
         self.context = Context {
-            ward: record.ward.clone(),
-            bed: record.bed.clone(),
+            ward: record.ward.as_deref().map(Arc::from),
+            bed: record.bed.as_deref().map(Arc::from),
             age: record.age,
             sex: record.sex,
             spo2_scale: record.spo2_scale,

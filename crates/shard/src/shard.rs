@@ -10,18 +10,22 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use wardwatch_alarms::EndReason;
+use wardwatch_alarms::{EndReason, ModelIdentity};
 use wardwatch_event_time::Timestamp;
 use wardwatch_inference::Scorer;
 use wardwatch_ingest::{ContextEvent, ContextRecord};
 use wardwatch_pipeline::Pipeline;
 use wardwatch_windowing::SetState;
 
+use crate::account::identity;
 use crate::closing::Pending;
 use crate::patient::Patient;
 use crate::roster::Roster;
 use crate::timers::{Timer, TimerKind, Timers};
 use crate::{Batch, Outputs, StepError, Wants};
+
+/// Decided windows that wait for the next step at most.
+const MOST_PENDING: usize = 10_000;
 
 /// One partition of a pipeline.
 #[derive(Debug)]
@@ -32,6 +36,8 @@ pub struct Shard {
     pub(crate) ranks: Vec<usize>,
     /// Which sets' features a model explains itself by.
     pub(crate) baselines: Vec<bool>,
+    /// The pipeline's models as records name them.
+    pub(crate) models: Vec<Arc<ModelIdentity>>,
     pub(crate) log_time: Timestamp,
     pub(crate) roster: Roster,
     pub(crate) patients: Vec<Option<Patient>>,
@@ -62,6 +68,7 @@ impl Shard {
             .collect();
         Self {
             baselines: crate::inputs::explained_sets(&pipeline),
+            models: pipeline.models.iter().map(identity).collect(),
             pipeline,
             wants,
             ranks,
@@ -109,7 +116,9 @@ impl Shard {
         if let Some(tick) = tick {
             self.advance(tick, &mut io)?;
         }
-        self.evaluate(self.wants.per_step, &mut io)?;
+        // What waits is bounded: a step that decides more than it may evaluate would otherwise grow it for ever.
+        let overdue = self.pending.len().saturating_sub(MOST_PENDING);
+        self.evaluate(self.wants.per_step.max(overdue), &mut io)?;
         self.fire_due(self.log_time, &mut io)?;
         io.out.counts.silent_patients = self.silent_patients;
         Ok(())
@@ -219,11 +228,10 @@ impl Shard {
             }
             (_, known) => {
                 let slot = known.unwrap_or_else(|| self.begin_stay(&record.patient_id));
-                let patient = self.patients[slot as usize]
-                    .as_mut()
-                    .expect("a slot on the roster holds a patient");
+                let heard_at = self.log_time;
+                let patient = self.patient_mut(slot);
                 patient.set_context(record);
-                patient.heard_at = self.log_time;
+                patient.heard_at = heard_at;
                 Ok(())
             }
         }
@@ -239,13 +247,26 @@ impl Shard {
         self.stays += 1;
         self.patients[slot as usize] = Some(Patient::new(id, self.stays, self.log_time, &self.pipeline));
         let due = self.log_time + self.pipeline.time.forget_after;
+        self.set_timer(slot, TimerKind::Forget, due);
+        slot
+    }
+
+    /// The patient in a slot that is known to be taken.
+    pub(crate) fn patient_mut(&mut self, slot: u32) -> &mut Patient {
+        self.patients[slot as usize]
+            .as_mut()
+            .expect("a slot on the roster holds a patient")
+    }
+
+    /// Sets a timer of a patient's stay.
+    pub(crate) fn set_timer(&mut self, slot: u32, kind: TimerKind, due: Timestamp) {
+        let stay = self.patient_mut(slot).stay;
         self.timers.set(Timer {
             due,
             slot,
-            kind: TimerKind::Forget,
-            stay: self.stays,
+            kind,
+            stay,
         });
-        slot
     }
 
     fn forget_on_time(&mut self, slot: u32, due: Timestamp, io: &mut Io<'_>) -> Result<(), StepError> {
@@ -254,12 +275,7 @@ impl Shard {
         };
         let forget_at = patient.heard_at + self.pipeline.time.forget_after;
         if forget_at > due {
-            self.timers.set(Timer {
-                due: forget_at,
-                slot,
-                kind: TimerKind::Forget,
-                stay: patient.stay,
-            });
+            self.set_timer(slot, TimerKind::Forget, forget_at);
             return Ok(());
         }
         self.end_stay(slot, EndReason::Forgotten, due, io)
@@ -276,10 +292,9 @@ impl Shard {
         self.evaluate(usize::MAX, io)?;
         self.end_alarms(slot, reason, now, io);
         for (set, state) in self.sets.iter_mut().enumerate() {
-            state.forget(slot).map_err(|source| StepError::Features {
-                set: self.pipeline.sets[set].name.clone(),
-                source: Box::new(source),
-            })?;
+            state
+                .forget(slot)
+                .map_err(|error| StepError::sql("feature set", &self.pipeline.sets[set].name, &error))?;
         }
         if let Some(patient) = self.patients[slot as usize].take() {
             if patient.sources.iter().any(|source| source.silent.is_active()) {

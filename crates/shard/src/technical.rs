@@ -5,7 +5,7 @@ use wardwatch_event_time::{Span, Timestamp};
 
 use crate::Shard;
 use crate::shard::Io;
-use crate::timers::{Timer, TimerKind};
+use crate::timers::TimerKind;
 
 /// Technical alarms begin and end at once; the waiting is in what calls for them.
 pub(crate) const RULES: Rules = Rules {
@@ -27,30 +27,21 @@ impl Shard {
     /// A message was accepted: the source is not silent, and this device's clock is right.
     pub(crate) fn heard(&mut self, slot: u32, source: usize, device: Option<&str>, io: &mut Io<'_>) {
         let now = self.log_time;
-        let rules = &self.pipeline.sources[source];
-        let patient = self.patients[slot as usize]
-            .as_mut()
-            .expect("a slot on the roster holds a patient");
+        let patient = self.patient_mut(slot);
         patient.heard_at = now;
         let state = &mut patient.sources[source];
         let is_first = state.heard_at.replace(now).is_none();
         let was_silent = state.silent.is_active();
-        if (is_first || was_silent) && !rules.trend_only {
-            let kind = TimerKind::Silence {
-                source: source as u16,
-            };
-            self.timers.set(Timer {
-                due: now + rules.silent_after,
-                slot,
-                kind,
-                stay: patient.stay,
-            });
-        }
         let fast_is_right = state
             .fast_device
             .as_ref()
             .is_some_and(|fast| fast.as_deref() == device);
+        let rules = &self.pipeline.sources[source];
+        if (is_first || was_silent) && !rules.trend_only {
+            self.set_timer(slot, silence(source), now + rules.silent_after);
+        }
         if fast_is_right {
+            let state = &mut self.patient_mut(slot).sources[source];
             state.fast_device = None;
             let ended = state.device_clock.judge(Judgement::Clear, now, now, RULES);
             if let Some(transition) = ended {
@@ -72,15 +63,7 @@ impl Shard {
         };
         let silent_at = heard_at + self.pipeline.sources[source].silent_after;
         if silent_at > due {
-            let kind = TimerKind::Silence {
-                source: source as u16,
-            };
-            self.timers.set(Timer {
-                due: silent_at,
-                slot,
-                kind,
-                stay: patient.stay,
-            });
+            self.set_timer(slot, silence(source), silent_at);
             return;
         }
         self.set_silence(slot, source, Judgement::AtOnce, due, io);
@@ -99,9 +82,7 @@ impl Shard {
         now: Timestamp,
         io: &mut Io<'_>,
     ) {
-        let patient = self.patients[slot as usize]
-            .as_mut()
-            .expect("a slot on the roster holds a patient");
+        let patient = self.patient_mut(slot);
         let any_silent =
             |patient: &crate::patient::Patient| patient.sources.iter().any(|state| state.silent.is_active());
         let before = any_silent(patient);
@@ -122,13 +103,10 @@ impl Shard {
         slot: u32,
         source: usize,
         device: Option<&str>,
-        ts: Timestamp,
         io: &mut Io<'_>,
     ) {
         let now = self.log_time;
-        let patient = self.patients[slot as usize]
-            .as_mut()
-            .expect("a slot on the roster holds a patient");
+        let patient = self.patient_mut(slot);
         let state = &mut patient.sources[source];
         let is_known = state
             .fast_device
@@ -140,7 +118,6 @@ impl Shard {
         // The condition starts in log time: the device's own time is what is wrong.
         let transition = state.device_clock.judge(Judgement::AtOnce, now, now, RULES);
         if let Some(transition) = transition {
-            debug_assert!(ts > now);
             self.tell_technical(slot, source, Technical::DeviceClock, transition, device, io);
         }
     }
@@ -181,5 +158,11 @@ impl Shard {
                 }
             }
         }
+    }
+}
+
+fn silence(source: usize) -> TimerKind {
+    TimerKind::Silence {
+        source: source as u16,
     }
 }

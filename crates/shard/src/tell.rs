@@ -1,22 +1,19 @@
 //! Transitions to alerts: what, why, how old each input is.
 
+use std::sync::Arc;
+
 use wardwatch_alarms::{
-    Alarm, AlarmKind, Alert, AlertId, AlertKey, Contributor, Deadline, EndReason, Input, ModelIdentity,
-    Phase, ScoreRecord, ScoreValue, StageTimes, Transition,
+    Alarm, AlarmKind, Alert, AlertId, AlertKey, Contributor, Deadline, EndReason, ModelIdentity, Phase,
+    StageTimes, Transition,
 };
-use wardwatch_clinical::{Acvpu, AlarmPriority, VitalSign};
+use wardwatch_clinical::{AlarmPriority, VitalSign};
 use wardwatch_event_time::Timestamp;
-use wardwatch_pipeline::{From as Origin, Input as Named, Score, ScoreKind};
+use wardwatch_pipeline::{From as Origin, ScoreKind};
 
 use crate::Shard;
-use crate::closing::Pending;
 use crate::inputs::{Facts, View};
-use crate::patient::{Latest, Patient};
 use crate::shard::Io;
 use crate::technical::Technical;
-
-/// A model is explained by so many of its inputs.
-const ATTRIBUTIONS: usize = 5;
 
 /// What an alert says beyond its transition.
 struct Saying {
@@ -27,7 +24,7 @@ struct Saying {
     value: Option<f64>,
     condition: String,
     contributors: Vec<Contributor>,
-    model: Option<ModelIdentity>,
+    model: Option<Arc<ModelIdentity>>,
     observed_at: Timestamp,
 }
 
@@ -110,7 +107,7 @@ impl Shard {
                 ScoreKind::Sql { .. } => contributors.extend(self.point_contributors(score, &facts)),
                 ScoreKind::Model { model: place, .. } => {
                     contributors.extend(self.attributions(patient, score, *place, &facts, io));
-                    model = self.pipeline.models.get(*place).map(identity);
+                    model = self.models.get(*place).cloned();
                 }
             }
         }
@@ -228,7 +225,7 @@ impl Shard {
         let deadline = Deadline::new(transition.at, decided_at);
         io.out.counts.deadline_misses += u64::from(deadline.missed);
         io.out.alarms.push(Alarm {
-            patient_id: patient.id.to_string(),
+            patient_id: Arc::clone(&patient.id),
             ward: patient.context.ward.clone(),
             bed: patient.context.bed.clone(),
             alarm: saying.alarm.clone(),
@@ -242,7 +239,7 @@ impl Shard {
         });
         io.out.alerts.push(Alert {
             id,
-            patient_id: patient.id.to_string(),
+            patient_id: Arc::clone(&patient.id),
             ward: patient.context.ward.clone(),
             bed: patient.context.bed.clone(),
             alarm: saying.alarm,
@@ -267,173 +264,6 @@ impl Shard {
             },
             deadline,
         });
-    }
-
-    /// A patient's scores and newest values, for a screen.
-    pub(crate) fn tell_scores(&self, pending: &Pending, view: &View, io: &mut Io<'_>) {
-        let Some(patient) = self.patients[pending.slot as usize].as_ref() else {
-            return;
-        };
-        let score = |(score, outcome): (&Score, &std::sync::Arc<crate::patient::Outcome>)| {
-            let (fallback, model) = match score.kind {
-                ScoreKind::Sql { .. } => (None, None),
-                ScoreKind::Model { model, fallback } => (
-                    fallback
-                        .filter(|_| outcome.value.is_none())
-                        .map(|place| self.pipeline.scores[place].name.clone()),
-                    self.pipeline.models.get(model).map(identity),
-                ),
-            };
-            ScoreValue {
-                name: score.name.clone(),
-                value: outcome.value,
-                lowest: outcome.lowest,
-                highest: outcome.highest,
-                missing: outcome.missing.clone(),
-                points: outcome.points.clone(),
-                unavailable: outcome.unavailable.clone(),
-                fallback,
-                model,
-            }
-        };
-        let known = VitalSign::ALL
-            .iter()
-            .map(|vital| (*vital, view.latest[vital.index()]));
-        io.out.scores.push(ScoreRecord {
-            patient_id: patient.id.to_string(),
-            ward: patient.context.ward.clone(),
-            bed: patient.context.bed.clone(),
-            window_end: self.pipeline.sets[pending.set]
-                .plan
-                .trailing()
-                .grid()
-                .end(pending.pane),
-            at: pending.at,
-            revision: pending.revision,
-            scores: self.pipeline.scores.iter().zip(&view.scores).map(score).collect(),
-            inputs: known
-                .filter(|(_, latest)| latest.is_known())
-                .map(|(vital, latest)| self.vital_input(vital, latest, pending.at))
-                .collect(),
-            pipeline: self.pipeline.name.clone(),
-            pipeline_version: self.pipeline.version,
-        });
-    }
-
-    /// The inputs of a point score with their points, most points first.
-    fn point_contributors(&self, score: &Score, facts: &Facts<'_>) -> Vec<Contributor> {
-        let place = self
-            .pipeline
-            .scores
-            .iter()
-            .position(|other| other.name == score.name);
-        let outcome = place.map(|place| &facts.view.scores[place]);
-        let mut contributors: Vec<Contributor> = score
-            .inputs
-            .iter()
-            .map(|named| {
-                let points = outcome
-                    .and_then(|outcome| outcome.points.iter().find(|(name, _)| *name == named.name))
-                    .and_then(|(_, points)| *points);
-                Contributor {
-                    input: self.input(named, facts),
-                    points,
-                    attribution: None,
-                    baseline: None,
-                }
-            })
-            .filter(|contributor| contributor.input.value.is_some() || contributor.points.is_some())
-            .collect();
-        contributors.sort_by_key(|contributor| std::cmp::Reverse(contributor.points));
-        contributors
-    }
-
-    /// The inputs that moved a model most, against the patient's own baseline.
-    fn attributions(
-        &self,
-        patient: &Patient,
-        score: &Score,
-        model: usize,
-        facts: &Facts<'_>,
-        io: &mut Io<'_>,
-    ) -> Vec<Contributor> {
-        let row: Vec<f64> = score
-            .inputs
-            .iter()
-            .map(|input| facts.number(input.from).unwrap_or(f64::NAN))
-            .collect();
-        let usual = |input: &Named| match input.from {
-            Origin::Feature { set, column } => patient.sets[set].baseline.mean(facts.view.at, column),
-            _ => None,
-        };
-        let baseline: Vec<f64> = score
-            .inputs
-            .iter()
-            .map(|input| usual(input).unwrap_or(f64::NAN))
-            .collect();
-        let Ok(attributions) = io.scorer.attribute(model, &row, &baseline) else {
-            return Vec::new();
-        };
-        attributions
-            .into_iter()
-            .take(ATTRIBUTIONS)
-            .map(|attribution| Contributor {
-                input: self.input(&score.inputs[usize::from(attribution.input)], facts),
-                points: None,
-                attribution: Some(attribution.contribution),
-                baseline: Some(attribution.reference),
-            })
-            .collect()
-    }
-
-    /// A named input as it stood at a decision.
-    fn input(&self, named: &Named, facts: &Facts<'_>) -> Input {
-        if let Origin::Vital(vital) = named.from {
-            return self.vital_input(vital, facts.view.latest[vital.index()], facts.view.at);
-        }
-        let observed_at = match named.from {
-            Origin::Feature { set, .. } => facts.view.newest[set].as_ref().map(|(end, _)| *end),
-            _ => None,
-        };
-        Input {
-            name: named.name.clone(),
-            label: named.name.replace('_', " "),
-            value: facts.number(named.from),
-            text: facts.text(named.from).map(str::to_owned),
-            unit: String::new(),
-            observed_at,
-            age_seconds: observed_at.map(|at| (facts.view.at - at).secs_f64()),
-            stale: false,
-        }
-    }
-
-    fn vital_input(&self, vital: VitalSign, latest: Latest, at: Timestamp) -> Input {
-        let text = match vital {
-            VitalSign::Consciousness => {
-                Acvpu::from_level(latest.value).map(|level| level.letter().to_string())
-            }
-            _ => None,
-        };
-        let age = at - latest.ts;
-        Input {
-            name: vital.name().to_owned(),
-            label: vital.label().to_owned(),
-            value: latest.is_known().then_some(latest.value),
-            text,
-            unit: vital.unit().to_owned(),
-            observed_at: latest.is_known().then_some(latest.ts),
-            age_seconds: latest.is_known().then(|| age.secs_f64()),
-            stale: latest.is_known() && age > self.pipeline.max_age[vital.index()],
-        }
-    }
-}
-
-fn identity(model: &wardwatch_inference::Model) -> ModelIdentity {
-    let identity = model.identity();
-    ModelIdentity {
-        name: identity.name.clone(),
-        version: identity.version,
-        sha256: identity.sha256.clone(),
     }
 }
 

@@ -5,7 +5,6 @@
 //! | `message` | a message on its way to a topic: when it arrives, its key, its bytes |
 //! | `charting` | the real charting of 100 intensive-care stays (MIMIC-III demo), moved into today's ward |
 //! | `ward` | a *simulated* ward at 1 Hz: noise, artefacts, faulty devices, deteriorations on a fixed schedule |
-//! | `load` | steady messages by the million, for benchmarks |
 //! | `shuffle` | disorder on demand: late, repeated and cut into batches |
 //! | `replay_clock` | simulated time from elapsed time, at a chosen speed |
 //! | `rng`, `json`, `error` | seeded numbers, canonical JSON, what can fail |
@@ -18,7 +17,6 @@
 mod charting;
 mod error;
 mod json;
-mod load;
 mod message;
 mod replay_clock;
 mod rng;
@@ -27,7 +25,6 @@ mod ward;
 
 pub use charting::{Charting, Rebase};
 pub use error::SimulateError;
-pub use load::{Form, bench_batch};
 pub use message::{Message, Topic};
 pub use replay_clock::ReplayClock;
 pub use rng::Rng;

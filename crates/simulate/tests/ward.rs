@@ -6,7 +6,7 @@ mod canonical;
 use canonical::{run, start, values};
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::Span;
-use wardwatch_simulate::{Topic, Ward};
+use wardwatch_simulate::{Message, Topic, Ward};
 
 #[test]
 fn a_seed_and_a_start_give_the_same_bytes() {
@@ -66,7 +66,20 @@ fn every_bed_is_admitted_before_it_speaks() {
     );
 }
 
-/// `cargo test --release -p wardwatch-simulate --test ward -- --ignored --nocapture`
+#[test]
+fn a_steady_ward_sends_eight_readings_a_patient_and_second_in_either_form() {
+    let readings = |form: fn(&mut Ward) -> Vec<Message>| -> Vec<usize> {
+        let mut ward = Ward::steady(1, start(), 50);
+        let messages: Vec<_> = (0..4).flat_map(|_| form(&mut ward)).collect();
+        assert!(messages.is_sorted_by_key(|message| message.arrives));
+        messages
+            .iter()
+            .map(|message| canonical::observations(message).observations.len())
+            .collect()
+    };
+    assert_eq!(readings(Ward::next_second), [8; 200]);
+    assert_eq!(readings(Ward::next_second_single), [1; 1_600]);
+}
 
 #[test]
 fn a_larger_ward_holds_the_same_patients_and_more() {

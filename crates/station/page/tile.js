@@ -44,10 +44,15 @@ export class Tile {
     const [first, ...rest] = scores.map((score, index) => drawScore(score, index === 0 ? this.evaluated : null));
     return el("header", {},
       el("h2", {}, bed),
-      first ?? el("p", { class: "score" }, "no score yet"),
+      first ?? el("p", { class: "score", "data-score": "none" }, this.#whyNoScore()),
       el("p", { class: "patient", title: [ward, patient].filter(Boolean).join(" · ") }, patient),
       el("div", { class: "rest" }, ...rest),
       ...scores.filter((score) => score.note).map((score) => el("p", { class: "note" }, score.note)));
+  }
+
+  /** A bed may be known by its alarms alone, such as one whose device's data are set aside. */
+  #whyNoScore() {
+    return this.view.alarms.some((alarm) => alarm.kind === "technical") ? "no score: no usable data" : "no score yet";
   }
 
   #alarms() {

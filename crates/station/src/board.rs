@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use wardwatch_alarms::Alert;
-use wardwatch_event_time::{Span, Timestamp};
+use wardwatch_event_time::Timestamp;
 
 use crate::Update;
 use crate::tile::Tile;
@@ -30,9 +30,6 @@ pub struct BoardConfig {
     pub title: String,
     /// A line that must be read with everything below it, such as "Demo: simulated ward".
     pub label: Option<String>,
-    /// The pipeline's maximum age of an input by its name, where it differs from the registry of vital signs. Between
-    /// two evaluations the page itself marks a value that grows older than this as stale.
-    pub max_ages: BTreeMap<String, Span>,
 }
 
 /// How soon a change wants to be seen.
@@ -78,7 +75,6 @@ impl Default for BoardConfig {
         Self {
             title: "All wards".to_owned(),
             label: None,
-            max_ages: BTreeMap::new(),
         }
     }
 }
@@ -105,15 +101,15 @@ impl Board {
     pub fn apply(&mut self, update: Update, heard: Instant) -> Haste {
         match update {
             Update::Score { shard, record } => {
-                let patient = record.patient_id.clone();
+                let patient = record.patient_id.to_string();
                 self.change(patient, Haste::Routine, |tile| tile.score(shard, *record))
             }
             Update::Alarm { shard, alarm } => {
                 // The end of an alarm of a patient who is not here must not put an empty tile on the page.
-                if !alarm.active && !self.tiles.contains_key(&alarm.patient_id) {
+                if !alarm.active && !self.tiles.contains_key(&*alarm.patient_id) {
                     return Haste::Unchanged;
                 }
-                let patient = alarm.patient_id.clone();
+                let patient = alarm.patient_id.to_string();
                 self.change(patient, Haste::AtOnce, |tile| tile.alarm(shard, *alarm))
             }
             Update::Alert { alert, .. } => self.alert(&alert),
@@ -185,7 +181,7 @@ impl Board {
             tiles: self
                 .tiles
                 .iter()
-                .map(|(patient, tile)| tile.view(patient, &self.config.max_ages))
+                .map(|(patient, tile)| tile.view(patient))
                 .collect(),
             alerts: self.alerts.iter().cloned().collect(),
             feeds: self.feeds(now),
@@ -220,9 +216,7 @@ impl Board {
     }
 
     fn view(&self, patient: &str) -> Option<TileView> {
-        self.tiles
-            .get(patient)
-            .map(|tile| tile.view(patient, &self.config.max_ages))
+        self.tiles.get(patient).map(|tile| tile.view(patient))
     }
 
     fn feeds(&self, now: Instant) -> Vec<FeedView> {

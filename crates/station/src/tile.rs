@@ -6,10 +6,10 @@
 //! TILE-1: a record older than the one that is shown changes nothing, so that a feed may repeat itself.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use wardwatch_alarms::{Alarm, AlarmKind, ScoreRecord};
 use wardwatch_clinical::AlarmPriority;
-use wardwatch_event_time::Span;
 
 use crate::view::{AlarmView, LostView, ReadingView, ScoreView, TileView};
 
@@ -23,8 +23,8 @@ const SILENT: &str = "silent";
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tile {
     shard: u32,
-    ward: Option<String>,
-    bed: Option<String>,
+    ward: Option<Arc<str>>,
+    bed: Option<Arc<str>>,
     record: Option<ScoreRecord>,
     /// Active alarms by name.
     alarms: BTreeMap<String, Alarm>,
@@ -65,7 +65,7 @@ impl Tile {
         true
     }
 
-    fn place(&mut self, shard: u32, ward: &Option<String>, bed: &Option<String>) {
+    fn place(&mut self, shard: u32, ward: &Option<Arc<str>>, bed: &Option<Arc<str>>) {
         self.shard = shard;
         // A record from before the admission was known must not empty the bed.
         self.ward = ward.clone().or(self.ward.take());
@@ -73,7 +73,7 @@ impl Tile {
     }
 
     /// How the patient is drawn.
-    pub fn view(&self, patient: &str, max_ages: &BTreeMap<String, Span>) -> TileView {
+    pub fn view(&self, patient: &str) -> TileView {
         let mut alarms: Vec<_> = self
             .alarms
             .values()
@@ -83,8 +83,8 @@ impl Tile {
         alarms.sort_by_key(|alarm| std::cmp::Reverse((alarm.priority, alarm.condition_start)));
         TileView {
             patient: patient.to_owned(),
-            bed: self.bed.clone(),
-            ward: self.ward.clone(),
+            bed: self.bed.as_deref().map(str::to_owned),
+            ward: self.ward.as_deref().map(str::to_owned),
             shard: self.shard,
             urgency: self.urgency(),
             scores: self
@@ -97,7 +97,7 @@ impl Tile {
             readings: self
                 .record
                 .as_ref()
-                .map_or_else(Vec::new, |record| ReadingView::all(&record.inputs, max_ages)),
+                .map_or_else(Vec::new, |record| ReadingView::all(&record.inputs)),
             priority: self.priority(),
             alarms: alarms.into_iter().map(AlarmView::of).collect(),
             lost: self.lost(),

@@ -1,6 +1,6 @@
 //! The engine against a real Kafka: alerts once and as an in-process run gives them, bad records whole in quarantine.
 //!
-//! Needs a broker: `WARDWATCH_TEST_BROKERS=HOST:PORT cargo test -p wardwatch --test kafka_end_to_end -- --ignored`.
+//! Needs a broker: `WARDWATCH_TEST_BROKERS=HOST:PORT cargo test --workspace --test kafka_end_to_end -- --ignored`.
 #![allow(
     clippy::disallowed_methods,
     reason = "a test beside a real broker waits in real time"

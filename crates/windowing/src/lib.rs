@@ -14,12 +14,15 @@
 //! |---|---|
 //! | `relation` | the columns that SQL sees |
 //! | `rewrite` | what a feature set's SQL may be, and how our functions become DataFusion's |
-//! | `plan` | SQL to aggregates: fused, generic, projection |
+//! | `dissect` | SQL to DataFusion's plan, and that plan taken apart |
+//! | `refuse` | which aggregates a feature set may not have |
+//! | `plan` | a feature set, planned: aggregates fused and generic, projection |
 //! | `stats` | the fused state of one vital sign in one pane |
 //! | `fused` | plain aggregates read from fused states |
 //! | `generic` | every other mergeable aggregate, by DataFusion's accumulators |
 //! | `panes` | the panes of one patient |
-//! | `state` | a feature set's state in one shard: stage, close, forget |
+//! | `staged` | rows that wait to be taken into generic states |
+//! | `state` | a feature set's state in one shard: take, close, evaluate, forget |
 //! | `expression` | a scalar SQL expression over named inputs: scores and conditions |
 //! | `functions` | our SQL functions |
 //! | `session` | one SQL session for all of them |
@@ -28,6 +31,7 @@
 //! Floor 1. No clock is read here; a feature set is a function of its rows.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod dissect;
 mod error;
 mod expression;
 mod functions;
@@ -35,10 +39,12 @@ mod fused;
 mod generic;
 mod panes;
 mod plan;
+mod refuse;
 mod relation;
 mod rewrite;
 mod session;
 mod split_check;
+mod staged;
 mod state;
 mod stats;
 

@@ -7,27 +7,22 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::datasource::empty::EmptyTable;
 use datafusion::error::DataFusionError;
-use datafusion::execution::context::SessionContext;
-use datafusion::logical_expr::{Expr, LogicalPlan, Operator, Volatility};
+use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion::physical_expr::expressions::{BinaryExpr, Column, IsNotNullExpr};
 use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
-use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::aggregates::AggregateExec;
-use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::projection::ProjectionExec;
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::Trailing;
 
+use crate::PlanError;
+use crate::dissect::{aggregated_schema, parts, physical_plan};
 use crate::fused::{self, Term};
 use crate::generic::GenericAggregate;
-use crate::relation::{PATIENT_ID, SOURCE, TS, VITALS, WINDOW_END, instant, vitals_schema};
-use crate::split_check::{self, Verdict};
-use crate::{PlanError, rewrite, session};
+use crate::refuse::{check_split, check_where, only_vital};
+use crate::relation::{PATIENT_ID, WINDOW_END, vitals_schema};
 
 /// A feature set, ready to run.
 #[derive(Debug)]
@@ -53,13 +48,6 @@ pub(crate) enum Aggregate {
     Fused { place: usize, term: Term },
     /// The generic aggregate at this place.
     Generic(usize),
-}
-
-/// The three parts of DataFusion's plan.
-struct Parts<'a> {
-    projection: &'a ProjectionExec,
-    aggregate: &'a AggregateExec,
-    predicates: Vec<Arc<dyn PhysicalExpr>>,
 }
 
 // === impl SetPlan ===
@@ -231,167 +219,6 @@ impl SetPlan {
         self.features = Arc::new(Schema::new(fields));
         Ok(())
     }
-}
-
-fn physical_plan(sql: &str) -> Result<Arc<dyn ExecutionPlan>, PlanError> {
-    let state = session::planning_state()?;
-    let mut statement = state.sql_to_statement(sql, &state.config_options().sql_parser.dialect)?;
-    rewrite::feature_set(&mut statement)?;
-    let context = SessionContext::new_with_state(state);
-    context.register_table(VITALS, Arc::new(EmptyTable::new(vitals_schema())))?;
-    let state = context.state();
-    // Planning is async for the sake of remote catalogs; ours is in memory and never waits.
-    futures::executor::block_on(async {
-        let logical = state.statement_to_plan(statement).await?;
-        check_deterministic(&logical)?;
-        Ok(state.create_physical_plan(&logical).await?)
-    })
-}
-
-/// Refuses functions such as `now()` and `random()`: a replay must give what the live run gave.
-fn check_deterministic(plan: &LogicalPlan) -> Result<(), PlanError> {
-    let mut offender = None;
-    plan.apply_with_subqueries(|node| {
-        node.apply_expressions(|expr| {
-            expr.apply(|expr| {
-                if let Expr::ScalarFunction(function) = expr
-                    && function.func.signature().volatility != Volatility::Immutable
-                {
-                    offender = Some(function.name().to_owned());
-                }
-                Ok(TreeNodeRecursion::Continue)
-            })
-        })
-    })?;
-    offender.map_or(Ok(()), |function| Err(PlanError::NotDeterministic { function }))
-}
-
-fn parts(plan: &Arc<dyn ExecutionPlan>) -> Result<Parts<'_>, PlanError> {
-    let no_aggregate = || PlanError::Shape {
-        what: "the query does not aggregate".to_owned(),
-        fix: "write SELECT avg(heart_rate) AS heart_rate_mean, … FROM vitals GROUP BY patient_id",
-    };
-    let projection = plan.downcast_ref::<ProjectionExec>().ok_or_else(no_aggregate)?;
-    let mut aggregate = projection
-        .input()
-        .downcast_ref::<AggregateExec>()
-        .ok_or_else(no_aggregate)?;
-    // With one partition DataFusion may still plan a final over a partial aggregation; the inner one sees the rows.
-    while let Some(inner) = aggregate.input().downcast_ref::<AggregateExec>() {
-        aggregate = inner;
-    }
-    let mut predicates = Vec::new();
-    let mut input = aggregate.input();
-    while let Some(filter) = input.downcast_ref::<FilterExec>() {
-        predicates.push(Arc::clone(filter.predicate()));
-        input = filter.input();
-    }
-    if !input.children().is_empty() {
-        return Err(PlanError::Shape {
-            what: format!(
-                "the query needs a step of its own before it aggregates ({})",
-                input.name()
-            ),
-            fix: "aggregate the columns of vitals directly",
-        });
-    }
-    Ok(Parts {
-        projection,
-        aggregate,
-        predicates,
-    })
-}
-
-fn aggregated_schema(aggregate: &AggregateExec) -> SchemaRef {
-    let mut fields = vec![
-        Arc::new(Field::new(PATIENT_ID, DataType::Utf8, true)),
-        Arc::new(Field::new(WINDOW_END, instant(), false)),
-    ];
-    fields.extend(aggregate.aggr_expr().iter().map(|function| function.field()));
-    Arc::new(Schema::new(fields))
-}
-
-fn check_where(predicate: &Arc<dyn PhysicalExpr>) -> Result<(), PlanError> {
-    for column in collect_columns(predicate) {
-        if column.name() != SOURCE && column.name() != TS {
-            return Err(PlanError::Shape {
-                what: format!("WHERE reads {}", column.name()),
-                fix: "WHERE may read ts and source only, since whether a message carries another vital sign is the device's \
-                      choice; use FILTER (WHERE …) on the aggregate of that vital sign",
-            });
-        }
-    }
-    Ok(())
-}
-
-/// The one vital sign that an aggregate and its filter read.
-fn only_vital(
-    function: &AggregateFunctionExpr,
-    filter: Option<&Arc<dyn PhysicalExpr>>,
-) -> Result<VitalSign, PlanError> {
-    let refuse = |why: String, fix| PlanError::Aggregate {
-        aggregate: function.name().to_owned(),
-        why,
-        fix,
-    };
-    if function.is_distinct() {
-        return Err(refuse(
-            "DISTINCT does not survive the split into panes".to_owned(),
-            "drop DISTINCT, or count a flag, such as count(spo2) FILTER (WHERE spo2 < 90)",
-        ));
-    }
-    let arguments = function.expressions();
-    let orders = function.order_bys().iter().map(|order| &order.expr);
-    let mut vitals = BTreeSet::new();
-    for column in arguments
-        .iter()
-        .chain(orders)
-        .chain(filter)
-        .flat_map(collect_columns)
-    {
-        match (VitalSign::from_name(column.name()), column.name()) {
-            (Some(vital), _) => {
-                vitals.insert(vital);
-            }
-            (None, TS | SOURCE) => {}
-            (None, other) => {
-                return Err(refuse(
-                    format!("it reads {other}"),
-                    "read a vital sign, ts or source; use the rest in a score",
-                ));
-            }
-        }
-    }
-    match vitals.iter().copied().collect::<Vec<_>>()[..] {
-        [vital] => Ok(vital),
-        [] => Err(refuse(
-            "it reads no vital sign, so it would depend on how a device groups its messages".to_owned(),
-            "count a vital sign, such as count(heart_rate)",
-        )),
-        _ => Err(refuse(
-            "it reads two vital signs, so it would depend on how a device groups its messages".to_owned(),
-            "aggregate each alone and combine the results, such as avg(heart_rate) / avg(systolic_bp)",
-        )),
-    }
-}
-
-fn check_split(aggregate: &GenericAggregate, input: &SchemaRef, sources: &[String]) -> Result<(), PlanError> {
-    let (why, fix) = match split_check::verdict(aggregate, input, sources)? {
-        Verdict::Survives => return Ok(()),
-        Verdict::OrderMatters => (
-            "its result would depend on the order of arrival",
-            "add ORDER BY ts inside it, or use latest(x) or slope(x)",
-        ),
-        Verdict::SplitMatters => (
-            "its result over panes differs from its result over the whole window",
-            "use an aggregate that can be merged, such as avg, min, max, stddev, median or latest",
-        ),
-    };
-    Err(PlanError::Aggregate {
-        aggregate: aggregate.function.name().to_owned(),
-        why: why.to_owned(),
-        fix,
-    })
 }
 
 fn generic(

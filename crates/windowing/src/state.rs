@@ -12,9 +12,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, AsArray, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array,
-};
+use arrow::array::{ArrayRef, AsArray, Float64Array, RecordBatch, TimestampMicrosecondArray, new_null_array};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type};
 use datafusion::error::Result;
@@ -24,7 +22,7 @@ use wardwatch_event_time::Timestamp;
 use crate::generic::{self, GenericStates, RowRef};
 use crate::panes::Panes;
 use crate::plan::Aggregate;
-use crate::relation::{SOURCE, TS};
+use crate::staged::{Rows, Staged};
 use crate::{Placed, SetPlan, Stats};
 
 /// A window to evaluate: a patient's slot and the window's last pane.
@@ -34,16 +32,6 @@ pub struct Due {
     pub slot: u32,
     /// The number of the window's last pane.
     pub pane: i64,
-}
-
-/// Rows for the generic aggregates that have not been taken into states yet.
-#[derive(Clone, Debug, Default)]
-struct Staged {
-    panes: Vec<(u32, i64)>,
-    ts: Vec<i64>,
-    source: Vec<u16>,
-    /// One column a vital sign that the generic aggregates read; NaN where the message has none.
-    values: Vec<Vec<f64>>,
 }
 
 /// The panes of every patient of a shard, for one feature set.
@@ -79,15 +67,11 @@ impl SetState {
         for (place, vital) in generic_vitals.iter().enumerate() {
             places[vital.index()].1 = place as u8;
         }
-        let staged = Staged {
-            values: vec![Vec::new(); generic_vitals.len()],
-            ..Staged::default()
-        };
         Self {
             plan,
             patients: Vec::new(),
             generic: GenericStates::default(),
-            staged,
+            staged: Staged::new(generic_vitals.len()),
             places,
         }
     }
@@ -137,8 +121,10 @@ impl SetState {
             stage |= generic != NOWHERE;
         }
         if stage {
-            self.stage(slot as u32, number, ts, source, vitals, values);
-            if self.staged.ts.len() >= MOST_STAGED {
+            let places = vitals.iter().map(|vital| self.places[*vital as usize].1);
+            let readings = places.zip(values).filter(|(place, _)| *place != NOWHERE);
+            self.staged.push((slot as u32, number), ts, source, readings);
+            if self.staged.len() >= MOST_STAGED {
                 self.flush()?;
             }
         }
@@ -249,39 +235,12 @@ impl SetState {
         generic::evaluate(&self.plan.generic, &self.generic, &refs, &groups, due.len())
     }
 
-    fn stage(&mut self, slot: u32, pane: i64, ts: Timestamp, source: u16, vitals: &[u8], values: &[f64]) {
-        self.staged.panes.push((slot, pane));
-        self.staged.ts.push(ts.micros());
-        self.staged.source.push(source);
-        for column in &mut self.staged.values {
-            column.push(f64::NAN);
-        }
-        let row = self.staged.ts.len() - 1;
-        for (vital, value) in vitals.iter().zip(values) {
-            let (_, place) = self.places[*vital as usize];
-            if place != NOWHERE {
-                self.staged.values[place as usize][row] = *value;
-            }
-        }
-    }
-
     /// Takes the staged rows into the states of their panes.
     fn flush(&mut self) -> Result<()> {
-        if self.staged.ts.is_empty() {
+        if self.staged.len() == 0 {
             return Ok(());
         }
-        // Aggregates with an ORDER BY take their rows in time order; the sort is stable, so equal times keep log order.
-        let mut order: Vec<usize> = (0..self.staged.ts.len()).collect();
-        order.sort_by_key(|row| (self.staged.panes[*row], self.staged.ts[*row]));
-        let mut panes: Vec<(u32, i64)> = Vec::new();
-        let mut groups = Vec::with_capacity(order.len());
-        for row in &order {
-            if panes.last() != Some(&self.staged.panes[*row]) {
-                panes.push(self.staged.panes[*row]);
-            }
-            groups.push(panes.len() - 1);
-        }
-        let rows = self.staged_batch(&order)?;
+        let Rows { panes, groups, rows } = self.staged.rows(&self.plan.generic_input, self.plan.sources())?;
         let earlier: Vec<Option<RowRef>> = panes
             .iter()
             .map(|(slot, pane)| {
@@ -302,47 +261,8 @@ impl SetState {
                 None => self.generic.release(row_ref(index)),
             }
         }
-        self.staged.panes.clear();
-        self.staged.ts.clear();
-        self.staged.source.clear();
-        self.staged.values.iter_mut().for_each(Vec::clear);
+        self.staged.clear();
         self.compact()
-    }
-
-    fn staged_batch(&self, order: &[usize]) -> Result<RecordBatch> {
-        let mut values = self.staged.values.iter();
-        let columns = self
-            .plan
-            .generic_input
-            .fields()
-            .iter()
-            .map(|field| match field.name().as_str() {
-                TS => {
-                    let times = order.iter().map(|row| self.staged.ts[*row]);
-                    Arc::new(TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC"))
-                        as ArrayRef
-                }
-                SOURCE => {
-                    let name = |row: &usize| {
-                        self.plan
-                            .sources()
-                            .get(self.staged.source[*row] as usize)
-                            .map(String::as_str)
-                    };
-                    Arc::new(order.iter().map(name).collect::<StringArray>()) as ArrayRef
-                }
-                _ => {
-                    let column = values.next().expect("a staged column for each vital sign");
-                    let values = order
-                        .iter()
-                        .map(|row| Some(column[*row]).filter(|value| !value.is_nan()));
-                    Arc::new(values.collect::<Float64Array>()) as ArrayRef
-                }
-            });
-        Ok(RecordBatch::try_new(
-            Arc::clone(&self.plan.generic_input),
-            columns.collect(),
-        )?)
     }
 
     /// Drops a patient's panes that no future window can use. Not while a decided window of the patient waits to be

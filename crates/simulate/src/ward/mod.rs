@@ -119,8 +119,8 @@ impl Ward {
         self.start + Span::from_secs(i64::from(self.second))
     }
 
-    /// For [`bench_batch`](crate::bench_batch): each bed's readings of the next second, one message a reading.
-    pub(crate) fn next_second_single(&mut self) -> Vec<Message> {
+    /// The next second of a steady ward with one reading a message, for benchmarks.
+    pub fn next_second_single(&mut self) -> Vec<Message> {
         let from = self.next_starts();
         self.outbox
             .open(from + Span::from_secs(1), self.beds.len() * monitor::MOST);

@@ -92,8 +92,8 @@ impl AlertView {
     pub fn of(alert: &Alert) -> Self {
         Self {
             id: alert.id.to_string(),
-            patient: alert.patient_id.clone(),
-            bed: alert.bed.clone(),
+            patient: alert.patient_id.to_string(),
+            bed: alert.bed.as_deref().map(str::to_owned),
             alarm: alert.alarm.clone(),
             kind: alert.kind,
             priority: alert.priority,
@@ -106,7 +106,7 @@ impl AlertView {
             observed_at: alert.stages.observed_at.millis(),
             late: alert.deadline.missed,
             why: alert.contributors.iter().map(WhyView::of).collect(),
-            model: alert.model.as_ref().map(model_text),
+            model: alert.model.as_deref().map(model_text),
             pipeline: versioned(&alert.pipeline, alert.pipeline_version, &alert.pipeline_hash),
         }
     }
@@ -124,7 +124,7 @@ impl WhyView {
             (value, unit) => format!("{value} {unit}"),
         };
         Self {
-            label: input.label.clone(),
+            label: input.label.to_string(),
             value,
             age: input
                 .age_seconds
@@ -183,13 +183,14 @@ mod tests {
     fn a_reason_carries_value_age_and_part() {
         let contributor = Contributor {
             input: Input {
-                name: "resp_rate".to_owned(),
-                label: "RR".to_owned(),
+                name: "resp_rate".into(),
+                label: "RR".into(),
                 value: Some(31.0),
                 text: None,
-                unit: "/min".to_owned(),
+                unit: "/min".into(),
                 observed_at: None,
                 age_seconds: Some(4.9),
+                max_age_seconds: None,
                 stale: false,
             },
             points: None,

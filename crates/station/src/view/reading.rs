@@ -3,12 +3,9 @@
 //! What was measured together is read together: systolic, diastolic and mean pressure of one moment make one cell,
 //! `118/72 (87)`, and the parts of a coma score another. Values of different moments stay apart, each with its own age.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 use wardwatch_alarms::Input;
 use wardwatch_clinical::{Acvpu, VitalSign};
-use wardwatch_event_time::Span;
 
 use super::words;
 
@@ -48,15 +45,15 @@ const COMA: [&str; 4] = ["gcs_total", "gcs_eye", "gcs_verbal", "gcs_motor"];
 // === impl ReadingView ===
 
 impl ReadingView {
-    /// The cells for `inputs`, in their order. `max_ages` by name goes before the registry's.
-    pub fn all(inputs: &[Input], max_ages: &BTreeMap<String, Span>) -> Vec<Self> {
+    /// The cells for `inputs`, in their order.
+    pub fn all(inputs: &[Input]) -> Vec<Self> {
         let mut cells = Vec::with_capacity(inputs.len());
         let mut done: Vec<&str> = Vec::new();
         for input in inputs {
-            if done.contains(&input.name.as_str()) {
+            if done.contains(&&*input.name) {
                 continue;
             }
-            let mut cell = Self::single(input, max_ages);
+            let mut cell = Self::single(input);
             if let Some(group) = together(inputs, &input.name) {
                 cell.label = group.label.to_owned();
                 cell.value = group.value;
@@ -68,19 +65,15 @@ impl ReadingView {
         cells
     }
 
-    fn single(input: &Input, max_ages: &BTreeMap<String, Span>) -> Self {
+    fn single(input: &Input) -> Self {
         let vital = VitalSign::from_name(&input.name);
-        let registered = vital.map(|vital| f64::from(vital.info().max_age_seconds));
         Self {
-            name: input.name.clone(),
-            label: input.label.clone(),
+            name: input.name.to_string(),
+            label: input.label.to_string(),
             value: value(input),
             unit: vital.map_or("", |vital| words::unit(vital.unit())),
             at: input.observed_at.map(|at| at.millis()),
-            max_age: max_ages
-                .get(&input.name)
-                .map(|span| span.secs_f64())
-                .or(registered),
+            max_age: input.max_age_seconds,
             stale: input.stale,
             wide: false,
         }
@@ -91,7 +84,7 @@ impl ReadingView {
 pub(super) fn value(input: &Input) -> String {
     let letter = |value| Acvpu::from_level(value).map(|level| level.letter().to_string());
     match (&input.text, input.value) {
-        (Some(text), _) => text.clone(),
+        (Some(text), _) => text.to_string(),
         (None, Some(value)) if input.name == VitalSign::Consciousness.name() => {
             letter(value).unwrap_or_else(|| words::NOTHING.to_owned())
         }
@@ -155,19 +148,20 @@ mod tests {
     fn input(name: &str, value: f64, second: i64) -> Input {
         let vital = VitalSign::from_name(name).unwrap();
         Input {
-            name: name.to_owned(),
-            label: vital.label().to_owned(),
+            name: vital.name().into(),
+            label: vital.label().into(),
             value: Some(value),
             text: None,
-            unit: vital.unit().to_owned(),
+            unit: vital.unit().into(),
             observed_at: Some(Timestamp::from_millis(second * 1_000)),
             age_seconds: Some(1.0),
+            max_age_seconds: None,
             stale: false,
         }
     }
 
     fn cells(inputs: &[Input]) -> Vec<String> {
-        let cells = ReadingView::all(inputs, &BTreeMap::new());
+        let cells = ReadingView::all(inputs);
         cells
             .into_iter()
             .map(|cell| {
@@ -224,20 +218,12 @@ mod tests {
     }
 
     #[test]
-    fn the_pipelines_maximum_age_goes_before_the_registrys() {
-        let inputs = [input("heart_rate", 88.0, 1), input("spo2", 97.0, 1)];
-        let max_ages = BTreeMap::from([("heart_rate".to_owned(), Span::from_secs(7_200))]);
-        let cells = ReadingView::all(&inputs, &max_ages);
-        assert_eq!((cells[0].max_age, cells[1].max_age), (Some(7_200.0), Some(600.0)));
-    }
-
-    #[test]
     fn a_missing_value_is_a_dash_and_words_go_before_numbers() {
         let mut missing = input("spo2", 0.0, 1);
         missing.value = None;
         let voice = input("consciousness", 2.0, 1);
         let mut words = voice.clone();
-        words.text = Some("asleep".to_owned());
+        words.text = Some("asleep".into());
         assert_eq!(cells(&[missing, voice]), ["SpO2 – %", "ACVPU V"]);
         assert_eq!(cells(&[words]), ["ACVPU asleep"]);
     }

@@ -44,7 +44,7 @@ impl ScoreView {
     pub fn of(score: &ScoreValue) -> Self {
         let model = score.model.is_some() || score.fallback.is_some();
         Self {
-            name: score.name.clone(),
+            name: score.name.to_string(),
             label: words::label(&score.name),
             text: text(score, model),
             whole: score.value.is_some(),
@@ -86,7 +86,8 @@ fn note(score: &ScoreValue, model: bool) -> Option<String> {
             .map(|name| format!("; {} stands in", words::label(name)));
         return Some(format!("{what}: {reason}{}", instead.unwrap_or_default()));
     }
-    let missing: Vec<_> = score.missing.iter().map(|name| words::label(name)).collect();
+    let missing = score.points.iter().filter(|(_, points)| points.is_none());
+    let missing: Vec<_> = missing.map(|(name, _)| words::label(name)).collect();
     let range = match (score.lowest, score.highest) {
         (Some(lowest), Some(highest)) => {
             format!(
@@ -104,7 +105,7 @@ fn note(score: &ScoreValue, model: bool) -> Option<String> {
 }
 
 fn band(score: &ScoreValue) -> u8 {
-    let Some(total) = score.value.or(score.lowest).filter(|_| score.name == "news2") else {
+    let Some(total) = score.value.or(score.lowest).filter(|_| &*score.name == "news2") else {
         return 0;
     };
     match total {
@@ -121,7 +122,7 @@ mod tests {
 
     fn score(name: &str) -> ScoreValue {
         ScoreValue {
-            name: name.to_owned(),
+            name: name.into(),
             ..ScoreValue::default()
         }
     }
@@ -131,7 +132,13 @@ mod tests {
         let view = ScoreView::of(&ScoreValue {
             lowest: Some(5.0),
             highest: Some(11.0),
-            missing: vec!["temperature".to_owned(), "consciousness".to_owned()],
+            points: [
+                ("resp_rate", Some(3)),
+                ("temperature", None),
+                ("consciousness", None),
+            ]
+            .map(|(name, points)| (name.into(), points))
+            .into(),
             ..score("news2")
         });
         assert_eq!(view.text, "≥5");
@@ -145,8 +152,8 @@ mod tests {
     #[test]
     fn a_model_without_a_voice_says_why_and_who_stands_in() {
         let view = ScoreView::of(&ScoreValue {
-            unavailable: Some("spo2 is missing".to_owned()),
-            fallback: Some("news2".to_owned()),
+            unavailable: Some("spo2 is missing".into()),
+            fallback: Some("news2".into()),
             ..score("deterioration")
         });
         assert_eq!(view.text, "–");
@@ -162,7 +169,7 @@ mod tests {
         let with = |name: &str, value: f64, points: &[u8]| {
             let points = points
                 .iter()
-                .map(|points| ("spo2".to_owned(), Some(*points)))
+                .map(|points| ("spo2".into(), Some(*points)))
                 .collect();
             ScoreView::of(&ScoreValue {
                 value: Some(value),

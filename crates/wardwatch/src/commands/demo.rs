@@ -72,8 +72,6 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let station = Station::new(BoardConfig {
         title: "Wardwatch".to_owned(),
         label: Some(LABEL.to_owned()),
-        // One page has one rule of staleness. The ward's is the stricter one.
-        max_ages: ward.max_ages(),
     });
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, args.port));
     let running = runtime.block_on(serve(ServerConfig::new(listen), station.clone()))?;

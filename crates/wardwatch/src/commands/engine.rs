@@ -24,7 +24,7 @@ pub struct Args {
     /// Kafka's bootstrap addresses
     #[arg(long, value_name = "HOST:PORT", env = "WARDWATCH_BROKERS")]
     brokers: String,
-    /// The group under which offsets are committed [default: wardwatch-<pipeline>]
+    /// The group under which offsets are committed [default: wardwatch-PIPELINE]
     #[arg(long)]
     group: Option<String>,
     /// Where metrics and health are served

@@ -123,9 +123,9 @@ impl Verdict {
 impl Valid {
     fn of(pipeline: &Pipeline) -> Self {
         Self {
-            name: pipeline.name.clone(),
+            name: pipeline.name.to_string(),
             version: pipeline.version,
-            sha256: pipeline.hash.clone(),
+            sha256: pipeline.hash.to_string(),
             features: pipeline
                 .sets
                 .iter()

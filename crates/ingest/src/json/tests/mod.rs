@@ -4,7 +4,6 @@
 mod generate;
 mod reasons;
 mod schema;
-mod speed;
 
 use proptest::prelude::*;
 use wardwatch_event_time::Timestamp;

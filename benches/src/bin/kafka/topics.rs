@@ -1,0 +1,26 @@
+//! Topics of this run alone, so that runs do not read each other's records.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use wardwatch_event_time::Timestamp;
+use wardwatch_kafka::{ClientSettings, EngineConfig, TopicNames, create_topics};
+
+/// Creates a run's topics with one partition, and gives the engine's configuration for them.
+pub fn engine(brokers: &str) -> anyhow::Result<EngineConfig> {
+    let run = format!("bench-{}-{}", std::process::id(), now().millis());
+    let mut pipeline = wardwatch_benches::pipeline();
+    pipeline.sources[0].topic = format!("{run}.vitals");
+    let pipeline = Arc::new(pipeline);
+    let names = TopicNames::with_prefix(&format!("{run}."));
+    create_topics(brokers, &ClientSettings::new(), &pipeline, &names, 1, 1)?;
+    let mut config = EngineConfig::new(brokers, run, pipeline);
+    config.topics = names;
+    Ok(config)
+}
+
+/// The wall clock.
+pub fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}

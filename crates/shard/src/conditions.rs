@@ -1,0 +1,135 @@
+//! Conditions on features and scores: judged at the closes of their set, and when their timers are due.
+
+use arrow::array::AsArray;
+use datafusion::error::DataFusionError;
+use wardwatch_alarms::Judgement;
+use wardwatch_event_time::Timestamp;
+use wardwatch_pipeline::Condition;
+
+use crate::closing::Pending;
+use crate::inputs::{Columns, Facts, View};
+use crate::shard::Io;
+use crate::timers::TimerKind;
+use crate::{Shard, StepError};
+
+// === impl Shard ===
+
+impl Shard {
+    /// The judgement of every condition on every window of its set.
+    pub(crate) fn judge_conditions(
+        &self,
+        pending: &[Pending],
+        views: &[View],
+    ) -> Result<Vec<Vec<Option<Judgement>>>, StepError> {
+        let mut all = Vec::with_capacity(self.pipeline.conditions.len());
+        for alarm in &self.pipeline.conditions {
+            let mut judgements = vec![None; pending.len()];
+            let places: Vec<usize> = (0..pending.len())
+                .filter(|at| pending[*at].set == alarm.set && pending[*at].is_newest)
+                .collect();
+            if !places.is_empty() {
+                let facts: Vec<Facts<'_>> = places
+                    .iter()
+                    .map(|at| self.facts(&pending[*at], &views[*at]))
+                    .collect();
+                let truth = |condition: &Condition| {
+                    truth(condition, &facts).map_err(|error| StepError::sql("alarm", &alarm.name, &error))
+                };
+                let when = truth(&alarm.when)?;
+                let clear = alarm.clear_when.as_ref().map(truth).transpose()?;
+                for (row, at) in places.iter().enumerate() {
+                    judgements[*at] = Some(judge(when[row], clear.as_ref().map(|clear| clear[row])));
+                }
+            }
+            all.push(judgements);
+        }
+        Ok(all)
+    }
+
+    pub(crate) fn move_condition(
+        &mut self,
+        pending: &Pending,
+        index: usize,
+        judgement: Judgement,
+        view: &View,
+        io: &mut Io<'_>,
+    ) {
+        let rules = self.pipeline.conditions[index].rules;
+        let end = self.pipeline.sets[pending.set]
+            .plan
+            .trailing()
+            .grid()
+            .end(pending.pane);
+        let patient = self.patients[pending.slot as usize]
+            .as_mut()
+            .expect("a stay ends only after its windows");
+        let machine = &mut patient.conditions[index];
+        let before = machine.due(rules);
+        let transition = machine.judge(judgement, end, pending.at, rules);
+        if let Some(due) = machine.due(rules).filter(|due| Some(*due) != before) {
+            self.set_timer(pending.slot, TimerKind::Condition { index: index as u16 }, due);
+        }
+        if let Some(transition) = transition {
+            self.tell_condition(pending.slot, index, transition, Some(view), io);
+        }
+    }
+
+    /// A condition's timer: the windows decided before it are judged first.
+    pub(crate) fn condition_on_time(
+        &mut self,
+        slot: u32,
+        index: usize,
+        now: Timestamp,
+        io: &mut Io<'_>,
+    ) -> Result<(), StepError> {
+        if self.patients[slot as usize]
+            .as_ref()
+            .is_some_and(|patient| patient.pending_until != Timestamp::MIN)
+        {
+            self.evaluate(usize::MAX, io)?;
+        }
+        self.condition_due(slot, index, now, io);
+        Ok(())
+    }
+
+    /// Fires what a condition has due by `now`, as the patient stood at its last evaluation.
+    pub(crate) fn condition_due(&mut self, slot: u32, index: usize, now: Timestamp, io: &mut Io<'_>) {
+        let (rules, set) = (
+            self.pipeline.conditions[index].rules,
+            self.pipeline.conditions[index].set,
+        );
+        loop {
+            let Some(patient) = self.patients[slot as usize].as_mut() else {
+                return;
+            };
+            let Some(transition) = patient.conditions[index].on_time(now, rules) else {
+                return;
+            };
+            let next = patient.conditions[index].due(rules);
+            let view = patient.sets[set].view.as_deref().map(|view| View {
+                at: transition.at,
+                ..view.clone()
+            });
+            if let Some(due) = next {
+                self.set_timer(slot, TimerKind::Condition { index: index as u16 }, due);
+            }
+            self.tell_condition(slot, index, transition, view.as_ref(), io);
+        }
+    }
+}
+
+fn judge(when: Option<bool>, clear: Option<Option<bool>>) -> Judgement {
+    match (when, clear) {
+        (None, _) => Judgement::Unknown,
+        (Some(true), _) => Judgement::Violating,
+        (Some(false), None | Some(Some(true))) => Judgement::Clear,
+        (Some(false), Some(Some(false) | None)) => Judgement::Between,
+    }
+}
+
+fn truth(condition: &Condition, facts: &[Facts<'_>]) -> Result<Vec<Option<bool>>, DataFusionError> {
+    let mut columns = Columns::new(&condition.inputs, condition.expression.inputs(), true);
+    facts.iter().for_each(|facts| columns.push(facts));
+    let result = condition.expression.evaluate(columns.finish(), facts.len())?;
+    Ok(result.as_boolean().iter().collect())
+}
