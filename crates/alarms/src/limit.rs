@@ -59,7 +59,9 @@ pub enum ComparisonError {
 impl Comparison {
     /// Whether a value violates the limit.
     pub fn is_violated_by(&self, value: f64) -> bool {
-        let value = nine_digits(value);
+        // Rounding moves a value by less than a hundred-millionth of itself: further away it decides nothing.
+        let is_near = (value - self.threshold).abs() <= 1e-7 * self.threshold.abs();
+        let value = if is_near { nine_digits(value) } else { value };
         match self.operator {
             Operator::Below => value < self.threshold,
             Operator::AtMost => value <= self.threshold,
@@ -123,7 +125,8 @@ impl fmt::Display for Comparison {
 /// Sums may differ in their last bits with the order of their parts; a comparison must not. Nine digits are far finer
 /// than any vital sign is measured and far coarser than any rounding error.
 pub fn nine_digits(value: f64) -> f64 {
-    if value == 0.0 || !value.is_finite() {
+    // Most are whole numbers of few digits, or no numbers at all.
+    if !value.is_finite() || (value.abs() < 1e9 && value.trunc() == value) {
         return value;
     }
     let digits_before_point = value.abs().log10().floor() as i32 + 1;

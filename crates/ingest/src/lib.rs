@@ -36,7 +36,7 @@ pub use error::IngestError;
 pub use identity::{check_origin, check_patient_id};
 pub use json::{Decoded, decode_observations};
 pub use meanings::Meanings;
-pub use observations::{MessageHead, Observations, ObservationsBuilder, Placed};
+pub use observations::{Message, MessageHead, Messages, Observations, ObservationsBuilder, Placed};
 pub use phi::Phi;
 pub use quarantine::{BadReading, Quarantined};
 pub use reading::{Meaning, Reading, Value};

@@ -84,15 +84,12 @@ fn models_are_bound_in_the_order_of_their_contracts() {
     let mortality = pipeline
         .scores
         .iter()
-        .find(|score| score.name == "mortality")
+        .find(|score| &*score.name == "mortality")
         .expect("the score");
     let ScoreKind::Model { model, fallback } = mortality.kind else {
         panic!("mortality is a model")
     };
-    assert_eq!(
-        fallback.map(|score| pipeline.scores[score].name.as_str()),
-        Some("news2")
-    );
+    assert_eq!(fallback.map(|score| &*pipeline.scores[score].name), Some("news2"));
     let contract = pipeline.models[model].contract();
     assert!(
         contract
@@ -154,7 +151,7 @@ fn news2(pipeline: &str, gcs: Option<f64>) -> (Option<i64>, i64, i64) {
     let score = pipeline
         .scores
         .iter()
-        .find(|score| score.name == "news2")
+        .find(|score| &*score.name == "news2")
         .expect("the score");
     let ScoreKind::Sql { expression } = &score.kind else {
         panic!("news2 is SQL")

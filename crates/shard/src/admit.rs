@@ -3,7 +3,7 @@
 use wardwatch_alarms::Judgement;
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::{Admission, Timestamp};
-use wardwatch_ingest::{Observations, Reason};
+use wardwatch_ingest::{Message, Reason};
 use wardwatch_pipeline::LimitAlarm;
 use wardwatch_windowing::Placed;
 
@@ -26,32 +26,27 @@ impl Shard {
     /// Takes in the message at `row`, or refuses it.
     pub(crate) fn admit(
         &mut self,
-        observations: &Observations,
+        message: &Message<'_>,
         row: usize,
         io: &mut Io<'_>,
     ) -> Result<(), StepError> {
-        let source = usize::from(observations.topic()[row]);
+        let source = usize::from(message.topic);
         if source >= self.pipeline.sources.len() {
             return Err(StepError::NoSuchSource {
                 source_index: source,
                 sources: self.pipeline.sources.len(),
             });
         }
-        let id = observations.patient_id(row);
-        let slot = match self.roster.find(id) {
+        let slot = match self.roster.find(message.patient_id) {
             Some(slot) => slot,
-            None => self.begin_stay(id),
+            None => self.begin_stay(message.patient_id),
         };
-        let ts = Timestamp::from_micros(observations.ts()[row]);
-        let append_time = Timestamp::from_micros(observations.append_time()[row]);
-        let device = observations.device_id(row);
-        let patient = self.patients[slot as usize]
-            .as_mut()
-            .expect("a slot on the roster holds a patient");
-        let admission =
-            patient.sources[source]
-                .clock
-                .admit(ts, append_time, self.pipeline.sources[source].rules);
+        let ts = Timestamp::from_micros(message.ts);
+        let append_time = Timestamp::from_micros(message.append_time);
+        let rules = self.pipeline.sources[source].rules;
+        let admission = self.patient_mut(slot).sources[source]
+            .clock
+            .admit(ts, append_time, rules);
         match admission {
             Admission::Future => {
                 io.out.counts.future += 1;
@@ -60,7 +55,7 @@ impl Shard {
                     Reason::Future,
                     "ahead of its arrival by more than future_skew",
                 ));
-                self.flag_fast_clock(slot, source, device, io);
+                self.flag_fast_clock(slot, source, message.device_id, io);
                 return Ok(());
             }
             Admission::Late => {
@@ -74,15 +69,8 @@ impl Shard {
             }
             Admission::Newest | Admission::WithinLateness => {}
         }
-        self.heard(slot, source, device, io);
-        let taken = self.sort_out(
-            observations,
-            row,
-            slot,
-            source,
-            admission == Admission::Newest,
-            io,
-        );
+        self.heard(slot, source, message.device_id, io);
+        let taken = self.sort_out(message, row, slot, admission == Admission::Newest, io);
         if taken.len > 0 {
             self.place(slot, source, ts, &taken, io)?;
             self.judge_limits(slot, source, ts, &taken, io);
@@ -97,34 +85,27 @@ impl Shard {
     /// Drops repeats, refuses conflicts, and gives the rest.
     fn sort_out(
         &mut self,
-        observations: &Observations,
+        message: &Message<'_>,
         row: usize,
         slot: u32,
-        source: usize,
         newest: bool,
         io: &mut Io<'_>,
     ) -> Taken {
-        let offsets = observations.readings_offsets();
-        let readings = offsets[row] as usize..offsets[row + 1] as usize;
-        let (vitals, values) = (
-            &observations.vitals()[readings.clone()],
-            &observations.values()[readings],
-        );
-        let ts = observations.ts()[row];
-        let device = device_number(observations.device_id(row));
+        let source = usize::from(message.topic);
         let rules = &self.pipeline.sources[source];
         let patient = self.patients[slot as usize]
             .as_mut()
             .expect("a slot on the roster holds a patient");
         let state = &mut patient.sources[source];
+        let device = device_number(message.device_id);
         let mut taken = Taken {
             vitals: [0; 64],
             values: [0.0; 64],
             len: 0,
         };
-        for (vital, value) in vitals.iter().zip(values) {
+        for (vital, value) in message.vitals.iter().zip(message.values) {
             let sameness = if rules.dedupe {
-                state.seen.take(ts, device, *vital, *value, newest)
+                state.seen.take(message.ts, device, *vital, *value, newest)
             } else {
                 Sameness::New
             };

@@ -6,7 +6,7 @@ use wardwatch_alarms::Machine;
 use wardwatch_clinical::VitalSign;
 use wardwatch_clinical::scores::Spo2Scale;
 use wardwatch_event_time::{Clock, Timestamp};
-use wardwatch_ingest::{ContextRecord, Sex};
+use wardwatch_ingest::{ContextRecord, Message, Sex};
 use wardwatch_pipeline::Pipeline;
 
 use crate::baseline::Baseline;
@@ -112,10 +112,33 @@ impl Patient {
             judged: vec![Timestamp::MIN; pipeline.limits.len()],
             conditions: vec![Machine::default(); pipeline.conditions.len()],
             sets: vec![SetStanding::default(); pipeline.sets.len()],
-            scores: vec![Arc::new(Outcome::number(None)); pipeline.scores.len()],
+            scores: pipeline
+                .scores
+                .iter()
+                .map(|_| Arc::new(Outcome::number(None)))
+                .collect(),
             pending_until: Timestamp::MIN,
             heard_at: now,
         }
+    }
+
+    /// Reads what a message will need; see `Shard::warm`.
+    pub(crate) fn touch(&self, message: &Message<'_>) -> i64 {
+        let latest = message
+            .vitals
+            .iter()
+            .map(|vital| self.latest[usize::from(*vital)].ts.micros());
+        let limits = self.limits.iter().map(|limit| i64::from(limit.is_active()));
+        let judged = self.judged.iter().map(|judged| judged.micros());
+        let source = self.sources.get(usize::from(message.topic));
+        let source = source.map_or(0, |source| {
+            source.seen.touch() ^ source.clock.now().micros() ^ i64::from(source.silent.is_active())
+        });
+        let head = self.heard_at.micros() ^ self.pending_until.micros();
+        latest
+            .chain(limits)
+            .chain(judged)
+            .fold(source ^ head, |all, one| all ^ one)
     }
 
     /// Takes over a context record: it states the whole context, so what it leaves out is unknown.

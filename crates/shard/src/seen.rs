@@ -7,13 +7,14 @@
 
 use std::collections::VecDeque;
 
-/// 24 bytes an observation within lateness.
+/// 16 bytes an observation within lateness: a patient at 1 Hz with eight vital signs has a thousand of them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Entry {
     ts: i64,
-    value: f64,
-    device: u32,
-    vital: u8,
+    /// In single precision: seven digits tell any two measurements apart.
+    value: f32,
+    /// 24 bits of the device's number, then the vital sign.
+    origin: u32,
 }
 
 /// The observations taken within lateness, nearly in time order.
@@ -48,34 +49,53 @@ impl Seen {
     pub(crate) fn take(&mut self, ts: i64, device: u32, vital: u8, value: f64, newest: bool) -> Sameness {
         let entry = Entry {
             ts,
-            value,
-            device,
-            vital,
+            value: value as f32,
+            origin: device << 8 | u32::from(vital),
         };
         if newest {
             self.entries.push_back(entry);
             return Sameness::New;
         }
-        let from = self.entries.partition_point(|known| known.ts < ts);
+        let after = self.after(ts);
         let same = self
             .entries
-            .range(from..)
+            .range(..after)
+            .rev()
             .take_while(|known| known.ts == ts)
-            .find(|known| known.device == device && known.vital == vital);
+            .find(|known| known.origin == entry.origin);
         match same {
-            Some(known) if known.value == value => Sameness::Repeat,
+            Some(known) if known.value == entry.value => Sameness::Repeat,
             Some(_) => Sameness::Conflict,
             None => {
-                let at = from
-                    + self
-                        .entries
-                        .range(from..)
-                        .take_while(|known| known.ts == ts)
-                        .count();
-                self.entries.insert(at, entry);
+                self.entries.insert(after, entry);
                 Sameness::New
             }
         }
+    }
+
+    /// Where the entries after `ts` begin. Late rows are nearly always a little late, so it is looked for from the end, in
+    /// steps that double: a search in the middle would wait for memory that nothing else has touched for a minute.
+    fn after(&self, ts: i64) -> usize {
+        let mut end = self.entries.len();
+        let mut step = 8;
+        loop {
+            let start = end.saturating_sub(step);
+            if start == 0 || self.entries[start].ts <= ts {
+                return start
+                    + self
+                        .entries
+                        .range(start..end)
+                        .take_while(|known| known.ts <= ts)
+                        .count();
+            }
+            (end, step) = (start, step * 2);
+        }
+    }
+
+    /// Reads both ends; see `Shard::warm`.
+    pub(crate) fn touch(&self) -> i64 {
+        let ends = [self.entries.front(), self.entries.back()];
+        ends.into_iter().flatten().fold(0, |all, entry| all ^ entry.ts)
     }
 
     /// Drops what is older than `oldest`, a few entries at a time.

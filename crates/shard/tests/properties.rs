@@ -70,11 +70,6 @@ proptest! {
         for (expected, got) in expected.iter().zip(&got) {
             prop_assert_eq!(expected, got);
         }
-        let sorted = |out: &wardwatch_shard::Outputs| {
-            let mut alerts: Vec<String> = out.alerts.iter().map(|alert| format!("{alert:?}")).collect();
-            alerts.sort();
-            alerts
-        };
         prop_assert_eq!(whole.refused.len(), cut.refused.len());
         let ids = |out: &wardwatch_shard::Outputs| {
             let mut ids: Vec<_> = out.alerts.iter().map(|alert| (alert.id, alert.text.clone(), alert.value.map(f64::to_bits))).collect();
@@ -82,7 +77,6 @@ proptest! {
             ids
         };
         prop_assert_eq!(ids(&whole), ids(&cut));
-        prop_assert_eq!(sorted(&whole).len(), sorted(&cut).len());
     }
 
     /// SHARD-3: a patient ten minutes fast, one silent and one a day late change nothing for another.
@@ -101,7 +95,7 @@ proptest! {
         ward.sort_by_key(|row| row.append);
         let of_a = |out: &wardwatch_shard::Outputs| windows(out).into_iter().filter(|window| window.0 == "a").collect::<Vec<_>>();
         let ids = |out: &wardwatch_shard::Outputs| {
-            out.alerts.iter().filter(|alert| alert.patient_id == "a").map(|alert| alert.id).collect::<std::collections::BTreeSet<_>>()
+            out.alerts.iter().filter(|alert| &*alert.patient_id == "a").map(|alert| alert.id).collect::<std::collections::BTreeSet<_>>()
         };
         let (left, right) = (run(&pipeline, &alone, &[usize::MAX], 500), run(&pipeline, &ward, &[5], 500));
         prop_assert_eq!(of_a(&left), of_a(&right));

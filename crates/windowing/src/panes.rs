@@ -91,7 +91,7 @@ impl Panes {
         if number < self.horizon(trailing) {
             return (Placed::Expired, index);
         }
-        self.touch(number, trailing);
+        self.drop_tier(number, trailing);
         let closed = match found {
             Ok(index) => self.panes[index].closed,
             Err(_) => number < self.oldest_to_open(trailing),
@@ -127,6 +127,15 @@ impl Panes {
     #[inline]
     pub(crate) fn stats_mut(&mut self, index: usize, width: usize) -> &mut [Stats] {
         &mut self.stats[index * width..(index + 1) * width]
+    }
+
+    /// Reads the newest pane; see [`SetState::touch`](crate::SetState::touch).
+    pub(crate) fn touch(&self, width: usize) -> i64 {
+        let newest = &self.stats[self.stats.len().saturating_sub(width)..];
+        let bits = newest
+            .iter()
+            .flat_map(|stats| [stats.count().to_bits(), stats.products().to_bits()]);
+        self.panes.last().map_or(0, |pane| pane.number) ^ bits.fold(0, |all, bits| all ^ bits) as i64
     }
 
     pub(crate) fn pane_mut(&mut self, number: i64) -> Option<&mut Pane> {
@@ -265,7 +274,7 @@ impl Panes {
 
     /// Drops the merged tier that a changed pane belongs to.
     #[inline]
-    fn touch(&mut self, number: i64, trailing: Trailing) {
+    fn drop_tier(&mut self, number: i64, trailing: Trailing) {
         if self
             .tiers
             .last()

@@ -131,6 +131,14 @@ impl SetState {
         Ok(placed)
     }
 
+    /// Reads the states that a patient's next row will most likely change, so that they are in the cache when it comes.
+    /// The result means nothing.
+    pub fn touch(&self, slot: u32) -> i64 {
+        self.patients
+            .get(slot as usize)
+            .map_or(0, |panes| panes.touch(self.plan.fused.len()))
+    }
+
     /// The number of the oldest open pane of a patient; `i64::MAX` when there is none.
     #[inline]
     pub fn oldest_open(&self, slot: u32) -> i64 {

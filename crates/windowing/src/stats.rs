@@ -113,6 +113,11 @@ impl Stats {
         }
     }
 
+    /// The last of its numbers, for [`SetState::touch`](crate::SetState::touch).
+    pub(crate) fn products(&self) -> f64 {
+        self.products
+    }
+
     /// How many values.
     pub fn count(&self) -> f64 {
         self.count

@@ -13,6 +13,7 @@
 //! OBS-2: a message has at least one reading, and at most one of each vital sign.
 
 mod builder;
+mod messages;
 mod schema;
 
 use std::fmt;
@@ -27,6 +28,7 @@ use crate::error::IngestError;
 use schema::{OBSERVATIONS, column};
 
 pub use builder::{MessageHead, ObservationsBuilder, Placed};
+pub use messages::{Message, Messages};
 
 /// A batch of observations with typed access to its columns; rows are messages.
 ///
@@ -125,6 +127,11 @@ impl Observations {
     /// Whether there is no message.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The rows, one by one.
+    pub fn messages(&self) -> Messages<'_> {
+        Messages::of(self)
     }
 
     /// Readings of all messages.

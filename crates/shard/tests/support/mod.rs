@@ -154,7 +154,7 @@ pub fn windows(out: &Outputs) -> Vec<Window> {
 pub fn alerts(out: &Outputs, patient: &str) -> Vec<(String, &'static str, i64)> {
     out.alerts
         .iter()
-        .filter(|alert| alert.patient_id == patient)
+        .filter(|alert| &*alert.patient_id == patient)
         .map(|alert| {
             (
                 alert.alarm.clone(),
