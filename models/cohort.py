@@ -46,9 +46,9 @@ def load(data, name, features):
     db.execute("SET TimeZone = 'UTC'")
     table = db.sql(f"""
         SELECT patient_id::BIGINT AS stay, (epoch(window_end::TIMESTAMPTZ) - {START}) / 3600 AS hour,
-               * EXCLUDE (patient_id, window_end, at, revision, feature_sets)
+               * EXCLUDE (patient_id, window_end, "at", revision, feature_sets)
         FROM '{features}'
-        QUALIFY row_number() OVER (PARTITION BY patient_id, window_end ORDER BY at DESC, revision DESC) = 1
+        QUALIFY row_number() OVER (PARTITION BY patient_id, window_end ORDER BY "at" DESC, revision DESC) = 1
         ORDER BY stay, hour""").fetchnumpy()
     stays, hours = np.array(table.pop("stay")), np.array(table.pop("hour"))
     columns = {name: np.ma.filled(np.ma.asarray(column, dtype=float), np.nan) for name, column in table.items()}

@@ -34,11 +34,12 @@ PLAUSIBLE = {
 SECONDS = {"m": 60, "h": 3600}
 TOLERANCE = 1e-9
 
-# Wardwatch's own aggregates of one vital sign in DuckDB's words; a slope is per minute, an age in seconds.
+# Wardwatch's own aggregates of one vital sign in DuckDB's words; a slope is per minute, an age in seconds. A slope over one
+# value is not a number there and missing here.
 AGGREGATES = {
     r"\blatest\((\w+)\)": r"arg_max(\1, ts)",
     r"\bage\((\w+)\)": r"(epoch(window_end) - epoch(max(ts) FILTER (\1 IS NOT NULL)))",
-    r"\bslope\((\w+)\)": r"regr_slope(\1, (epoch(ts) - epoch(window_end)) / 60)",
+    r"\bslope\((\w+)\)": r"nullif(regr_slope(\1, (epoch(ts) - epoch(window_end)) / 60), 'nan'::DOUBLE)",
 }
 
 
@@ -89,20 +90,18 @@ def compare(db, names, features):
     db.execute(f"CREATE TABLE expected AS SELECT * FROM {joined}")
     db.execute(f"""
         CREATE TABLE found AS SELECT * FROM '{features}'
-        QUALIFY row_number() OVER (PARTITION BY patient_id, window_end ORDER BY at DESC, revision DESC) = 1""")
+        QUALIFY row_number() OVER (PARTITION BY patient_id, window_end ORDER BY "at" DESC, revision DESC) = 1""")
     columns = [name for (name,) in db.sql("SELECT column_name FROM (DESCRIBE expected)").fetchall()]
     columns = [name for name in columns if name not in ("patient_id", "window_end")]
-    expected, found = (db.sql(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("expected", "found"))
+    expected, found = (db.sql(f"SELECT count(*) FROM {table}").fetchall()[0][0] for table in ("expected", "found"))
     print(f"rows: {expected:,} expected, {found:,} found, {len(columns)} features each")
-    both = db.sql("SELECT count(*) FROM expected JOIN found USING (patient_id, window_end)").fetchone()[0]
+    both = db.sql("SELECT count(*) FROM expected JOIN found USING (patient_id, window_end)").fetchall()[0][0]
     differing = expected + found - 2 * both
     for name in columns:
-        # A slope over one value is not a number here and missing there.
-        want, have = (f"CASE WHEN isnan({side}.{name}::DOUBLE) THEN NULL ELSE {side}.{name}::DOUBLE END" for side in "ef")
         wrong, worst = db.sql(f"""
             SELECT count(*) FILTER ((want IS NULL) <> (have IS NULL) OR difference > {TOLERANCE}), max(difference)
             FROM (SELECT *, abs(want - have) / greatest(abs(want), abs(have), 1) AS difference FROM (
-                SELECT {want} AS want, {have} AS have FROM expected e JOIN found f USING (patient_id, window_end)))""").fetchone()
+                SELECT e.{name}::DOUBLE AS want, f.{name}::DOUBLE AS have FROM expected e JOIN found f USING (patient_id, window_end)))""").fetchall()[0]
         if wrong:
             print(f"{name}: {wrong:,} rows differ, the worst by {worst}")
         differing += wrong

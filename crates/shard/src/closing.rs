@@ -127,6 +127,7 @@ impl Shard {
             standing.revision = revision;
         }
         let end = self.pipeline.sets[set].plan.trailing().grid().end(pane);
+        patient.waiting += 1;
         patient.pending_until = patient.pending_until.max(end);
         self.pending.push_back(Pending {
             slot,

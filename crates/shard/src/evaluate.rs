@@ -56,7 +56,10 @@ impl Shard {
                 self.tell_scores(pending, &view, io);
             }
             if let Some(patient) = self.patients[pending.slot as usize].as_mut() {
-                patient.sets[pending.set].view = Some(Box::new(view));
+                match &mut patient.sets[pending.set].view {
+                    Some(old) => **old = view,
+                    none => *none = Some(Box::new(view)),
+                }
             }
         }
         self.settle(&pending);
@@ -67,23 +70,16 @@ impl Shard {
     fn settle(&mut self, done: &[Pending]) {
         for pending in done {
             if let Some(patient) = self.patients[pending.slot as usize].as_mut() {
-                patient.pending_until = Timestamp::MIN;
-            }
-        }
-        for pending in &self.pending {
-            let end = self.pipeline.sets[pending.set]
-                .plan
-                .trailing()
-                .grid()
-                .end(pending.pane);
-            if let Some(patient) = self.patients[pending.slot as usize].as_mut() {
-                patient.pending_until = patient.pending_until.max(end);
+                patient.waiting -= 1;
+                if patient.waiting == 0 {
+                    patient.pending_until = Timestamp::MIN;
+                }
             }
         }
         for pending in done {
             let waits = self.patients[pending.slot as usize]
                 .as_ref()
-                .is_some_and(|patient| patient.pending_until != Timestamp::MIN);
+                .is_some_and(|patient| patient.waiting > 0);
             if !waits {
                 self.sets[pending.set].prune(pending.slot);
             }
@@ -166,10 +162,7 @@ impl Shard {
                 }
                 standing.newest = Some((end, row));
             }
-            views.push(View {
-                latest: pending.latest,
-                ..View::of(patient, pending.at)
-            });
+            views.push(View::of(patient, pending.latest, pending.at));
         }
         views
     }

@@ -68,10 +68,10 @@ pub(crate) fn explained_sets(pipeline: &Pipeline) -> Vec<bool> {
 // === impl View ===
 
 impl View {
-    /// The patient as of now.
-    pub(crate) fn of(patient: &Patient, at: Timestamp) -> Self {
+    /// The patient with the newest values as they stood at `at`.
+    pub(crate) fn of(patient: &Patient, latest: LatestValues, at: Timestamp) -> Self {
         Self {
-            latest: patient.latest,
+            latest,
             newest: patient
                 .sets
                 .iter()

@@ -77,7 +77,9 @@ pub(crate) struct Patient {
     pub(crate) conditions: Vec<Machine>,
     pub(crate) sets: Vec<SetStanding>,
     pub(crate) scores: Vec<Arc<Outcome>>,
-    /// The largest window end that is decided but not evaluated; rows before it must wait for the evaluation.
+    /// Windows that are decided but not evaluated.
+    pub(crate) waiting: u32,
+    /// While any waits, at least the largest of their ends: rows before it must wait for the evaluation.
     pub(crate) pending_until: Timestamp,
     /// Log time of the newest accepted message or context record.
     pub(crate) heard_at: Timestamp,
@@ -117,6 +119,7 @@ impl Patient {
                 .iter()
                 .map(|_| Arc::new(Outcome::number(None)))
                 .collect(),
+            waiting: 0,
             pending_until: Timestamp::MIN,
             heard_at: now,
         }

@@ -82,7 +82,7 @@ impl Shard {
         let Some(patient) = self.patients[slot as usize].as_ref() else {
             return;
         };
-        let now = View::of(patient, transition.at);
+        let now = View::of(patient, patient.latest, transition.at);
         let facts = Facts {
             pipeline: &self.pipeline,
             context: &patient.context,

@@ -20,6 +20,8 @@ pub struct Row {
     /// Seconds after [`BASE`].
     pub ts: i64,
     pub append: i64,
+    /// Index of the source.
+    pub topic: u16,
     pub device: Option<&'static str>,
     pub vital: VitalSign,
     pub value: f64,
@@ -30,6 +32,7 @@ pub fn row(patient: &str, ts: i64, vital: VitalSign, value: f64) -> Row {
         patient: patient.to_owned(),
         ts,
         append: ts,
+        topic: 0,
         device: None,
         vital,
         value,
@@ -77,7 +80,7 @@ pub fn observations(rows: &[Row]) -> Observations {
             device_id: row.device,
             source: None,
             append_time: at(row.append),
-            topic: 0,
+            topic: row.topic,
             offset: offset as i64,
         };
         builder.push(

@@ -1,0 +1,264 @@
+//! Several sources, admission and discharge, windows without rows, and alarms of models.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod support;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use support::{BASE, Row, alerts, at, observations, row, windows};
+use wardwatch_alarms::{AlarmKind, EndReason, Phase};
+use wardwatch_clinical::VitalSign::{self, HeartRate, Spo2};
+use wardwatch_inference::Models;
+use wardwatch_ingest::{Record, decode_context};
+use wardwatch_pipeline::Pipeline;
+use wardwatch_shard::{Batch, ContextInput, Outputs, Shard, Wants};
+
+const PIPELINE: &str = "pipeline: test
+version: 1
+sources:
+  - { name: bedside, topic: vitals.bedside, format: observation-json }
+  - { name: wearable, topic: vitals.wearable, format: observation-json, trend_only: TREND }
+time: { lateness: 2m, hold: 0s, grace: 2s, future_skew: 10s, silent_after: 60s, forget_after: 1h }
+features:
+  - name: short
+    window: 1m
+    every: 10s
+    emit: EMIT
+    sql: SELECT patient_id, avg(heart_rate) AS heart_rate_mean, count(spo2) AS spo2_count FROM vitals GROUP BY patient_id
+alarms:
+  - { name: desaturation, limit: spo2 < 88, for: 15s, at_once: spo2 < 80, priority: high }
+";
+
+struct Log {
+    shard: Shard,
+    models: Models,
+    out: Outputs,
+}
+
+impl Log {
+    fn new(pipeline: Pipeline) -> Self {
+        let wants = Wants {
+            features: true,
+            scores: true,
+            per_step: usize::MAX,
+        };
+        Self {
+            models: Models::new(pipeline.models.clone()),
+            shard: Shard::new(Arc::new(pipeline), wants),
+            out: Outputs::default(),
+        }
+    }
+
+    fn of(trend: bool, emit: &str) -> Self {
+        let text = PIPELINE
+            .replace("TREND", &trend.to_string())
+            .replace("EMIT", emit);
+        Self::new(Pipeline::parse(&text, Path::new("models")).unwrap())
+    }
+
+    fn rows(&mut self, rows: &[Row]) {
+        let batch = Batch {
+            observations: observations(rows),
+            context: Vec::new(),
+        };
+        self.shard
+            .step(&batch, None, &mut self.models, &mut self.out)
+            .unwrap();
+    }
+
+    fn tick(&mut self, second: i64) {
+        self.shard
+            .step(
+                &Batch::default(),
+                Some(at(second)),
+                &mut self.models,
+                &mut self.out,
+            )
+            .unwrap();
+    }
+
+    fn context(&mut self, second: i64, event: &str, more: &str) {
+        let payload = format!(
+            r#"{{"patient_id":"a","ts":"{}","event":"{event}"{more}}}"#,
+            at(second)
+        );
+        let record = Record {
+            payload: payload.as_bytes(),
+            key: Some(b"a"),
+            append_time: at(second),
+            topic: 2,
+            partition: 0,
+            offset: 0,
+        };
+        let context = vec![ContextInput {
+            append_time: at(second),
+            record: decode_context(&record).unwrap(),
+        }];
+        let batch = Batch {
+            context,
+            ..Batch::default()
+        };
+        self.shard
+            .step(&batch, None, &mut self.models, &mut self.out)
+            .unwrap();
+    }
+
+    /// (window end, revision) of every evaluation.
+    fn ends(&self) -> Vec<(i64, u32)> {
+        windows(&self.out)
+            .into_iter()
+            .map(|window| (window.2, window.3))
+            .collect()
+    }
+}
+
+fn wearable(ts: i64, vital: VitalSign, value: f64) -> Row {
+    Row {
+        topic: 1,
+        ..row("a", ts, vital, value)
+    }
+}
+
+#[test]
+fn a_source_for_trends_feeds_features_and_nothing_else() {
+    let mut log = Log::of(true, "on_data");
+    log.rows(&[
+        row("a", 1, HeartRate, 80.0),
+        wearable(2, Spo2, 70.0),
+        wearable(9, HeartRate, 100.0),
+        // Its own clock is past the pane's end, the bedside's is not.
+        wearable(11, HeartRate, 100.0),
+    ]);
+    assert_eq!(log.ends(), []);
+    log.rows(&[row("a", 11, HeartRate, 80.0)]);
+    assert_eq!(log.ends(), [(10, 0)]);
+    let features = &windows(&log.out)[0].4;
+    assert_eq!(features, &[Some(90f64.to_bits()), Some(1f64.to_bits())]);
+    assert_eq!(alerts(&log.out, "a"), [], "70 % by a wearable is a trend");
+}
+
+#[test]
+fn a_source_holds_the_others_up_until_it_is_silent() {
+    let mut log = Log::of(false, "on_data");
+    // Grace would close the panes too: they are looked at before it is over.
+    log.rows(&[wearable(1, HeartRate, 80.0), row("a", 1, HeartRate, 80.0)]);
+    let bedside: Vec<Row> = (2..=70).map(|second| row("a", second, HeartRate, 80.0)).collect();
+    log.rows(&bedside[..10]);
+    assert_eq!(
+        log.ends(),
+        [],
+        "the wearable's clock stands at 1 s, and grace ends at 12 s"
+    );
+    log.rows(&bedside[10..]);
+    assert!(alerts(&log.out, "a").contains(&("silent:wearable".to_owned(), "start", 61)));
+    // Silent since 61 s: from now on a pane closes as soon as the bedside's clock has passed it.
+    let closed_at_70 = log.out.features.iter().any(|rows| {
+        let ends = rows.window_end.iter().zip(&rows.at);
+        ends.into_iter()
+            .any(|(end, at)| (*end, *at) == ((BASE + 70) * 1_000_000, (BASE + 70) * 1_000_000))
+    });
+    assert!(closed_at_70, "{:?}", log.ends());
+}
+
+#[test]
+fn every_pane_is_evaluated_when_that_is_asked_for() {
+    let mut log = Log::of(true, "every_pane");
+    log.rows(&[row("a", 1, HeartRate, 80.0)]);
+    (2..=45).for_each(|second| log.tick(second));
+    assert_eq!(log.ends(), [(10, 0), (20, 0), (30, 0), (40, 0)]);
+    let mut on_data = Log::of(true, "on_data");
+    on_data.rows(&[row("a", 1, HeartRate, 80.0)]);
+    (2..=45).for_each(|second| on_data.tick(second));
+    assert_eq!(on_data.ends(), [(10, 0)]);
+}
+
+#[test]
+fn monitoring_lasts_from_admission_to_discharge() {
+    let mut log = Log::of(true, "on_data");
+    log.context(0, "admit", r#","ward":"W3","bed":"7""#);
+    assert_eq!(log.shard.patients(), 1);
+    log.rows(&[row("a", 5, Spo2, 75.0)]);
+    let start = &log.out.alerts[0];
+    assert_eq!(
+        (start.phase, start.ward.as_deref(), start.bed.as_deref()),
+        (Phase::Start, Some("W3"), Some("7"))
+    );
+    log.context(9, "discharge", "");
+    let end = log.out.alerts.last().unwrap();
+    assert_eq!((end.phase, end.reason), (Phase::End, Some(EndReason::Discharged)));
+    assert_eq!(end.condition_start, log.out.alerts[0].condition_start);
+    assert_eq!(
+        (log.shard.patients(), &log.out.ended[..]),
+        (0, &["a".to_owned()][..])
+    );
+    // Who comes back begins anew: no ward, no bed, and no memory of the alarm.
+    log.rows(&[row("a", 20, Spo2, 75.0)]);
+    let again = log.out.alerts.last().unwrap();
+    assert_eq!(
+        (again.phase, again.bed.as_deref(), log.shard.patients()),
+        (Phase::Start, None, 1)
+    );
+    // Nothing of the first stay fires in the second.
+    let before = log.out.alerts.len();
+    log.tick(50);
+    assert_eq!(log.out.alerts.len(), before);
+}
+
+#[test]
+fn a_model_says_what_moved_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let text = std::fs::read_to_string(root.join("pipelines/icu-deterioration.yaml")).unwrap();
+    let mut log = Log::new(Pipeline::parse(&text, &root.join("models")).unwrap());
+    log.context(0, "admit", r#","age":88,"sex":"male""#);
+    // A day of intensive care that goes from bad to worse.
+    let vital_signs = [
+        (HeartRate, 95.0, 1.5),
+        (VitalSign::ArterialSystolic, 110.0, -1.5),
+        (VitalSign::ArterialDiastolic, 60.0, -1.0),
+        (VitalSign::ArterialMean, 75.0, -1.2),
+        (VitalSign::RespRate, 22.0, 0.5),
+        (Spo2, 95.0, -0.5),
+        (VitalSign::Temperature, 36.0, -0.1),
+        (VitalSign::GcsTotal, 8.0, -0.3),
+    ];
+    for hour in 0..24 {
+        let rows: Vec<Row> = vital_signs
+            .iter()
+            .map(|(vital, begins, moves)| {
+                let value = begins + moves * hour as f64;
+                let value = if *vital == VitalSign::GcsTotal {
+                    value.max(3.0).round()
+                } else {
+                    value
+                };
+                row("a", 60 + hour * 3_600, *vital, value)
+            })
+            .collect();
+        log.rows(&rows);
+    }
+    let alert = log
+        .out
+        .alerts
+        .iter()
+        .find(|alert| alert.alarm == "high_risk_of_death")
+        .expect("he is dying");
+    assert_eq!(alert.kind, AlarmKind::Advisory);
+    assert_eq!(
+        alert.model.as_ref().map(|model| model.name.as_str()),
+        Some("mortality")
+    );
+    assert!(alert.value.unwrap() >= 0.4);
+    let moved: Vec<f64> = alert
+        .contributors
+        .iter()
+        .filter_map(|one| one.attribution)
+        .collect();
+    assert_eq!(moved.len(), 5);
+    assert!(
+        moved.windows(2).all(|pair| pair[0].abs() >= pair[1].abs()),
+        "the most telling first: {moved:?}"
+    );
+    assert!(moved[0] > 0.0, "what moved it most moved it up");
+    assert!(alert.contributors.iter().all(|one| one.baseline.is_some()));
+}
