@@ -122,7 +122,7 @@ fn wearable(ts: i64, vital: VitalSign, value: f64) -> Row {
 
 #[test]
 fn a_source_for_trends_feeds_features_and_nothing_else() {
-    let mut log = Log::of(true, "on_data");
+    let mut log = Log::of(true, "rows");
     log.rows(&[
         row("a", 1, HeartRate, 80.0),
         wearable(2, Spo2, 70.0),
@@ -140,7 +140,7 @@ fn a_source_for_trends_feeds_features_and_nothing_else() {
 
 #[test]
 fn a_source_holds_the_others_up_until_it_is_silent() {
-    let mut log = Log::of(false, "on_data");
+    let mut log = Log::of(false, "rows");
     // Grace would close the panes too: they are looked at before it is over.
     log.rows(&[wearable(1, HeartRate, 80.0), row("a", 1, HeartRate, 80.0)]);
     let bedside: Vec<Row> = (2..=70).map(|second| row("a", second, HeartRate, 80.0)).collect();
@@ -167,7 +167,7 @@ fn every_pane_is_evaluated_when_that_is_asked_for() {
     log.rows(&[row("a", 1, HeartRate, 80.0)]);
     (2..=45).for_each(|second| log.tick(second));
     assert_eq!(log.ends(), [(10, 0), (20, 0), (30, 0), (40, 0)]);
-    let mut on_data = Log::of(true, "on_data");
+    let mut on_data = Log::of(true, "rows");
     on_data.rows(&[row("a", 1, HeartRate, 80.0)]);
     (2..=45).for_each(|second| on_data.tick(second));
     assert_eq!(on_data.ends(), [(10, 0)]);
@@ -175,7 +175,7 @@ fn every_pane_is_evaluated_when_that_is_asked_for() {
 
 #[test]
 fn monitoring_lasts_from_admission_to_discharge() {
-    let mut log = Log::of(true, "on_data");
+    let mut log = Log::of(true, "rows");
     log.context(0, "admit", r#","ward":"W3","bed":"7""#);
     assert_eq!(log.shard.patients(), 1);
     log.rows(&[row("a", 5, Spo2, 75.0)]);
