@@ -116,7 +116,7 @@ pub fn bench(criterion: &mut Criterion) {
                 let features = ward.state.features(&due);
                 ward.prune();
                 took += began.elapsed();
-                assert_eq!(features.expect("sound").num_rows(), PATIENTS as usize);
+                assert_eq!(features.expect("sound").0.num_rows(), PATIENTS as usize);
             }
             took
         });

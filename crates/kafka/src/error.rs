@@ -11,7 +11,9 @@ pub enum EngineError {
     #[error("the Kafka client cannot be created; check the settings given for it")]
     Client(#[source] KafkaError),
     /// Outside system: no broker answers. Retry.
-    #[error("no broker answers at {brokers}")]
+    #[error(
+        "no broker answers at {brokers}: check the address, that Kafka runs there, and settings such as security.protocol"
+    )]
     Unreachable {
         /// As configured.
         brokers: String,

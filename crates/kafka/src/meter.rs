@@ -25,6 +25,7 @@ const QUARANTINED: &str = "wardwatch_quarantined_total";
 const LATE: &str = "wardwatch_late_total";
 const WINDOWS: &str = "wardwatch_windows_total";
 const REVISIONS: &str = "wardwatch_revisions_total";
+const FAILED: &str = "wardwatch_sql_failures_total";
 const ALERTS: &str = "wardwatch_alerts_total";
 const DEADLINE_MISSES: &str = "wardwatch_deadline_misses_total";
 const PATIENTS: &str = "wardwatch_patients";
@@ -46,6 +47,10 @@ pub fn describe_metrics() {
     );
     describe_counter!(WINDOWS, "Windows evaluated, revisions among them");
     describe_counter!(REVISIONS, "Windows evaluated again after late data");
+    describe_counter!(
+        FAILED,
+        "Results missing because a part of the pipeline's SQL failed over a window"
+    );
     describe_counter!(ALERTS, "Alerts, by priority");
     describe_counter!(DEADLINE_MISSES, "Alerts decided after their deadline");
     describe_gauge!(PATIENTS, "Patients monitored, by shard");
@@ -93,6 +98,7 @@ pub(crate) fn stepped(shard: i32, counts: &Counts, repeats_decoded: u64, patient
     counter!(LATE).increment(counts.late);
     counter!(WINDOWS).increment(counts.windows);
     counter!(REVISIONS).increment(counts.revisions);
+    counter!(FAILED).increment(counts.failed);
     counter!(DEADLINE_MISSES).increment(counts.deadline_misses);
     gauge!(PATIENTS, "shard" => shard.clone()).set(patients as f64);
     gauge!(SILENT, "shard" => shard).set(counts.silent_patients as f64);

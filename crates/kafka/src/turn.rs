@@ -3,6 +3,7 @@
 //! One turn takes what has arrived for every shard, steps each shard that has something to do, publishes all outputs as
 //! one bundle and commits the offsets behind them. Only [`Turn::commit`] changes when the commit becomes a transaction.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -41,6 +42,8 @@ pub(crate) struct Turn<'c> {
     scorer: Models,
     /// What the pipeline reads, by topic ordinal: its sources, then the context.
     inputs: Vec<&'c str>,
+    /// Parts of the pipeline whose failing has been told of.
+    warned: BTreeSet<String>,
 }
 
 /// Runs every shard until told to stop, then commits.
@@ -73,6 +76,7 @@ impl<'c> Turn<'c> {
             outbox,
             scorer: Models::new(config.pipeline.models.clone()),
             inputs: config.topics.inputs(&config.pipeline),
+            warned: BTreeSet::new(),
         }
     }
 
@@ -199,6 +203,7 @@ impl<'c> Turn<'c> {
         did.quarantined += (decoded.quarantined.len() + refused.len()) as u64;
         meter::records(records.len());
 
+        self.warn_of(&outputs);
         worker.passed(records);
         let journal = self.journal(worker, tick, &mut outputs);
         meter::stepped(
@@ -217,6 +222,19 @@ impl<'c> Turn<'c> {
         bundle.quarantined(decoded.quarantined);
         bundle.refused(refused);
         bundle.journal(&journal)
+    }
+
+    /// Says which SQL fails over data, and why; each part once, since it may fail with every window.
+    fn warn_of(&mut self, outputs: &Outputs) {
+        for (what, failure) in &outputs.failures {
+            if self.warned.insert(what.clone()) {
+                tracing::warn!(
+                    what,
+                    reason = failure.reason,
+                    "SQL fails over some data; its result is missing there"
+                );
+            }
+        }
     }
 
     fn journal(

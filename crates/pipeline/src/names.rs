@@ -1,8 +1,8 @@
 //! What scores and conditions may read, and where each name's value comes from.
 //!
-//! A name is a feature, else a vital sign, else oxygen or a field of the patient's context; conditions read scores too. So a
-//! feature may shadow a vital sign, but a score may shadow nothing. A feature's name that two sets give is refused only
-//! where it is read.
+//! A name is a feature, a vital sign, oxygen or a field of the patient's context; conditions read scores too. No feature has a
+//! vital sign's name, and no score a name that is taken. A feature's name that two sets give is refused only where it is
+//! read.
 
 use std::collections::BTreeMap;
 

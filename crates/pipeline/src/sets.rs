@@ -73,6 +73,19 @@ fn set(
     };
     match SetPlan::new(&text.sql, trailing, sources) {
         Ok(plan) => {
+            for feature in plan.features().fields() {
+                // `heart_rate > 150` must mean the heart rate, on a screen too.
+                if VitalSign::from_name(feature.name()).is_some() {
+                    problems.push(
+                        &place.field("sql"),
+                        format!(
+                            "the feature `{0}` has the name of the vital sign {0}",
+                            feature.name()
+                        ),
+                        "name it after what it is, such as heart_rate_mean",
+                    );
+                }
+            }
             let emit = match text.emit {
                 EmitText::Rows => Emit::Rows,
                 EmitText::EveryPane => Emit::EveryPane,

@@ -170,7 +170,7 @@ fn news2(pipeline: &str, gcs: Option<f64>) -> (Option<i64>, i64, i64) {
             _ => None,
         }]))
     });
-    let result = expression.evaluate(columns.collect(), 1).expect("a score");
+    let (result, _) = expression.evaluate(columns.collect(), 1).expect("a score");
     let part = |at: usize| {
         let column = result.as_struct().column(at).as_primitive::<Int64Type>();
         column.is_valid(0).then(|| column.value(0))

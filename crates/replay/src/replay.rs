@@ -155,6 +155,7 @@ impl Writers {
         if let Some(writer) = &mut self.features {
             writer.write(outputs.features)?;
         }
+        tally.failures(outputs.failures);
         tally.ended += outputs.ended.len() as u64;
         tally.counts.add(&outputs.counts);
         Ok(())

@@ -6,7 +6,7 @@ use serde::Serialize;
 use wardwatch_alarms::{Alert, Phase};
 use wardwatch_clinical::AlarmPriority;
 use wardwatch_ingest::Reason;
-use wardwatch_shard::Counts;
+use wardwatch_shard::{Counts, Failure};
 
 /// What a replay did. A *reading* is one value of one vital sign: a row of Parquet and CSV, a part of a grouped line.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -27,6 +27,8 @@ pub struct Summary {
     pub windows: u64,
     /// Of these, revisions after late data.
     pub revisions: u64,
+    /// Parts of the pipeline whose SQL failed over some windows; the results are missing there.
+    pub failures: BTreeMap<String, Failure>,
     /// Stays: a patient who comes back after a discharge, or after having been forgotten, counts again.
     pub patients: u64,
     /// Alerts by alarm.
@@ -58,6 +60,7 @@ pub(crate) struct Tally {
     pub ended: u64,
     pub counts: Counts,
     pub quarantined: BTreeMap<Reason, u64>,
+    failures: BTreeMap<String, Failure>,
     alerts: BTreeMap<(String, AlarmPriority), (u64, u64)>,
 }
 
@@ -69,6 +72,15 @@ impl Tally {
         let (conditions, alerts) = self.alerts.entry(key).or_default();
         *conditions += u64::from(alert.phase == Phase::Start);
         *alerts += 1;
+    }
+
+    pub fn failures(&mut self, failures: BTreeMap<String, Failure>) {
+        for (what, failure) in failures {
+            self.failures
+                .entry(what)
+                .and_modify(|known| known.windows += failure.windows)
+                .or_insert(failure);
+        }
     }
 
     pub fn quarantine(&mut self, reason: Reason, readings: u64) {
@@ -102,6 +114,7 @@ impl Tally {
             late: self.counts.late,
             windows: self.counts.windows,
             revisions: self.counts.revisions,
+            failures: self.failures,
             patients: self.ended + monitored as u64,
             alerts,
             seconds,

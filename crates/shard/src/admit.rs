@@ -191,16 +191,17 @@ impl Shard {
             let Some(at) = taken.vitals[..taken.len].iter().position(|other| *other == vital) else {
                 continue;
             };
-            let judgement = judge(alarm, taken.values[at]);
+            let value = taken.values[at];
+            let judgement = judge(alarm, value);
             let rules = alarm.rules;
             let now = self.log_time;
             let patient = self.patients[slot as usize]
                 .as_mut()
                 .expect("a slot on the roster holds a patient");
-            if ts < patient.judged[index] {
+            if ts < patient.judged[index].ts {
                 continue;
             }
-            patient.judged[index] = ts;
+            patient.judged[index] = Latest { ts, value };
             let before = patient.limits[index].due(rules);
             let transition = patient.limits[index].judge(judgement, ts, now, rules);
             let due = patient.limits[index].due(rules);

@@ -1,5 +1,6 @@
 //! What goes into a step and what comes out of it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -10,6 +11,7 @@ use wardwatch_alarms::{Alarm, Alert, ScoreRecord};
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::Timestamp;
 use wardwatch_ingest::{ContextRecord, Observations, Reason};
+use wardwatch_windowing::RowErrors;
 
 /// Records of one shard, in log order.
 #[derive(Debug)]
@@ -55,8 +57,19 @@ pub struct Outputs {
     pub features: Vec<FeatureRows>,
     /// Patients who are no longer monitored.
     pub ended: Vec<String>,
+    /// Parts of the pipeline whose SQL failed over some patients' data; the results are missing there.
+    pub failures: BTreeMap<String, Failure>,
     /// What was counted in this step.
     pub counts: Counts,
+}
+
+/// How a part of the pipeline failed over data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// Windows without a result.
+    pub windows: u64,
+    /// Why, with the remedy, and without patient data.
+    pub reason: &'static str,
 }
 
 /// A reading, or a whole message, that was not taken.
@@ -108,6 +121,8 @@ pub struct Counts {
     pub windows: u64,
     /// Of these, revisions after late data.
     pub revisions: u64,
+    /// Results missing because SQL failed over a window: features, scores, conditions.
+    pub failed: u64,
     /// Patients with a silent source, now.
     pub silent_patients: u64,
     /// Alerts that were decided after their deadline.
@@ -117,7 +132,7 @@ pub struct Counts {
 /// Why a step failed. The shard's state is then undefined; restore it.
 #[derive(Debug, thiserror::Error)]
 pub enum StepError {
-    /// SQL of the pipeline failed over data. The pipeline is to be mended.
+    /// An aggregate of the pipeline failed over data. The pipeline is to be mended.
     #[error("the SQL of {what} failed over data: {reason}")]
     Sql {
         /// Which part of the pipeline: `feature set short_term`.
@@ -135,27 +150,49 @@ pub enum StepError {
     },
 }
 
+/// Why SQL failed, in words that quote nothing.
+fn reason(error: &DataFusionError) -> &'static str {
+    match error.find_root() {
+        DataFusionError::ArrowError(arrow, _) => match **arrow {
+            ArrowError::DivideByZero => "an integer division by zero; guard it by NULLIF(divisor, 0)",
+            ArrowError::ArithmeticOverflow(_) => "a number too large for its type; CAST to DOUBLE first",
+            ArrowError::CastError(_) | ArrowError::ParseError(_) => {
+                "a value that cannot be cast; TRY_CAST gives NULL instead"
+            }
+            _ => "its values do not suit an operator",
+        },
+        DataFusionError::Execution(_) => "a function refused its arguments",
+        DataFusionError::ResourcesExhausted(_) => "it needs too much memory",
+        _ => "DataFusion could not evaluate it; try it on recorded data with `wardwatch sql`",
+    }
+}
+
 // === impl StepError ===
 
 impl StepError {
     pub(crate) fn sql(what: &str, name: &str, error: &DataFusionError) -> Self {
-        let reason = match error.find_root() {
-            DataFusionError::ArrowError(arrow, _) => match **arrow {
-                ArrowError::DivideByZero => "an integer division by zero; guard it by NULLIF(divisor, 0)",
-                ArrowError::ArithmeticOverflow(_) => "a number too large for its type; CAST to DOUBLE first",
-                ArrowError::CastError(_) | ArrowError::ParseError(_) => {
-                    "a value that cannot be cast; TRY_CAST gives NULL instead"
-                }
-                _ => "its values do not suit an operator",
-            },
-            DataFusionError::Execution(_) => "a function refused its arguments",
-            DataFusionError::ResourcesExhausted(_) => "it needs too much memory",
-            _ => "DataFusion could not evaluate it; try it on recorded data with `wardwatch sql`",
-        };
         Self::Sql {
             what: format!("{what} {name}"),
-            reason,
+            reason: reason(error),
         }
+    }
+}
+
+// === impl Outputs ===
+
+impl Outputs {
+    /// Counts the windows over which a part of the pipeline failed.
+    pub(crate) fn failed(&mut self, what: &str, name: &str, errors: &RowErrors) {
+        let Some(first) = &errors.first else { return };
+        let windows = errors.rows.len() as u64;
+        self.counts.failed += windows;
+        self.failures
+            .entry(format!("{what} {name}"))
+            .and_modify(|failure| failure.windows += windows)
+            .or_insert_with(|| Failure {
+                windows,
+                reason: reason(first),
+            });
     }
 }
 
@@ -195,6 +232,7 @@ impl Counts {
         self.expired += newer.expired;
         self.windows += newer.windows;
         self.revisions += newer.revisions;
+        self.failed += newer.failed;
         self.silent_patients = newer.silent_patients;
         self.deadline_misses += newer.deadline_misses;
     }

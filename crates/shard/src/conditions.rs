@@ -5,6 +5,7 @@ use datafusion::error::DataFusionError;
 use wardwatch_alarms::Judgement;
 use wardwatch_event_time::Timestamp;
 use wardwatch_pipeline::Condition;
+use wardwatch_windowing::RowErrors;
 
 use crate::closing::Pending;
 use crate::inputs::{Columns, Facts, View};
@@ -20,6 +21,7 @@ impl Shard {
         &self,
         pending: &[Pending],
         views: &[View],
+        io: &mut Io<'_>,
     ) -> Result<Vec<Vec<Option<Judgement>>>, StepError> {
         let mut all = Vec::with_capacity(self.pipeline.conditions.len());
         for alarm in &self.pipeline.conditions {
@@ -32,11 +34,14 @@ impl Shard {
                     .iter()
                     .map(|at| self.facts(&pending[*at], &views[*at]))
                     .collect();
-                let truth = |condition: &Condition| {
-                    truth(condition, &facts).map_err(|error| StepError::sql("alarm", &alarm.name, &error))
+                let mut truth = |condition: &Condition| {
+                    let (truth, errors) = truth(condition, &facts)
+                        .map_err(|error| StepError::sql("alarm", &alarm.name, &error))?;
+                    io.out.failed("alarm", &alarm.name, &errors);
+                    Ok(truth)
                 };
                 let when = truth(&alarm.when)?;
-                let clear = alarm.clear_when.as_ref().map(truth).transpose()?;
+                let clear = alarm.clear_when.as_ref().map(&mut truth).transpose()?;
                 for (row, at) in places.iter().enumerate() {
                     judgements[*at] = Some(judge(when[row], clear.as_ref().map(|clear| clear[row])));
                 }
@@ -127,9 +132,12 @@ fn judge(when: Option<bool>, clear: Option<Option<bool>>) -> Judgement {
     }
 }
 
-fn truth(condition: &Condition, facts: &[Facts<'_>]) -> Result<Vec<Option<bool>>, DataFusionError> {
+fn truth(
+    condition: &Condition,
+    facts: &[Facts<'_>],
+) -> Result<(Vec<Option<bool>>, RowErrors), DataFusionError> {
     let mut columns = Columns::new(&condition.inputs, condition.expression.inputs(), true);
     facts.iter().for_each(|facts| columns.push(facts));
-    let result = condition.expression.evaluate(columns.finish(), facts.len())?;
-    Ok(result.as_boolean().iter().collect())
+    let (result, errors) = condition.expression.evaluate(columns.finish(), facts.len())?;
+    Ok((result.as_boolean().iter().collect(), errors))
 }

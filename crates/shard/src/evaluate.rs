@@ -12,8 +12,8 @@ use std::sync::Arc;
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::Float64Type;
 use wardwatch_event_time::Timestamp;
-use wardwatch_inference::Rows;
-use wardwatch_pipeline::ScoreKind;
+use wardwatch_inference::{Rows, Unavailable};
+use wardwatch_pipeline::{Score, ScoreKind};
 use wardwatch_windowing::Due;
 
 use crate::closing::Pending;
@@ -38,7 +38,7 @@ impl Shard {
         let mut views = self.views(&pending, rows);
         let outcomes = self.score(&pending, &views, io)?;
         self.carry_scores(&pending, &outcomes, &mut views);
-        let judgements = self.judge_conditions(&pending, &views)?;
+        let judgements = self.judge_conditions(&pending, &views, io)?;
         for (at, (pending, view)) in pending
             .iter()
             .zip(views)
@@ -101,9 +101,11 @@ impl Shard {
                     pane: pending[*at].pane,
                 })
                 .collect();
-            let batch = self.sets[set]
+            let (batch, errors) = self.sets[set]
                 .features(&due)
                 .map_err(|error| StepError::sql("feature set", &self.pipeline.sets[set].name, &error))?;
+            io.out
+                .failed("feature set", &self.pipeline.sets[set].name, &errors);
             let columns: Vec<_> = batch
                 .columns()
                 .iter()
@@ -186,7 +188,7 @@ impl Shard {
                     ScoreKind::Sql { expression } => {
                         let mut columns = Columns::new(&score.inputs, expression.inputs(), false);
                         places.iter().for_each(|at| columns.push(&facts(at)));
-                        let result = expression
+                        let (result, errors) = expression
                             .evaluate(columns.finish(), places.len())
                             .map_err(|error| StepError::sql("score", &score.name, &error))?;
                         let results = Results::new(&result)
@@ -194,6 +196,11 @@ impl Shard {
                         for (row, at) in places.iter().enumerate() {
                             outcomes[*at] = Some(Arc::new(results.outcome(row)));
                         }
+                        for row in &errors.rows {
+                            let reason = "its SQL fails over these values".into();
+                            outcomes[places[*row]] = Some(Arc::new(Outcome::unavailable(reason)));
+                        }
+                        io.out.failed("score", &score.name, &errors);
                     }
                     ScoreKind::Model { model, .. } => {
                         let values: Vec<f64> = places
@@ -212,7 +219,7 @@ impl Shard {
                         for (at, result) in places.iter().zip(results) {
                             outcomes[*at] = Some(Arc::new(match result {
                                 Ok(probability) => Outcome::number(Some(probability)),
-                                Err(reason) => Outcome::unavailable(reason.to_string().into()),
+                                Err(reason) => Outcome::unavailable(in_words(&reason, score).into()),
                             }));
                         }
                     }
@@ -252,5 +259,15 @@ impl Shard {
             }
             view.scores.clone_from(&patient.scores);
         }
+    }
+}
+
+/// Why a model cannot speak, with the input's name.
+fn in_words(reason: &Unavailable, score: &Score) -> String {
+    let name = |input: &u16| &score.inputs[usize::from(*input)].name;
+    match reason {
+        Unavailable::RequiredMissing { input } => format!("{} is missing", name(input)),
+        Unavailable::RequiredOutOfRange { input } => format!("{} is out of range", name(input)),
+        other => other.to_string(),
     }
 }

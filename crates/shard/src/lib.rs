@@ -49,5 +49,5 @@ mod technical;
 mod tell;
 mod timers;
 
-pub use batch::{Batch, ContextInput, Counts, FeatureRows, Outputs, Refused, StepError, Wants};
+pub use batch::{Batch, ContextInput, Counts, Failure, FeatureRows, Outputs, Refused, StepError, Wants};
 pub use shard::Shard;

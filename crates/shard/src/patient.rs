@@ -72,8 +72,8 @@ pub(crate) struct Patient {
     pub(crate) sources: Vec<SourceState>,
     pub(crate) latest: LatestValues,
     pub(crate) limits: Vec<Machine>,
-    /// The newest timestamp that each limit has judged.
-    pub(crate) judged: Vec<Timestamp>,
+    /// The reading that each limit has judged last.
+    pub(crate) judged: Vec<Latest>,
     pub(crate) conditions: Vec<Machine>,
     pub(crate) sets: Vec<SetStanding>,
     pub(crate) scores: Vec<Arc<Outcome>>,
@@ -81,6 +81,8 @@ pub(crate) struct Patient {
     pub(crate) waiting: u32,
     /// While any waits, at least the largest of their ends: rows before it must wait for the evaluation.
     pub(crate) pending_until: Timestamp,
+    /// Log time of the stay's begin.
+    pub(crate) begun_at: Timestamp,
     /// Log time of the newest accepted message or context record.
     pub(crate) heard_at: Timestamp,
 }
@@ -111,7 +113,7 @@ impl Patient {
             sources,
             latest: [Latest::NONE; VitalSign::COUNT],
             limits: vec![Machine::default(); pipeline.limits.len()],
-            judged: vec![Timestamp::MIN; pipeline.limits.len()],
+            judged: vec![Latest::NONE; pipeline.limits.len()],
             conditions: vec![Machine::default(); pipeline.conditions.len()],
             sets: vec![SetStanding::default(); pipeline.sets.len()],
             scores: pipeline
@@ -121,6 +123,7 @@ impl Patient {
                 .collect(),
             waiting: 0,
             pending_until: Timestamp::MIN,
+            begun_at: now,
             heard_at: now,
         }
     }
@@ -132,7 +135,7 @@ impl Patient {
             .iter()
             .map(|vital| self.latest[usize::from(*vital)].ts.micros());
         let limits = self.limits.iter().map(|limit| i64::from(limit.is_active()));
-        let judged = self.judged.iter().map(|judged| judged.micros());
+        let judged = self.judged.iter().map(|judged| judged.ts.micros());
         let source = self.sources.get(usize::from(message.topic));
         let source = source.map_or(0, |source| {
             source.seen.touch() ^ source.clock.now().micros() ^ i64::from(source.silent.is_active())

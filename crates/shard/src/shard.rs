@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use wardwatch_alarms::{EndReason, ModelIdentity};
-use wardwatch_event_time::Timestamp;
+use wardwatch_event_time::{Span, Timestamp};
 use wardwatch_inference::Scorer;
 use wardwatch_ingest::{ContextEvent, ContextRecord, Messages};
 use wardwatch_pipeline::Pipeline;
@@ -27,6 +27,10 @@ use crate::{Batch, Outputs, StepError, Wants};
 
 /// Decided windows that wait for the next step at most.
 const MOST_PENDING: usize = 10_000;
+
+/// How long a decided window waits at most, in log time, while its step goes on: a step over hours of a log must not date
+/// its alerts to its end.
+const MOST_WAIT: Span = Span::from_millis(500);
 
 /// Rows whose state is asked for ahead of their turn.
 const WARMED: usize = 32;
@@ -188,6 +192,13 @@ impl Shard {
         if to <= self.log_time {
             return Ok(());
         }
+        if self
+            .pending
+            .front()
+            .is_some_and(|oldest| to - oldest.at > MOST_WAIT)
+        {
+            self.evaluate(usize::MAX, io)?;
+        }
         self.fire_due(to, io)?;
         self.log_time = to;
         Ok(())
@@ -253,7 +264,7 @@ impl Shard {
                 self.end_stay(slot, EndReason::Discharged, self.log_time, io)
             }
             (_, known) => {
-                let slot = known.unwrap_or_else(|| self.begin_stay(&record.patient_id));
+                let slot = known.unwrap_or_else(|| self.admit_before_data(&record.patient_id));
                 let heard_at = self.log_time;
                 let patient = self.patient_mut(slot);
                 patient.set_context(record);

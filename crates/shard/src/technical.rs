@@ -53,12 +53,28 @@ impl Shard {
         }
     }
 
+    /// Begins a stay by an admission: a patient whose first data never come is silent too.
+    pub(crate) fn admit_before_data(&mut self, id: &str) -> u32 {
+        let slot = self.begin_stay(id);
+        let expected = self.pipeline.sources.iter().position(|source| !source.trend_only);
+        if let Some(source) = expected {
+            let due = self.log_time + self.pipeline.sources[source].silent_after;
+            self.set_timer(slot, silence(source), due);
+        }
+        slot
+    }
+
     pub(crate) fn silence_on_time(&mut self, slot: u32, source: usize, due: Timestamp, io: &mut Io<'_>) {
         let Some(patient) = self.patients[slot as usize].as_ref() else {
             return;
         };
         let state = &patient.sources[source];
-        let Some(heard_at) = state.heard_at.filter(|_| !state.silent.is_active()) else {
+        if state.silent.is_active() {
+            return;
+        }
+        // Never heard: silent only where no other source is heard either.
+        let no_data = patient.sources.iter().all(|source| source.heard_at.is_none());
+        let Some(heard_at) = state.heard_at.or(no_data.then_some(patient.begun_at)) else {
             return;
         };
         let silent_at = heard_at + self.pipeline.sources[source].silent_after;

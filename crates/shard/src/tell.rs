@@ -37,7 +37,8 @@ impl Shard {
         };
         let alarm = &self.pipeline.limits[index];
         let vital = alarm.limit.vital;
-        let latest = patient.latest[vital.index()];
+        // Not the newest value: of two devices at one instant it may be the other's.
+        let latest = patient.judged[index];
         let shown = format!(
             "{} {} {}",
             vital.label(),
@@ -47,7 +48,8 @@ impl Shard {
         let text = match transition.phase {
             Phase::End => ended(&shown, transition.reason),
             Phase::Start | Phase::Update | Phase::Escalate => {
-                format!("{}, limit {}", shown.trim_end(), alarm.limit)
+                let worse = alarm.at_once.filter(|limit| limit.is_violated_by(latest.value));
+                format!("{}, limit {}", shown.trim_end(), worse.unwrap_or(alarm.limit))
             }
         };
         let input = self.vital_input(vital, latest, transition.at);

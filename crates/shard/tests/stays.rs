@@ -206,6 +206,63 @@ fn monitoring_lasts_from_admission_to_discharge() {
 }
 
 #[test]
+fn a_patient_whose_data_never_come_is_silent() {
+    let mut log = Log::of(false, "rows");
+    log.context(0, "admit", "");
+    log.tick(59);
+    assert_eq!(alerts(&log.out, "a"), []);
+    log.tick(61);
+    assert_eq!(
+        alerts(&log.out, "a"),
+        [("silent:bedside".to_owned(), "start", 60)]
+    );
+    log.rows(&[row("a", 70, HeartRate, 80.0)]);
+    assert_eq!(alerts(&log.out, "a")[1], ("silent:bedside".to_owned(), "end", 70));
+}
+
+#[test]
+fn of_two_devices_at_one_instant_the_one_that_violates_is_told_of() {
+    let mut log = Log::of(true, "rows");
+    let device = |device, value| Row {
+        device: Some(device),
+        ..row("a", 1, Spo2, value)
+    };
+    log.rows(&[device("x", 96.0), device("y", 75.0)]);
+    let alert = &log.out.alerts[0];
+    assert_eq!(
+        (alert.value, alert.text.as_str()),
+        (Some(75.0), "SpO2 75 %, limit spo2 < 80")
+    );
+}
+
+#[test]
+fn sql_that_fails_over_one_patient_spares_the_others() {
+    let text = PIPELINE.replace("TREND", "true").replace("EMIT", "rows").replace(
+        "avg(heart_rate) AS heart_rate_mean",
+        "100 / (CAST(min(heart_rate) AS BIGINT) - 75) AS heart_rate_mean",
+    );
+    let mut log = Log::new(Pipeline::parse(&text, Path::new("models")).unwrap());
+    let patients = |second, value: f64| {
+        [
+            row("a", second, HeartRate, 75.0),
+            row("b", second, HeartRate, value),
+        ]
+    };
+    log.rows(&[patients(1, 80.0), patients(11, 80.0)].concat());
+    let features: Vec<_> = windows(&log.out)
+        .into_iter()
+        .map(|window| (window.0, window.4[0]))
+        .collect();
+    assert_eq!(
+        features,
+        [("a".to_owned(), None), ("b".to_owned(), Some(20f64.to_bits()))]
+    );
+    let failure = log.out.failures["feature set short"];
+    assert_eq!((failure.windows, log.out.counts.failed), (1, 1));
+    assert!(failure.reason.contains("division by zero"));
+}
+
+#[test]
 fn a_model_says_what_moved_it() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let text = std::fs::read_to_string(root.join("pipelines/icu-deterioration.yaml")).unwrap();

@@ -12,8 +12,11 @@ const INVALID: u8 = 78;
 /// Prints an error with its causes to standard error.
 pub fn report(error: &anyhow::Error) -> ExitCode {
     let mut text = format!("error: {error}\n");
-    for cause in error.chain().skip(1) {
-        text.push_str(&format!("  because: {cause}\n"));
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        // Some errors quote their cause.
+        if !text.contains(&cause) {
+            text.push_str(&format!("  because: {cause}\n"));
+        }
     }
     // There is nobody left to tell when standard error is closed.
     drop(std::io::stderr().write_all(text.as_bytes()));

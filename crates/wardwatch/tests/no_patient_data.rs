@@ -62,7 +62,7 @@ fn an_engine_tells_nobody_who_its_patients_are() {
 }
 
 #[test]
-fn an_engine_whose_sql_fails_says_why_without_the_value() {
+fn an_engine_whose_sql_fails_says_why_without_the_value_and_goes_on() {
     let dir = tempfile::tempdir().unwrap();
     let broker = EmbeddedBroker::start().unwrap();
     let file = pipeline(dir.path(), BROKEN);
@@ -70,23 +70,22 @@ fn an_engine_whose_sql_fails_says_why_without_the_value() {
     broker
         .create_topics(&Pipeline::load(&file).unwrap(), &names, 1)
         .unwrap();
-    let mut engine = Engine::start(&file, &broker.brokers());
+    let engine = Engine::start(&file, &broker.brokers());
     send_everything(&broker, &names);
-    let until = Instant::now() + Duration::from_secs(30);
-    while engine.process.try_wait().unwrap().is_none() {
-        assert!(Instant::now() < until, "the engine goes on");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    let metrics = engine.wait_for(|metrics| {
+        count(metrics, "wardwatch_sql_failures_total") >= 1.0
+            && count(metrics, "wardwatch_alerts_total") >= 3.0
+    });
     let log = engine.stop();
     assert!(
-        log.contains("the SQL of score bed_number failed over data"),
+        log.contains("score bed_number") && log.contains("TRY_CAST"),
         "{log}"
     );
-    check(&[log]);
+    check(&[metrics, log]);
 }
 
 #[test]
-fn commands_that_fail_on_a_file_do_not_quote_it() {
+fn a_replay_of_what_cannot_be_taken_does_not_quote_it() {
     let dir = tempfile::tempdir().unwrap();
     let file = pipeline(dir.path(), "1 / CAST(age - age AS BIGINT)");
     fs::write(
@@ -109,7 +108,7 @@ fn commands_that_fail_on_a_file_do_not_quote_it() {
         .output()
         .unwrap();
     let told = String::from_utf8(output.stderr).unwrap() + &String::from_utf8(output.stdout).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert_eq!(output.status.code(), Some(0), "{told}");
     assert!(told.contains("an integer division by zero"), "{told}");
     check(&[told]);
 }

@@ -13,7 +13,7 @@ use datafusion::logical_expr::{Expr, Volatility};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
 
-use crate::{PlanError, session};
+use crate::{PlanError, RowErrors, row_errors, session};
 
 /// A planned expression.
 #[derive(Debug)]
@@ -62,14 +62,17 @@ impl Expression {
         &self.data_type
     }
 
-    /// Evaluates it over `rows` rows; `columns` are its inputs.
+    /// Evaluates it over `rows` rows; `columns` are its inputs. Rows over which it fails, such as by an integer division by
+    /// zero, are NULL and told of.
     ///
     /// # Errors
-    /// When a function refuses a value, or an integer division is by zero.
-    pub fn evaluate(&self, columns: Vec<ArrayRef>, rows: usize) -> Result<ArrayRef> {
+    /// When the columns are not its inputs.
+    pub fn evaluate(&self, columns: Vec<ArrayRef>, rows: usize) -> Result<(ArrayRef, RowErrors)> {
         let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(rows));
         let batch = RecordBatch::try_new_with_options(Arc::clone(&self.inputs), columns, &options)?;
-        self.expr.evaluate(&batch)?.into_array(rows)
+        let mut errors = RowErrors::default();
+        let column = row_errors::evaluate(&self.expr, &batch, &mut errors)?;
+        Ok((column, errors))
     }
 }
 

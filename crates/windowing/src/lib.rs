@@ -24,6 +24,7 @@
 //! | `staged` | rows that wait to be taken into generic states |
 //! | `state` | a feature set's state in one shard: take, close, evaluate, forget |
 //! | `expression` | a scalar SQL expression over named inputs: scores and conditions |
+//! | `row_errors` | what happens to rows over which SQL fails |
 //! | `functions` | our SQL functions |
 //! | `session` | one SQL session for all of them |
 //! | `split_check` | does an aggregate survive the split into panes? |
@@ -42,6 +43,7 @@ mod plan;
 mod refuse;
 mod relation;
 mod rewrite;
+mod row_errors;
 mod session;
 mod split_check;
 mod staged;
@@ -53,6 +55,7 @@ pub use expression::Expression;
 pub use panes::Placed;
 pub use plan::SetPlan;
 pub use relation::{PATIENT_ID, SOURCE, TS, VITALS, WINDOW_END, vitals_schema};
+pub use row_errors::RowErrors;
 pub use session::{prepare_query, session};
 pub use state::{Due, SetState};
 pub use stats::Stats;

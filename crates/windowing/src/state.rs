@@ -23,7 +23,7 @@ use crate::generic::{self, GenericStates, RowRef};
 use crate::panes::Panes;
 use crate::plan::Aggregate;
 use crate::staged::{Rows, Staged};
-use crate::{Placed, SetPlan, Stats};
+use crate::{Placed, RowErrors, SetPlan, Stats, row_errors};
 
 /// A window to evaluate: a patient's slot and the window's last pane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,15 +164,19 @@ impl SetState {
             .is_some_and(|panes| panes.close(pane))
     }
 
-    /// Evaluates windows: one row of features each, in the order given, as Float64 columns of [`SetPlan::features`].
+    /// Evaluates windows: one row of features each, in the order given, as Float64 columns of [`SetPlan::features`]. Where
+    /// a feature's SQL fails, such as by an integer division by zero, it is missing, and the row is told of.
     ///
     /// # Errors
-    /// When an aggregate or a projection fails, such as a division of integers by zero.
-    pub fn features(&mut self, due: &[Due]) -> Result<RecordBatch> {
+    /// When an aggregate fails.
+    pub fn features(&mut self, due: &[Due]) -> Result<(RecordBatch, RowErrors)> {
         self.flush()?;
         let plan = Arc::clone(&self.plan);
         if due.is_empty() {
-            return Ok(RecordBatch::new_empty(Arc::clone(plan.features())));
+            return Ok((
+                RecordBatch::new_empty(Arc::clone(plan.features())),
+                RowErrors::default(),
+            ));
         }
         let (trailing, width) = (plan.trailing, plan.fused.len());
         let mut columns: Vec<_> = plan
@@ -317,10 +321,10 @@ impl SetState {
 }
 
 /// Evaluates the projection and turns every feature into Float64.
-fn project(plan: &SetPlan, aggregated: RecordBatch) -> Result<RecordBatch> {
-    let rows = aggregated.num_rows();
+fn project(plan: &SetPlan, aggregated: RecordBatch) -> Result<(RecordBatch, RowErrors)> {
+    let mut errors = RowErrors::default();
     let columns = plan.projection.iter().map(|expr| {
-        let column = expr.evaluate(&aggregated)?.into_array(rows)?;
+        let column = row_errors::evaluate(expr, &aggregated, &mut errors)?;
         let column = if column.data_type() == &DataType::Float64 {
             column
         } else {
@@ -328,10 +332,11 @@ fn project(plan: &SetPlan, aggregated: RecordBatch) -> Result<RecordBatch> {
         };
         Ok(finite(column))
     });
-    Ok(RecordBatch::try_new(
-        Arc::clone(plan.features()),
-        columns.collect::<Result<_>>()?,
-    )?)
+    let columns = columns.collect::<Result<_>>()?;
+    Ok((
+        RecordBatch::try_new(Arc::clone(plan.features()), columns)?,
+        errors,
+    ))
 }
 
 /// NaN and infinities stop here: a feature that is not a number is a missing one.

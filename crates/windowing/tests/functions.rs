@@ -15,9 +15,10 @@ const QSOFA: &str = include_str!("../../clinical/tests/vectors/qsofa_vectors.csv
 /// The result of a scalar expression that reads nothing.
 fn evaluate(sql: &str) -> Result<ArrayRef, String> {
     let expression = Expression::new(sql, &Schema::empty()).map_err(|error| error.to_string())?;
-    expression
+    let (column, errors) = expression
         .evaluate(Vec::new(), 1)
-        .map_err(|error| error.to_string())
+        .map_err(|error| error.to_string())?;
+    errors.first.map_or(Ok(column), |error| Err(error.to_string()))
 }
 
 fn integer(sql: &str) -> Option<i64> {

@@ -48,7 +48,7 @@ pub struct Args {
     #[arg(long, default_value_t = 8080)]
     port: u16,
     /// How many times as fast as it happened the charting is replayed
-    #[arg(long, default_value = "60")]
+    #[arg(long, default_value = "60", value_parser = speed)]
     speed: NonZeroU32,
     /// Which simulated patients lie in the ward
     #[arg(long, default_value_t = 1)]
@@ -164,4 +164,12 @@ fn nearest_models() -> Option<std::path::PathBuf> {
 #[allow(clippy::disallowed_methods, reason = "a demo's clocks run on this machine's")]
 fn begun() -> Instant {
     Instant::now()
+}
+
+/// Faster than an hour a second nobody could follow, nor could the engine.
+fn speed(text: &str) -> Result<NonZeroU32, String> {
+    text.parse::<NonZeroU32>()
+        .ok()
+        .filter(|speed| speed.get() <= 3_600)
+        .ok_or_else(|| "a whole number from 1 to 3600".to_owned())
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use clap::builder::NonEmptyStringValueParser;
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use wardwatch_kafka::{ClientSettings, Engine, EngineConfig, Health, create_topics};
@@ -22,7 +23,7 @@ pub struct Args {
     /// The pipeline's file
     pipeline: PathBuf,
     /// Kafka's bootstrap addresses
-    #[arg(long, value_name = "HOST:PORT", env = "WARDWATCH_BROKERS")]
+    #[arg(long, value_name = "HOST:PORT", env = "WARDWATCH_BROKERS", value_parser = NonEmptyStringValueParser::new())]
     brokers: String,
     /// The group under which offsets are committed [default: wardwatch-PIPELINE]
     #[arg(long)]
@@ -34,7 +35,7 @@ pub struct Args {
     #[arg(long, value_name = "PARTITIONS", value_parser = clap::value_parser!(i32).range(1..=10_000))]
     create_topics: Option<i32>,
     /// How many brokers keep each topic that is created
-    #[arg(long, default_value_t = 1, requires = "create_topics")]
+    #[arg(long, default_value_t = 1, requires = "create_topics", value_parser = clap::value_parser!(i32).range(1..=100))]
     replication: i32,
     /// A further setting of librdkafka, such as security.protocol=SASL_SSL; may be repeated
     #[arg(long = "kafka", value_name = "NAME=VALUE", value_parser = setting)]
@@ -50,6 +51,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         .unwrap_or_else(|| format!("wardwatch-{}", pipeline.name));
     let mut config = EngineConfig::new(args.brokers, group, pipeline);
     config.settings = args.settings.into_iter().collect::<ClientSettings>();
+    tracing::info!(brokers = config.brokers, "connecting");
     if let Some(partitions) = args.create_topics {
         create_topics(
             &config.brokers,

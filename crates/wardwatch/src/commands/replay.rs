@@ -1,6 +1,6 @@
 //! `wardwatch replay`: runs files through a pipeline.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,6 +41,7 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: Args) -> anyhow::Result<()> {
     let pipeline = Arc::new(Pipeline::load(&args.pipeline)?);
+    nothing_twice(&args)?;
     let results = Results {
         alerts: args.alerts,
         features: args.features,
@@ -57,6 +58,38 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         Output::Text => print(&in_words(&pipeline, &summary)),
         Output::Json => print(&(serde_json::to_string_pretty(&summary)? + "\n")),
     }
+}
+
+/// Refuses a result that would overwrite what is read, or another result.
+fn nothing_twice(args: &Args) -> anyhow::Result<()> {
+    // A file that is not there yet has no canonical path, its folder has.
+    let place = |path: &Path| {
+        path.canonicalize().or_else(|_| {
+            let folder = path.parent().filter(|folder| *folder != Path::new(""));
+            let folder = folder.unwrap_or(Path::new(".")).canonicalize()?;
+            std::io::Result::Ok(folder.join(path.file_name().unwrap_or_default()))
+        })
+    };
+    let read = args.input.iter().chain([&args.pipeline]);
+    let mut taken: Vec<PathBuf> = read.filter_map(|path| place(path).ok()).collect();
+    let results = [
+        ("--alerts", &args.alerts),
+        ("--features", &args.features),
+        ("--scores", &args.scores),
+        ("--quarantine", &args.quarantine),
+    ];
+    for (option, path) in results {
+        let Some(place) = path.as_deref().and_then(|path| place(path).ok()) else {
+            continue;
+        };
+        anyhow::ensure!(
+            !taken.contains(&place),
+            "{option} {}: this file is read, or written by another option; name another one",
+            place.display()
+        );
+        taken.push(place);
+    }
+    Ok(())
 }
 
 /// A bar on standard error; hidden by itself where that is no terminal.
@@ -118,6 +151,13 @@ fn in_words(pipeline: &Pipeline, summary: &Summary) -> String {
         summary.windows,
         format!("  evaluated, {} of them revisions", grouped(summary.revisions)),
     );
+    for (what, failure) in &summary.failures {
+        line(
+            "SQL failed",
+            failure.windows,
+            format!("  windows of {what}: {}", failure.reason),
+        );
+    }
     line(
         "alerts",
         summary.alerts.iter().map(|count| count.alerts).sum(),

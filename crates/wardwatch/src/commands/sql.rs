@@ -13,6 +13,7 @@ use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray, TimestampMi
 use arrow::json::writer::{JsonArray, WriterBuilder};
 use arrow::util::pretty::pretty_format_batches;
 use datafusion::datasource::MemTable;
+use datafusion::execution::context::SQLOptions;
 use datafusion::prelude::SessionContext;
 use wardwatch_clinical::VitalSign;
 use wardwatch_ingest::Observations;
@@ -48,6 +49,9 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         .context("starting SQL")?;
     let batches = runtime.block_on(async {
         let plan = prepare_query(&context, &args.query).await?;
+        queries()
+            .verify_plan(&plan)
+            .context("only queries are run; nothing is written or defined")?;
         let frame = context.execute_logical_plan(plan).await?;
         let schema = Arc::new(frame.schema().as_arrow().clone());
         let mut batches = frame.collect().await?;
@@ -60,6 +64,14 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         Output::Text => print(&format!("{}\n", pretty_format_batches(&batches)?)),
         Output::Json => print(&as_json(&batches)?),
     }
+}
+
+/// No COPY, CREATE, INSERT or SET: trying a query out changes nothing.
+fn queries() -> SQLOptions {
+    SQLOptions::new()
+        .with_allow_ddl(false)
+        .with_allow_dml(false)
+        .with_allow_statements(false)
 }
 
 /// The rows as a JSON array of objects; a null is written, since missing is not absent.

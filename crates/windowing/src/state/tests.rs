@@ -25,7 +25,7 @@ fn close_all(state: &mut SetState, slot: u32) -> Option<RecordBatch> {
         .filter(|pane| state.close(slot, *pane))
         .map(|pane| Due { slot, pane })
         .collect();
-    let features = (!due.is_empty()).then(|| state.features(&due).unwrap());
+    let features = (!due.is_empty()).then(|| state.features(&due).unwrap().0);
     state.prune(slot);
     features
 }
@@ -63,7 +63,8 @@ fn a_forgotten_patient_starts_afresh_and_leaves_the_others_alone() {
     assert!(state.close(0, pane) && state.close(1, pane));
     let features = state
         .features(&[Due { slot: 0, pane }, Due { slot: 1, pane }])
-        .unwrap();
+        .unwrap()
+        .0;
     let average = features.column(3).as_primitive::<Float64Type>();
     assert_eq!(average.values(), &[96.0, 88.0]);
 }
@@ -130,7 +131,7 @@ fn moving_every_state_changes_no_bit() {
     moved.move_together().unwrap();
     let (live, held) = moved.generic.live_and_held();
     assert_eq!((live, moved.generic.batches()), (held, 1));
-    assert_eq!(moved.features(&due).unwrap(), state.features(&due).unwrap());
+    assert_eq!(moved.features(&due).unwrap().0, state.features(&due).unwrap().0);
 }
 
 #[test]

@@ -91,7 +91,7 @@ pub fn drive(plan: &Arc<SetPlan>, script: &[Step]) -> (Vec<Evaluated>, Vec<Place
             }
         }
         if !due.is_empty() {
-            let features = state.features(&due).unwrap();
+            let (features, _) = state.features(&due).unwrap();
             for (index, due) in due.iter().enumerate() {
                 evaluated.push(window(plan.trailing(), *due, &rows, numbers(&features, index)));
             }
