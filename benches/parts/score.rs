@@ -41,7 +41,7 @@ pub fn bench(criterion: &mut Criterion) {
     let values: Vec<f64> = (0..ROWS * inputs).map(|at| 40.0 + (at % 61) as f64).collect();
     let mut models = Models::new(vec![model]);
     let mut scores = Vec::new();
-    group.bench_function("mortality model, 117 inputs", |bencher| {
+    group.bench_function("mortality model, 119 inputs", |bencher| {
         bencher.iter(|| models.score(0, Rows::new(&values, inputs), &mut scores));
     });
     group.finish();

@@ -10,8 +10,7 @@ use wardwatch_ingest::{Arrival, decode_observations};
 use wardwatch_shard::{Batch, Outputs, Shard, Wants};
 use wardwatch_simulate::{Message, Ward};
 
-static PATIENTS: std::sync::LazyLock<usize> =
-    std::sync::LazyLock::new(|| std::env::var("BENCH_PATIENTS").map_or(10_000, |v| v.parse().expect("n")));
+const PATIENTS: usize = 10_000;
 /// Until every window is full.
 const WARM_UP: usize = 310;
 /// One slide.
@@ -30,7 +29,7 @@ struct Run {
 impl Run {
     fn new(form: fn(&mut Ward) -> Vec<Message>) -> Self {
         let mut run = Self {
-            ward: Ward::steady(1, start(), *PATIENTS),
+            ward: Ward::steady(1, start(), PATIENTS),
             form,
             shard: Shard::new(Arc::new(pipeline()), Wants::default()),
             observations: 0,
@@ -78,7 +77,7 @@ impl Run {
 
 pub fn bench(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("whole");
-    group.throughput(Throughput::Elements((*PATIENTS * SECONDS * 8) as u64));
+    group.throughput(Throughput::Elements((PATIENTS * SECONDS * 8) as u64));
     group.sample_size(10);
     for (name, form) in [
         ("grouped", Ward::next_second as fn(&mut Ward) -> Vec<Message>),
@@ -88,9 +87,9 @@ pub fn bench(criterion: &mut Criterion) {
         group.bench_function(name, |bencher| {
             bencher.iter_custom(|rounds| (0..rounds * SECONDS as u64).map(|_| run.second()).sum());
         });
-        let seconds = run.observations / (*PATIENTS as u64 * 8);
+        let seconds = run.observations / (PATIENTS as u64 * 8);
         assert!(
-            run.windows >= seconds / SECONDS as u64 * *PATIENTS as u64 - *PATIENTS as u64,
+            run.windows >= seconds / SECONDS as u64 * PATIENTS as u64 - PATIENTS as u64,
             "windows are missing"
         );
     }

@@ -58,6 +58,7 @@ pub struct Health {
     ended: AtomicBool,
     records: AtomicU64,
     steps: AtomicU64,
+    windows: AtomicU64,
     alerts: AtomicU64,
     quarantined: AtomicU64,
 }
@@ -69,6 +70,8 @@ pub struct Stats {
     pub records: u64,
     /// Steps of all shards.
     pub steps: u64,
+    /// Windows evaluated.
+    pub windows: u64,
     /// Alerts acknowledged by the broker.
     pub alerts: u64,
     /// Records acknowledged on the quarantine topic.
@@ -171,12 +174,13 @@ impl Health {
             ended: AtomicBool::new(false),
             records: AtomicU64::new(0),
             steps: AtomicU64::new(0),
+            windows: AtomicU64::new(0),
             alerts: AtomicU64::new(0),
             quarantined: AtomicU64::new(0),
         }
     }
 
-    /// Whether the engine turns, and has read every topic to its end once.
+    /// Whether the engine turns, and has once read every topic to its end with no window left to evaluate.
     pub fn is_ready(&self) -> bool {
         let last = Duration::from_millis(self.last_turn.load(Ordering::Relaxed));
         let hangs = self.started.elapsed().saturating_sub(last) > HANGS_AFTER;
@@ -193,6 +197,7 @@ impl Health {
         Stats {
             records: self.records.load(Ordering::Relaxed),
             steps: self.steps.load(Ordering::Relaxed),
+            windows: self.windows.load(Ordering::Relaxed),
             alerts: self.alerts.load(Ordering::Relaxed),
             quarantined: self.quarantined.load(Ordering::Relaxed),
         }
@@ -204,6 +209,7 @@ impl Health {
         self.last_turn.store(elapsed, Ordering::Relaxed);
         self.records.fetch_add(did.records, Ordering::Relaxed);
         self.steps.fetch_add(did.steps, Ordering::Relaxed);
+        self.windows.fetch_add(did.windows, Ordering::Relaxed);
         self.alerts.fetch_add(did.alerts, Ordering::Relaxed);
         self.quarantined.fetch_add(did.quarantined, Ordering::Relaxed);
         if caught_up {

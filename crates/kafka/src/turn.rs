@@ -144,11 +144,11 @@ impl<'c> Turn<'c> {
             let age = worker.inbox.oldest().map_or(received, |oldest| oldest);
             meter::oldest_record(worker.number, received - age);
             let records = worker.inbox.take();
-            caught_up &= worker.inbox.is_at_end();
             let tick = worker.tick(received - config.tick_lag);
             if !records.is_empty() || tick.is_some() || worker.shard.has_more() {
                 self.step(worker, &records, tick, received, &mut bundle, &mut did)?;
             }
+            caught_up &= worker.inbox.is_at_end() && !worker.shard.has_more();
         }
         if !bundle.is_empty() {
             let begun = now();
@@ -198,6 +198,7 @@ impl<'c> Turn<'c> {
         let reasons = reasons.chain(refused.iter().map(|entry| entry.quarantined.reason));
         reasons.for_each(meter::quarantined);
         did.steps += 1;
+        did.windows += outputs.counts.windows;
         did.records += records.len() as u64;
         did.alerts += outputs.alerts.len() as u64;
         did.quarantined += (decoded.quarantined.len() + refused.len()) as u64;

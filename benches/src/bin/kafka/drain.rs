@@ -52,7 +52,8 @@ pub fn run(brokers: &str, args: &Args) -> anyhow::Result<()> {
 
     let began = Instant::now();
     let engine = Engine::start(config)?;
-    while engine.stats().records < messages {
+    // Ready: all topics are at their end, and no window waits to be evaluated.
+    while engine.stats().records < messages || !engine.health().is_ready() {
         anyhow::ensure!(!engine.health().has_ended(), "the engine ended");
         thread::sleep(Duration::from_millis(5));
     }
@@ -62,11 +63,12 @@ pub fn run(brokers: &str, args: &Args) -> anyhow::Result<()> {
     let observations = args.patients as u64 * 8 * u64::from(args.seconds);
     println!(
         "{}: {observations} observations in {messages} messages of {} bytes: {took:.2} s, {:.0} observations/s \
-         ({} steps, {} alerts, {} quarantined)",
+         ({} steps, {} windows, {} alerts, {} quarantined)",
         if args.single { "single" } else { "grouped" },
         bytes / messages as usize,
         observations as f64 / took,
         stats.steps,
+        stats.windows,
         stats.alerts,
         stats.quarantined,
     );
