@@ -141,6 +141,7 @@ impl Shard {
         if let Origin::Vital(vital) = named.from {
             return self.vital_input(vital, facts.view.latest[vital.index()], facts.view.at);
         }
+        let value = facts.number(named.from);
         let observed_at = match named.from {
             Origin::Feature { set, .. } => facts.view.newest[set].as_ref().map(|(end, _)| *end),
             _ => None,
@@ -148,8 +149,11 @@ impl Shard {
         Input {
             name: named.name.clone().into(),
             label: named.name.replace('_', " ").into(),
-            value: facts.number(named.from),
-            text: facts.text(named.from).map(|text| text.to_owned().into()),
+            value,
+            text: match (named.from, value) {
+                (Origin::OnOxygen, Some(flag)) => Some(if flag == 0.0 { "no" } else { "yes" }.into()),
+                _ => facts.text(named.from).map(|text| text.to_owned().into()),
+            },
             unit: Text::Borrowed(""),
             observed_at,
             age_seconds: observed_at.map(|at| (facts.view.at - at).secs_f64()),

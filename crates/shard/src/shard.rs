@@ -192,21 +192,30 @@ impl Shard {
         if to <= self.log_time {
             return Ok(());
         }
-        if self
-            .pending
-            .front()
-            .is_some_and(|oldest| to - oldest.at > MOST_WAIT)
-        {
+        self.fire_due(to, io)?;
+        self.keep_pace(to, io)?;
+        self.log_time = to;
+        Ok(())
+    }
+
+    /// Evaluates what would wait too long when log time moves on.
+    #[inline]
+    fn keep_pace(&mut self, to: Timestamp, io: &mut Io<'_>) -> Result<(), StepError> {
+        let oldest = self.pending.front().map(|oldest| oldest.at);
+        if oldest.is_some_and(|oldest| to - oldest > MOST_WAIT) {
             self.evaluate(usize::MAX, io)?;
         }
-        self.fire_due(to, io)?;
-        self.log_time = to;
         Ok(())
     }
 
     /// Fires what is due by `to`. A window that is evaluated late may set a timer that is due already.
     fn fire_due(&mut self, to: Timestamp, io: &mut Io<'_>) -> Result<(), StepError> {
-        while let Some(timer) = self.timers.pop_due(to) {
+        while let Some(due) = self.timers.next_due().filter(|due| *due <= to) {
+            self.keep_pace(due, io)?;
+            // That may have set a timer that is due before this one.
+            let Some(timer) = self.timers.pop_due(to) else {
+                break;
+            };
             self.log_time = self.log_time.max(timer.due);
             self.fire(timer, io)?;
         }

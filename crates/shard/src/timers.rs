@@ -50,6 +50,12 @@ impl Timers {
         self.heap.push(Reverse(timer));
     }
 
+    /// When the next timer is due.
+    #[inline]
+    pub(crate) fn next_due(&self) -> Option<Timestamp> {
+        self.heap.peek().map(|Reverse(timer)| timer.due)
+    }
+
     /// The next timer that is due by `now`.
     #[inline]
     pub(crate) fn pop_due(&mut self, now: Timestamp) -> Option<Timer> {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use support::{BASE, Row, alerts, at, observations, row, windows};
 use wardwatch_alarms::{AlarmKind, EndReason, Phase};
 use wardwatch_clinical::VitalSign::{self, HeartRate, Spo2};
+use wardwatch_event_time::Span;
 use wardwatch_inference::Models;
 use wardwatch_ingest::{Record, decode_context};
 use wardwatch_pipeline::Pipeline;
@@ -233,6 +234,37 @@ fn of_two_devices_at_one_instant_the_one_that_violates_is_told_of() {
         (alert.value, alert.text.as_str()),
         (Some(75.0), "SpO2 75 %, limit spo2 < 80")
     );
+}
+
+#[test]
+fn a_step_over_hours_dates_its_alerts_to_their_time() {
+    let text = PIPELINE.replace("TREND", "true").replace("EMIT", "rows").replace(
+        "alarms:",
+        "alarms:\n  - { name: fast, when: heart_rate_mean > 130, priority: medium }",
+    );
+    let mut log = Log::new(Pipeline::parse(&text, Path::new("models")).unwrap());
+    // One step: fast at first, then three hours of good health, the last window closed by its grace alone.
+    let mut rows: Vec<Row> = (0..3 * 360)
+        .map(|at| row("a", at * 10, HeartRate, 80.0))
+        .collect();
+    rows[0].value = 150.0;
+    rows.last_mut().unwrap().value = 800.0 - 450.0;
+    let batch = Batch {
+        observations: observations(&rows),
+        context: Vec::new(),
+    };
+    log.shard
+        .step(&batch, Some(at(4 * 3_600)), &mut log.models, &mut log.out)
+        .unwrap();
+    assert!(log.out.alerts.len() >= 3, "{:?}", alerts(&log.out, "a"));
+    for alert in &log.out.alerts {
+        let waited = alert.stages.decided_at - alert.stages.due_at;
+        assert!(
+            waited <= Span::from_millis(500) && !alert.deadline.missed,
+            "{}: {waited}",
+            alert.alarm
+        );
+    }
 }
 
 #[test]

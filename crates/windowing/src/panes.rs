@@ -17,6 +17,9 @@ use wardwatch_event_time::{Piece, Timestamp, Trailing};
 use crate::Stats;
 use crate::generic::RowRef;
 
+/// Panes by which a patient's memory grows.
+const GROWTH: usize = 8;
+
 /// Where a row went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placed {
@@ -107,6 +110,10 @@ impl Panes {
                 },
             );
             let at = index * width;
+            // Not doubled: patients who came together would all move to twice the memory at one moment.
+            if self.stats.len() + width > self.stats.capacity() {
+                self.stats.reserve_exact(GROWTH * width);
+            }
             self.stats
                 .splice(at..at, std::iter::repeat_n(Stats::EMPTY, width));
         }

@@ -119,6 +119,8 @@ impl WhyView {
         let input = &contributor.input;
         let unit = words::unit(&input.unit);
         let value = match (reading::value(input), unit) {
+            // Its points came from another input, such as a pulse from the heart rate.
+            _ if input.value.is_none() && contributor.points.is_some() => String::new(),
             (value, "") => value,
             (value, _) if input.value.is_none() => value,
             (value, unit) => format!("{value} {unit}"),
