@@ -83,15 +83,17 @@ pub fn bench(criterion: &mut Criterion) {
         ("grouped", Ward::next_second as fn(&mut Ward) -> Vec<Message>),
         ("single", Ward::next_second_single),
     ] {
-        let mut run = Run::new(form);
+        // Warmed up only when it is measured.
+        let mut run = None;
         group.bench_function(name, |bencher| {
+            let run = run.get_or_insert_with(|| Run::new(form));
             bencher.iter_custom(|rounds| (0..rounds * SECONDS as u64).map(|_| run.second()).sum());
+            let seconds = run.observations / (PATIENTS as u64 * 8);
+            assert!(
+                run.windows >= seconds / SECONDS as u64 * PATIENTS as u64 - PATIENTS as u64,
+                "windows are missing"
+            );
         });
-        let seconds = run.observations / (PATIENTS as u64 * 8);
-        assert!(
-            run.windows >= seconds / SECONDS as u64 * PATIENTS as u64 - PATIENTS as u64,
-            "windows are missing"
-        );
     }
     group.finish();
 }

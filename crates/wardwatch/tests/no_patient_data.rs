@@ -36,15 +36,7 @@ const BROKEN: &str = "CAST(bed AS DOUBLE)";
 
 #[test]
 fn an_engine_tells_nobody_who_its_patients_are() {
-    let dir = tempfile::tempdir().unwrap();
-    let broker = EmbeddedBroker::start().unwrap();
-    let file = pipeline(dir.path(), SOUND);
-    let names = TopicNames::default();
-    broker
-        .create_topics(&Pipeline::load(&file).unwrap(), &names, 1)
-        .unwrap();
-    let engine = Engine::start(&file, &broker.brokers());
-    send_everything(&broker, &names);
+    let (_dir, _broker, engine) = busy_engine(SOUND);
     // Alerts, quarantine and silence have happened when the metrics say so.
     let metrics = engine.wait_for(|metrics| {
         count(metrics, "wardwatch_alerts_total") >= 3.0
@@ -63,15 +55,7 @@ fn an_engine_tells_nobody_who_its_patients_are() {
 
 #[test]
 fn an_engine_whose_sql_fails_says_why_without_the_value_and_goes_on() {
-    let dir = tempfile::tempdir().unwrap();
-    let broker = EmbeddedBroker::start().unwrap();
-    let file = pipeline(dir.path(), BROKEN);
-    let names = TopicNames::default();
-    broker
-        .create_topics(&Pipeline::load(&file).unwrap(), &names, 1)
-        .unwrap();
-    let engine = Engine::start(&file, &broker.brokers());
-    send_everything(&broker, &names);
+    let (_dir, _broker, engine) = busy_engine(BROKEN);
     let metrics = engine.wait_for(|metrics| {
         count(metrics, "wardwatch_sql_failures_total") >= 1.0
             && count(metrics, "wardwatch_alerts_total") >= 3.0
@@ -111,6 +95,20 @@ fn a_replay_of_what_cannot_be_taken_does_not_quote_it() {
     assert_eq!(output.status.code(), Some(0), "{told}");
     assert!(told.contains("an integer division by zero"), "{told}");
     check(&[told]);
+}
+
+/// An engine with a score, on a broker that has all records.
+fn busy_engine(score: &str) -> (tempfile::TempDir, EmbeddedBroker, Engine) {
+    let dir = tempfile::tempdir().unwrap();
+    let broker = EmbeddedBroker::start().unwrap();
+    let file = pipeline(dir.path(), score);
+    let names = TopicNames::default();
+    broker
+        .create_topics(&Pipeline::load(&file).unwrap(), &names, 1)
+        .unwrap();
+    let engine = Engine::start(&file, &broker.brokers());
+    send_everything(&broker, &names);
+    (dir, broker, engine)
 }
 
 fn pipeline(dir: &Path, score: &str) -> std::path::PathBuf {
