@@ -77,7 +77,7 @@ export class Tile {
     const text = (at) => (now === null ? "" : ageText(now - at));
     for (const alarm of this.since) setText(alarm.age, text(alarm.at));
     if (this.lost) setText(this.lost.age, text(view.lost.since));
-    if (view.evaluated_at !== null) setText(this.evaluated, now === null ? "" : `${text(view.evaluated_at)} ago `);
+    if (view.evaluated_at !== null) setText(this.evaluated, text(view.evaluated_at));
   }
 }
 
