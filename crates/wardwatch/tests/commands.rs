@@ -47,15 +47,14 @@ fn sql_scores_news2() {
 fn sql_reads_files() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("w.csv"), "patient_id,ts,code,value,unit\np-1,2026-01-31T09:00:01Z,spo2,97,%\np-1,2026-01-31T09:00:02Z,spo2,95,%\n").unwrap();
-    let query =
-        "select patient_id, avg(spo2) as mean, latest(spo2) as newest from vitals group by patient_id";
+    let query = "select patient_id, avg(spo2) as mean, latest(spo2) as newest, age(spo2) as age from vitals group by patient_id";
     let json = wardwatch(
         dir.path(),
         &["sql", query, "--input", "w.csv", "--output", "json"],
     );
     assert_eq!(
         text(&json.stdout),
-        "[{\"patient_id\":\"p-1\",\"mean\":96.0,\"newest\":95.0}]\n",
+        "[{\"patient_id\":\"p-1\",\"mean\":96.0,\"newest\":95.0,\"age\":0.0}]\n",
         "{}",
         text(&json.stderr)
     );

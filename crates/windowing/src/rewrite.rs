@@ -39,16 +39,20 @@ pub(crate) fn feature_set(statement: &mut DfStatement) -> Result<(), PlanError> 
         }
         _ => return Err(shape("the grouping is not by patient_id")),
     }
-    rewrite_functions(statement)
+    rewrite_functions(statement, &column(WINDOW_END))
 }
 
-/// Rewrites our functions in any statement, as [`feature_set`] does, without asking for a feature set's shape.
-pub(crate) fn rewrite_functions(statement: &mut DfStatement) -> Result<(), PlanError> {
+/// Rewrites our functions in any query. It may group by what it likes, so the window's end is the newest of the group.
+pub(crate) fn plain_query(statement: &mut DfStatement) -> Result<(), PlanError> {
+    rewrite_functions(statement, &call("max", vec![column(WINDOW_END)]))
+}
+
+fn rewrite_functions(statement: &mut DfStatement, end: &Expr) -> Result<(), PlanError> {
     let DfStatement::Statement(statement) = statement else {
         return Ok(());
     };
     name_projections(statement);
-    let flow = visit_expressions_mut(statement.as_mut(), |expr| match rewrite(expr) {
+    let flow = visit_expressions_mut(statement.as_mut(), |expr| match rewrite(expr, end) {
         Ok(()) => ControlFlow::Continue(()),
         Err(error) => ControlFlow::Break(error),
     });
@@ -119,7 +123,7 @@ fn name_projections(statement: &mut Statement) {
     }
 }
 
-fn rewrite(expr: &mut Expr) -> Result<(), PlanError> {
+fn rewrite(expr: &mut Expr, end: &Expr) -> Result<(), PlanError> {
     let Expr::Function(function) = expr else {
         return Ok(());
     };
@@ -139,7 +143,7 @@ fn rewrite(expr: &mut Expr) -> Result<(), PlanError> {
             let mut inner = function.clone();
             rename(&mut inner, "latest_at");
             push_argument(&mut inner, column(TS));
-            *expr = call("seconds_since", vec![Expr::Function(inner), column(WINDOW_END)]);
+            *expr = call("seconds_since", vec![Expr::Function(inner), end.clone()]);
         }
         ("age", _) => return Err(wrong("give one vital sign, such as age(spo2)")),
         ("time_below" | "time_above", 2) => {
@@ -153,7 +157,7 @@ fn rewrite(expr: &mut Expr) -> Result<(), PlanError> {
                 },
             );
             push_argument(&mut inner, column(TS));
-            *expr = call("seconds_held", vec![Expr::Function(inner), column(WINDOW_END)]);
+            *expr = call("seconds_held", vec![Expr::Function(inner), end.clone()]);
         }
         ("time_below" | "time_above", _) => {
             return Err(wrong(

@@ -55,7 +55,7 @@ pub(crate) fn planning_state() -> Result<SessionState> {
 pub async fn prepare_query(context: &SessionContext, sql: &str) -> Result<LogicalPlan, PlanError> {
     let state = context.state();
     let mut statement = state.sql_to_statement(sql, &state.config_options().sql_parser.dialect)?;
-    rewrite::rewrite_functions(&mut statement)?;
+    rewrite::plain_query(&mut statement)?;
     Ok(state.statement_to_plan(statement).await?)
 }
 
