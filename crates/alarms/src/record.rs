@@ -12,8 +12,7 @@ use serde::{Deserialize, Serialize};
 use wardwatch_clinical::AlarmPriority;
 use wardwatch_event_time::{Span, Timestamp};
 
-use crate::schema::{Instant, Priority};
-use crate::{AlertId, EndReason, Phase};
+use crate::{AlertId, EndReason, Phase, schema};
 
 /// A text that is nearly always one of the registry's or of this program's: records are made by the thousand a second, and
 /// a name that is not copied costs nothing.
@@ -35,6 +34,7 @@ pub enum AlarmKind {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Alert {
     /// The same for the same alert in every run; see [`AlertId`].
+    #[schemars(schema_with = "schema::alert_id")]
     pub id: AlertId,
     /// The patient.
     pub patient_id: Arc<str>,
@@ -49,14 +49,14 @@ pub struct Alert {
     /// The kind of trouble.
     pub kind: AlarmKind,
     /// How urgent.
-    #[schemars(with = "Priority")]
+    #[schemars(schema_with = "schema::priority")]
     pub priority: AlarmPriority,
     /// The change that this alert tells of.
     pub phase: Phase,
     /// The alert's place among those of its condition.
     pub ordinal: u32,
     /// When the condition began, in event time.
-    #[schemars(with = "Instant")]
+    #[schemars(schema_with = "schema::instant")]
     pub condition_start: Timestamp,
     /// Why it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -101,7 +101,7 @@ pub struct Input {
     pub unit: Text,
     /// When it was observed; absent for context.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<Instant>")]
+    #[schemars(schema_with = "schema::maybe_instant")]
     pub observed_at: Option<Timestamp>,
     /// Its age at the decision, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -146,13 +146,13 @@ pub struct ModelIdentity {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StageTimes {
     /// Event time of the data that decided.
-    #[schemars(with = "Instant")]
+    #[schemars(schema_with = "schema::instant")]
     pub observed_at: Timestamp,
     /// The broker's append time of the record that made the alert due, or the due time of the timer that did.
-    #[schemars(with = "Instant")]
+    #[schemars(schema_with = "schema::instant")]
     pub due_at: Timestamp,
     /// Log time at which the step decided.
-    #[schemars(with = "Instant")]
+    #[schemars(schema_with = "schema::instant")]
     pub decided_at: Timestamp,
 }
 
@@ -160,7 +160,7 @@ pub struct StageTimes {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Deadline {
     /// The instant.
-    #[schemars(with = "Instant")]
+    #[schemars(schema_with = "schema::instant")]
     pub at: Timestamp,
     /// Already missed when it was decided, in log time.
     pub missed: bool,
@@ -198,17 +198,18 @@ pub struct Alarm {
     /// The kind of trouble.
     pub kind: AlarmKind,
     /// How urgent.
-    #[schemars(with = "Priority")]
+    #[schemars(schema_with = "schema::priority")]
     pub priority: AlarmPriority,
     /// Whether the condition is active.
     pub active: bool,
     /// When it began, in event time.
-    #[schemars(with = "Instant")]
+    #[schemars(schema_with = "schema::instant")]
     pub condition_start: Timestamp,
     /// When it last changed, in log time.
-    #[schemars(with = "Instant")]
+    #[schemars(schema_with = "schema::instant")]
     pub changed_at: Timestamp,
     /// The newest alert about it.
+    #[schemars(schema_with = "schema::alert_id")]
     pub alert_id: AlertId,
     /// What happened, in words for a screen.
     pub text: String,
@@ -226,10 +227,10 @@ pub struct ScoreRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bed: Option<Arc<str>>,
     /// The end of the window that was evaluated.
-    #[schemars(with = "Instant")]
+    #[schemars(schema_with = "schema::instant")]
     pub window_end: Timestamp,
     /// Log time of the evaluation.
-    #[schemars(with = "Instant")]
+    #[schemars(schema_with = "schema::instant")]
     pub at: Timestamp,
     /// 0 for the first evaluation of a window; more after late data.
     pub revision: u32,
@@ -257,7 +258,7 @@ pub struct ScoreValue {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub highest: Option<f64>,
     /// Points by parameter, for a point score; null where the parameter is missing.
-    #[serde(default = "no_points", skip_serializing_if = "<[_]>::is_empty")]
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub points: Arc<[(Text, Option<u8>)]>,
     /// Why there is no value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -268,8 +269,4 @@ pub struct ScoreValue {
     /// The model, for a model's score.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<Arc<ModelIdentity>>,
-}
-
-fn no_points() -> Arc<[(Text, Option<u8>)]> {
-    Arc::new([])
 }

@@ -1,62 +1,24 @@
-//! How types of other rooms look in the JSON Schemas of the records.
+//! How types of other rooms look in the JSON Schemas of the records; for `#[schemars(schema_with = "…")]`.
 
-use std::borrow::Cow;
-
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::{Schema, SchemaGenerator, json_schema};
 use wardwatch_clinical::AlarmPriority;
 
-use crate::AlertId;
+/// A time in RFC 3339.
+pub(crate) fn instant(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "format": "date-time" })
+}
 
-/// An instant in RFC 3339.
-pub(crate) struct Instant;
+/// A time that may be unknown.
+pub(crate) fn maybe_instant(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": ["string", "null"], "format": "date-time" })
+}
 
 /// A priority, by its name.
-pub(crate) struct Priority;
-
-// === impl Instant ===
-
-impl JsonSchema for Instant {
-    fn schema_name() -> Cow<'static, str> {
-        "Instant".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "format": "date-time" })
-    }
+pub(crate) fn priority(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "enum": AlarmPriority::ALL.map(AlarmPriority::name) })
 }
 
-// === impl Priority ===
-
-impl JsonSchema for Priority {
-    fn schema_name() -> Cow<'static, str> {
-        "Priority".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "enum": AlarmPriority::ALL.map(AlarmPriority::name) })
-    }
-}
-
-// === impl AlertId ===
-
-impl JsonSchema for AlertId {
-    fn schema_name() -> Cow<'static, str> {
-        "AlertId".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^[0-9a-f]{32}$" })
-    }
+/// An alert's id.
+pub(crate) fn alert_id(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "pattern": "^[0-9a-f]{32}$" })
 }

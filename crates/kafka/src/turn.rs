@@ -141,8 +141,8 @@ impl<'c> Turn<'c> {
         for worker in workers.iter_mut() {
             worker.inbox.fill()?;
             let received = config.clock.now();
-            let age = worker.inbox.oldest().map_or(received, |oldest| oldest);
-            meter::oldest_record(worker.number, received - age);
+            let oldest = worker.inbox.oldest().unwrap_or(received);
+            meter::oldest_record(worker.number, received - oldest);
             let records = worker.inbox.take();
             let tick = worker.tick(received - config.tick_lag);
             if !records.is_empty() || tick.is_some() || worker.shard.has_more() {

@@ -53,11 +53,7 @@ impl Shard {
             patient_id: Arc::clone(&patient.id),
             ward: patient.context.ward.clone(),
             bed: patient.context.bed.clone(),
-            window_end: self.pipeline.sets[pending.set]
-                .plan
-                .trailing()
-                .grid()
-                .end(pending.pane),
+            window_end: pending.end,
             at: pending.at,
             revision: pending.revision,
             scores: self.pipeline.scores.iter().zip(&view.scores).map(score).collect(),
@@ -71,20 +67,18 @@ impl Shard {
     }
 
     /// The inputs of a point score with their points, most points first.
-    pub(crate) fn point_contributors(&self, score: &Score, facts: &Facts<'_>) -> Vec<Contributor> {
-        let place = self
-            .pipeline
-            .scores
-            .iter()
-            .position(|other| other.name == score.name);
-        let outcome = place.map(|place| &facts.view.scores[place]);
+    pub(crate) fn point_contributors(
+        &self,
+        score: &Score,
+        outcome: &Outcome,
+        facts: &Facts<'_>,
+    ) -> Vec<Contributor> {
         let mut contributors: Vec<Contributor> = score
             .inputs
             .iter()
             .map(|named| {
-                let points = outcome
-                    .and_then(|outcome| outcome.points.iter().find(|(name, _)| *name == named.name))
-                    .and_then(|(_, points)| *points);
+                let points = outcome.points.iter().find(|(name, _)| *name == named.name);
+                let points = points.and_then(|(_, points)| *points);
                 Contributor {
                     input: self.input(named, facts),
                     points,

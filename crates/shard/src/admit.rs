@@ -166,9 +166,7 @@ impl Shard {
                 placed => self.after_placing(slot, set, placed),
             }
         }
-        let patient = self.patients[slot as usize]
-            .as_mut()
-            .expect("a slot on the roster holds a patient");
+        let patient = self.patient_mut(slot);
         for (vital, value) in vitals.iter().zip(values) {
             let latest = &mut patient.latest[usize::from(*vital)];
             // Of two values at one instant the larger stays, as in `latest(x)`: the order of arrival does not matter.
@@ -195,9 +193,7 @@ impl Shard {
             let judgement = judge(alarm, value);
             let rules = alarm.rules;
             let now = self.log_time;
-            let patient = self.patients[slot as usize]
-                .as_mut()
-                .expect("a slot on the roster holds a patient");
+            let patient = self.patient_mut(slot);
             if ts < patient.judged[index].ts {
                 continue;
             }

@@ -23,6 +23,8 @@ pub(crate) struct Pending {
     pub(crate) slot: u32,
     pub(crate) set: usize,
     pub(crate) pane: i64,
+    /// The window's end: that of the pane.
+    pub(crate) end: Timestamp,
     pub(crate) revision: u32,
     /// Log time of the decision.
     pub(crate) at: Timestamp,
@@ -133,6 +135,7 @@ impl Shard {
             slot,
             set,
             pane,
+            end,
             revision,
             at,
             is_newest,

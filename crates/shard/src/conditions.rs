@@ -60,17 +60,9 @@ impl Shard {
         io: &mut Io<'_>,
     ) {
         let rules = self.pipeline.conditions[index].rules;
-        let end = self.pipeline.sets[pending.set]
-            .plan
-            .trailing()
-            .grid()
-            .end(pending.pane);
-        let patient = self.patients[pending.slot as usize]
-            .as_mut()
-            .expect("a stay ends only after its windows");
-        let machine = &mut patient.conditions[index];
+        let machine = &mut self.patient_mut(pending.slot).conditions[index];
         let before = machine.due(rules);
-        let transition = machine.judge(judgement, end, pending.at, rules);
+        let transition = machine.judge(judgement, pending.end, pending.at, rules);
         if let Some(due) = machine.due(rules).filter(|due| Some(*due) != before) {
             self.set_timer(pending.slot, TimerKind::Condition { index: index as u16 }, due);
         }

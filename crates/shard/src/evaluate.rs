@@ -124,12 +124,11 @@ impl Shard {
             io.out.counts.windows += places.len() as u64;
             io.out.counts.revisions += places.iter().filter(|at| pending[**at].revision > 0).count() as u64;
             if self.wants.features {
-                let grid = self.pipeline.sets[set].plan.trailing().grid();
                 let of = |at: &usize| &pending[*at];
                 io.out.features.push(FeatureRows {
                     set,
                     patient_id: places.iter().map(|at| self.id_of(of(at).slot)).collect(),
-                    window_end: places.iter().map(|at| grid.end(of(at).pane).micros()).collect(),
+                    window_end: places.iter().map(|at| of(at).end.micros()).collect(),
                     at: places.iter().map(|at| of(at).at.micros()).collect(),
                     revision: places.iter().map(|at| of(at).revision).collect(),
                     rows: batch,
@@ -153,16 +152,11 @@ impl Shard {
                 .as_mut()
                 .expect("a stay ends only after its windows");
             if pending.is_newest {
-                let end = self.pipeline.sets[pending.set]
-                    .plan
-                    .trailing()
-                    .grid()
-                    .end(pending.pane);
                 let standing = &mut patient.sets[pending.set];
                 if self.baselines[pending.set] && pending.revision == 0 {
-                    standing.baseline.take(end, &row);
+                    standing.baseline.take(pending.end, &row);
                 }
-                standing.newest = Some((end, row));
+                standing.newest = Some((pending.end, row));
             }
             views.push(View::of(patient, pending.latest, pending.at));
         }
@@ -249,9 +243,7 @@ impl Shard {
         views: &mut [View],
     ) {
         for (at, (pending, view)) in pending.iter().zip(views).enumerate() {
-            let patient = self.patients[pending.slot as usize]
-                .as_mut()
-                .expect("a stay ends only after its windows");
+            let patient = self.patient_mut(pending.slot);
             for (score, outcomes) in outcomes.iter().enumerate() {
                 if let Some(outcome) = &outcomes[at] {
                     patient.scores[score] = Arc::clone(outcome);

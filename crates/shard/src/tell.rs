@@ -106,7 +106,7 @@ impl Shard {
                 (None, None, _) => format!("{} unavailable", score.name),
             });
             match &score.kind {
-                ScoreKind::Sql { .. } => contributors.extend(self.point_contributors(score, &facts)),
+                ScoreKind::Sql { .. } => contributors.extend(self.point_contributors(score, outcome, &facts)),
                 ScoreKind::Model { model: place, .. } => {
                     contributors.extend(self.attributions(patient, score, *place, &facts, io));
                     model = self.models.get(*place).cloned();

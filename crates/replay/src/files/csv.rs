@@ -51,13 +51,7 @@ pub(super) fn open(path: &Path, file: usize) -> Result<Opened, ReplayError> {
         rows: Rows::new(file),
         bytes,
     };
-    Ok(Opened {
-        chunks: Box::new(chunks),
-        context: Default::default(),
-        quarantined: Vec::new(),
-        has_arrivals,
-        row_a_reading: true,
-    })
+    Ok(Opened::rows(chunks, has_arrivals))
 }
 
 // === impl CsvChunks ===

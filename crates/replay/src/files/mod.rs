@@ -56,6 +56,21 @@ pub(crate) struct Opened {
     pub row_a_reading: bool,
 }
 
+// === impl Opened ===
+
+impl Opened {
+    /// A file with a row a reading, and no context.
+    fn rows(chunks: impl Chunks + 'static, has_arrivals: bool) -> Self {
+        Self {
+            chunks: Box::new(chunks),
+            context: VecDeque::new(),
+            quarantined: Vec::new(),
+            has_arrivals,
+            row_a_reading: true,
+        }
+    }
+}
+
 /// Opens a file by its ending. `file` is its place among the inputs.
 pub(crate) fn open(path: &Path, file: usize) -> Result<Opened, ReplayError> {
     let ending = path

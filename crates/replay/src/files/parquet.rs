@@ -60,13 +60,7 @@ pub(super) fn open(path: &Path, file: usize) -> Result<Opened, ReplayError> {
         read: 0,
         total,
     };
-    Ok(Opened {
-        chunks: Box::new(chunks),
-        context: Default::default(),
-        quarantined: Vec::new(),
-        has_arrivals,
-        row_a_reading: true,
-    })
+    Ok(Opened::rows(chunks, has_arrivals))
 }
 
 /// The schema with texts as views, which are read without copying them.
