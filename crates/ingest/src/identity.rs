@@ -42,6 +42,8 @@ pub(crate) fn is_label(text: &str) -> bool {
 /// Whether a text holds no control characters.
 #[inline]
 fn is_plain(text: &str) -> bool {
-    // The usual text is printable ASCII, which is cheaper to tell byte by byte.
-    text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) || !text.chars().any(char::is_control)
+    // The usual text is printable ASCII. Looking at every byte, without stopping at the first that is not, is quicker: the
+    // compiler takes sixteen at a time.
+    let is_printable = |all, byte| all & (0x20..0x7f).contains(&byte);
+    text.bytes().fold(true, is_printable) || !text.chars().any(char::is_control)
 }

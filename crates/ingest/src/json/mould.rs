@@ -1,4 +1,7 @@
-//! Reading a group's readings by what was read before.
+//! Reading messages by what was read before.
+//!
+//! Messages of one sender have the same fields in the same order. So each place of the message's object remembers the
+//! bytes before the value; where they match, the field is known.
 //!
 //! The readings of a group differ, as a rule, from those at the same place of an earlier message only in their value.
 //! So each place remembers readings as *moulds*: the bytes before the value and those after it. Where both match, the
@@ -14,16 +17,21 @@
 
 use super::document::{Element, Field, Fields};
 use super::scan::Scanner;
+use super::usual::Name;
 use crate::meanings::Meanings;
 use crate::reading::Meaning;
 use crate::status::check_status;
 
+/// Most fields of a message that are remembered.
+const MOST_FIELDS: usize = 16;
 /// Most moulds of one place.
 const MOST_KINDS: usize = 8;
 
 /// The moulds of a run of messages.
 #[derive(Default)]
 pub(super) struct Moulds<'a> {
+    /// By place in the message's object: the bytes up to the value, and whose value it is.
+    fields: Vec<(&'a [u8], Name)>,
     places: Vec<Place<'a>>,
     /// Position of the mould that fitted last.
     kind: usize,
@@ -46,6 +54,23 @@ struct Mould<'a> {
 // === impl Moulds ===
 
 impl<'a> Moulds<'a> {
+    /// Reads up to a field's value, if the field at this place is the same as before; else the scanner stays where it is.
+    #[inline]
+    pub fn field(&self, place: usize, scan: &mut Scanner<'a>) -> Option<Name> {
+        let (before, name) = self.fields.get(place)?;
+        scan.take_bytes(before).then_some(*name)
+    }
+
+    /// Remembers the field at this place.
+    pub fn keep_field(&mut self, place: usize, before: &'a str, name: Name) {
+        let known = (before.as_bytes(), name);
+        if let Some(field) = self.fields.get_mut(place) {
+            *field = known;
+        } else if place == self.fields.len() && place < MOST_FIELDS {
+            self.fields.push(known);
+        }
+    }
+
     /// Reads the element here by a mould of its place, if one fits; else the scanner stays where it is.
     #[inline]
     pub fn cast(&mut self, place: usize, scan: &mut Scanner<'a>) -> Option<Element<'a>> {

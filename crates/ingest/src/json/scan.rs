@@ -1,6 +1,7 @@
 //! Walking over JSON text of the usual kind.
 //!
-//! Every step returns `None` for what is unusual (bad syntax above all): the caller then lets the thorough reader decide. So the scanner needs to be right about what it accepts, not about why it declines.
+//! Every step returns `None` for what is unusual (bad syntax above all): the caller then lets the thorough reader decide. So
+//! the scanner needs to be right about what it accepts, not about why it declines.
 
 use std::borrow::Cow;
 

@@ -12,9 +12,16 @@ use crate::record::MOST_READINGS;
 /// How deep an unknown field may be nested to be skipped.
 const DEEPEST: usize = 8;
 
+/// What follows in the message's object.
+enum Next {
+    /// A field, if it is none of ours without its name.
+    Field(Option<Name>),
+    End,
+}
+
 /// Which known field a name is: a position in [`Seen`].
 #[derive(Clone, Copy)]
-enum Name {
+pub(super) enum Name {
     PatientId,
     Ts,
     ArrivedAt,
@@ -40,9 +47,15 @@ pub(super) fn read<'a>(
 ) -> Option<()> {
     let mut scan = Scanner::new(text);
     let mut seen = Seen::default();
-    scan.expect(b'{')?;
-    loop {
-        match scan.name()? {
+    for place in 0.. {
+        let name = match moulds.field(place, &mut scan) {
+            Some(known) => Some(known),
+            None => match field(place, &mut scan, moulds)? {
+                Next::Field(name) => name,
+                Next::End => break,
+            },
+        };
+        match name {
             None => scan.skip(DEEPEST)?,
             Some(name) => {
                 seen.once(name)?;
@@ -54,10 +67,23 @@ pub(super) fn read<'a>(
                 }
             }
         }
-        if !scan.next_field()? {
-            return scan.expect_end();
-        }
     }
+    scan.expect_end()
+}
+
+/// Reads up to the next field's value, and makes a mould of it if the field is one of ours.
+fn field<'a>(place: usize, scan: &mut Scanner<'a>, moulds: &mut Moulds<'a>) -> Option<Next> {
+    let start = scan.at();
+    match (place, scan.take()?) {
+        (0, b'{') | (1.., b',') => {}
+        (1.., b'}') => return Some(Next::End),
+        _ => return None,
+    }
+    let name = scan.name()?;
+    if let Some(name) = name {
+        moulds.keep_field(place, scan.between(start, scan.at())?, name);
+    }
+    Some(Next::Field(name))
 }
 
 fn slot<'d, 'a>(name: Name, document: &'d mut Document<'a>) -> Option<&'d mut Field<'a>> {
