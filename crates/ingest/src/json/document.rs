@@ -38,7 +38,8 @@ pub(super) struct Fields<'a> {
 /// One element of a group.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Element<'a> {
-    Fields(Fields<'a>),
+    /// On the heap: most elements are known, and those are small.
+    Fields(Box<Fields<'a>>),
     /// Fields that were looked up before, with a new value.
     Known(Meaning, f64),
     NotAnObject,

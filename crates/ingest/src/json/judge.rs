@@ -40,7 +40,7 @@ impl Judge {
         Self {
             arrival,
             meanings: Meanings::new(),
-            taken: ObservationsBuilder::with_capacity(messages, messages * 4),
+            taken: ObservationsBuilder::with_capacity(messages, messages * 8),
             quarantined: Vec::new(),
             repeats: 0,
             flaws: Vec::new(),

@@ -96,7 +96,7 @@ fn element(raw: &RawValue) -> Element<'_> {
     if !raw.get().starts_with('{') {
         return Element::NotAnObject;
     }
-    fields(raw.get()).map_or(Element::Malformed, Element::Fields)
+    fields(raw.get()).map_or(Element::Malformed, |fields| Element::Fields(Box::new(fields)))
 }
 
 fn fields(text: &str) -> Result<Fields<'_>, Flaw> {

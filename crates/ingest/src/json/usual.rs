@@ -174,7 +174,7 @@ fn reading<'a>(
             moulds.keep(place, around, &fields, meanings)
         }
     };
-    Some(known.unwrap_or(Element::Fields(fields)))
+    Some(known.unwrap_or_else(|| Element::Fields(Box::new(fields))))
 }
 
 // === impl Name ===
