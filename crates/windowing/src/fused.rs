@@ -11,6 +11,19 @@ use wardwatch_clinical::VitalSign;
 use crate::Stats;
 use crate::relation::TS;
 
+/// Vital signs in a group; the processor's registers hold two or four numbers.
+pub(crate) const LANES: usize = 4;
+
+/// The fused states of [`LANES`] vital signs.
+pub(crate) type Group = Stats<LANES>;
+
+/// Where a vital sign's fused state stands in a pane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) group: usize,
+    pub(crate) lane: usize,
+}
+
 /// What is read from a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Term {
@@ -83,7 +96,7 @@ impl Term {
     }
 
     #[inline]
-    fn number(self, stats: &Stats) -> Option<f64> {
+    fn number(self, stats: Stats) -> Option<f64> {
         match self {
             Self::Sum => stats.sum(),
             Self::Mean => stats.mean(),
@@ -100,15 +113,33 @@ impl Term {
     }
 }
 
+// === impl Place ===
+
+impl Place {
+    /// The place of the vital sign with this number among the fused ones.
+    pub(crate) const fn of(number: usize) -> Self {
+        Self {
+            group: number / LANES,
+            lane: number % LANES,
+        }
+    }
+}
+
 // === impl TermColumn ===
 
 impl TermColumn {
-    #[inline]
-    pub(crate) fn push(&mut self, term: Term, stats: &Stats) {
+    /// Adds a row for each window; `windows` holds the groups of one after the other, `width` each.
+    pub(crate) fn extend(&mut self, term: Term, place: Place, windows: &[Group], width: usize) {
+        let states = windows[place.group..]
+            .iter()
+            .step_by(width)
+            .map(|group| group.lane(place.lane));
         match self {
-            Self::Count(builder) => builder.append_value(stats.count() as i64),
-            Self::Instant(builder) => builder.append_option(stats.latest_at().map(|at| at.micros())),
-            Self::Number(builder) => builder.append_option(term.number(stats)),
+            Self::Count(builder) => states.for_each(|stats| builder.append_value(stats.count() as i64)),
+            Self::Instant(builder) => {
+                states.for_each(|stats| builder.append_option(stats.latest_at().map(|at| at.micros())));
+            }
+            Self::Number(builder) => states.for_each(|stats| builder.append_option(term.number(stats))),
         }
     }
 

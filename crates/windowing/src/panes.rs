@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   metas   | 412 | 413 | 415 | 416 | 417 |        sorted by number; only panes that hold rows
-//!   stats   | ### | ### | ### | ### | ### |        `width` fused states a pane, in the same order
+//!   stats   | ### | ### | ### | ### | ### |        `width` groups of fused states a pane, in the same order
 //!            closed closed closed open  open
 //!              └── tier 410..415 ──┘                merged once, dropped when a late row touches it
 //! ```
@@ -14,7 +14,7 @@
 
 use wardwatch_event_time::{Piece, Timestamp, Trailing};
 
-use crate::Stats;
+use crate::fused::Group;
 use crate::generic::RowRef;
 
 /// Panes by which a patient's memory grows.
@@ -50,18 +50,14 @@ pub(crate) struct Pane {
     pub(crate) generic: Option<RowRef>,
 }
 
-#[derive(Clone, Debug)]
-struct Tier {
-    first: i64,
-    stats: Box<[Stats]>,
-}
-
 /// All panes of one patient that a future window may use.
 #[derive(Clone, Debug)]
 pub(crate) struct Panes {
     panes: Vec<Pane>,
-    stats: Vec<Stats>,
-    tiers: Vec<Tier>,
+    stats: Vec<Group>,
+    /// The first panes of the merged tiers, sorted, and `width` groups a tier.
+    tiers: Vec<i64>,
+    tier_stats: Vec<Group>,
     newest_closed: i64,
     oldest_open: i64,
 }
@@ -74,6 +70,7 @@ impl Default for Panes {
             panes: Vec::new(),
             stats: Vec::new(),
             tiers: Vec::new(),
+            tier_stats: Vec::new(),
             newest_closed: i64::MIN,
             oldest_open: i64::MAX,
         }
@@ -94,7 +91,7 @@ impl Panes {
         if number < self.horizon(trailing) {
             return (Placed::Expired, index);
         }
-        self.drop_tier(number, trailing);
+        self.drop_tier(number, trailing, width);
         let closed = match found {
             Ok(index) => self.panes[index].closed,
             Err(_) => number < self.oldest_to_open(trailing),
@@ -115,7 +112,7 @@ impl Panes {
                 self.stats.reserve_exact(GROWTH * width);
             }
             self.stats
-                .splice(at..at, std::iter::repeat_n(Stats::EMPTY, width));
+                .splice(at..at, std::iter::repeat_n(Group::EMPTY, width));
         }
         if closed {
             return (Placed::Closed { pane: number }, index);
@@ -132,17 +129,27 @@ impl Panes {
 
     /// The fused states of a pane, by index.
     #[inline]
-    pub(crate) fn stats_mut(&mut self, index: usize, width: usize) -> &mut [Stats] {
+    pub(crate) fn stats_mut(&mut self, index: usize, width: usize) -> &mut [Group] {
         &mut self.stats[index * width..(index + 1) * width]
     }
 
     /// Reads the newest pane; see [`SetState::touch`](crate::SetState::touch).
     pub(crate) fn touch(&self, width: usize) -> i64 {
         let newest = &self.stats[self.stats.len().saturating_sub(width)..];
-        let bits = newest
-            .iter()
-            .flat_map(|stats| [stats.count().to_bits(), stats.products().to_bits()]);
-        self.panes.last().map_or(0, |pane| pane.number) ^ bits.fold(0, |all, bits| all ^ bits) as i64
+        let bits = newest.iter().fold(0, |all, group| all ^ group.touch());
+        self.panes.last().map_or(0, |pane| pane.number) ^ bits as i64
+    }
+
+    /// Reads what [`Panes::window`] will; see [`SetState::touch`](crate::SetState::touch).
+    pub(crate) fn touch_window(&self, last: i64, trailing: Trailing, width: usize) -> u64 {
+        let first = trailing.first_pane(last);
+        let start = self.from(first);
+        let tier = trailing.tier();
+        let groups = self.tier_stats.iter().rev().take(width * (trailing.panes() / tier) as usize);
+        let edges = self.stats[start * width..].iter().take(width * tier as usize);
+        let newest = self.stats.iter().rev().take(width * tier as usize);
+        let touch = |all, group: &Group| all ^ group.touch();
+        newest.fold(edges.fold(groups.fold(0, touch), touch), touch)
     }
 
     pub(crate) fn pane_mut(&mut self, number: i64) -> Option<&mut Pane> {
@@ -179,8 +186,7 @@ impl Panes {
 
     /// The open panes in order, each with the log time of its first row.
     pub(crate) fn open(&self) -> impl Iterator<Item = (i64, Timestamp)> + '_ {
-        let from = self.panes.partition_point(|pane| pane.number < self.oldest_open);
-        self.panes[from..]
+        self.panes[self.from(self.oldest_open)..]
             .iter()
             .filter(|pane| !pane.closed)
             .map(|pane| (pane.number, pane.first_at))
@@ -194,17 +200,19 @@ impl Panes {
         };
         if closes {
             self.newest_closed = self.newest_closed.max(number);
-            let oldest_open = self.open().next().map_or(i64::MAX, |(number, _)| number);
-            self.oldest_open = oldest_open;
+        }
+        if closes && number == self.oldest_open {
+            let next = self.panes[self.from(number)..].iter().find(|pane| !pane.closed);
+            self.oldest_open = next.map_or(i64::MAX, |pane| pane.number);
         }
         closes
     }
 
     /// Folds the window whose last pane is `last` into `into`, which must be empty states.
-    pub(crate) fn window(&mut self, last: i64, trailing: Trailing, width: usize, into: &mut [Stats]) {
+    pub(crate) fn window(&mut self, last: i64, trailing: Trailing, width: usize, into: &mut [Group]) {
         let every = trailing.grid().every().secs_f64();
         let first = trailing.first_pane(last);
-        let mut index = self.panes.partition_point(|pane| pane.number < first);
+        let mut index = self.from(first);
         for piece in trailing.pieces(last) {
             match piece {
                 Piece::Pane(number) => {
@@ -218,14 +226,12 @@ impl Panes {
                     }
                 }
                 Piece::Tier(tier_first) => {
-                    let end = tier_first + trailing.tier();
                     let from = index;
-                    while self.panes.get(index).is_some_and(|pane| pane.number < end) {
-                        index += 1;
-                    }
+                    index = self.after_tier(from, tier_first + trailing.tier(), trailing);
                     if index > from {
                         let at = self.tier(tier_first, from..index, every, width);
-                        merge_all(into, &self.tiers[at].stats, (tier_first - first) as f64 * every);
+                        let tier = &self.tier_stats[at * width..(at + 1) * width];
+                        merge_all(into, tier, (tier_first - first) as f64 * every);
                     }
                 }
             }
@@ -238,8 +244,7 @@ impl Panes {
     /// The generic states of the window whose last pane is `last`, in pane order.
     pub(crate) fn generic(&self, last: i64, trailing: Trailing) -> impl Iterator<Item = RowRef> + '_ {
         let first = trailing.first_pane(last);
-        let from = self.panes.partition_point(|pane| pane.number < first);
-        self.panes[from..]
+        self.panes[self.from(first)..]
             .iter()
             .take_while(move |pane| pane.number <= last)
             .filter_map(|pane| pane.generic)
@@ -248,13 +253,16 @@ impl Panes {
     /// Drops the panes that no future window can use, once they are worth the move; returns their generic states.
     pub(crate) fn prune(&mut self, trailing: Trailing, width: usize) -> Vec<RowRef> {
         let horizon = self.horizon(trailing);
-        let dead = self.panes.partition_point(|pane| pane.number < horizon);
         // Moving the rest down costs as much as a window; so it is done once for several dead panes.
-        if dead < 4.max(self.panes.len() / 4) && dead < self.panes.len() {
+        let worth_it = 4.max(self.panes.len() / 4).min(self.panes.len());
+        if worth_it == 0 || self.panes[worth_it - 1].number >= horizon {
             return Vec::new();
         }
+        let dead = self.panes.partition_point(|pane| pane.number < horizon);
         self.stats.drain(..dead * width);
-        self.tiers.retain(|tier| tier.first >= horizon);
+        let dead_tiers = self.tiers.partition_point(|first| *first < horizon);
+        self.tiers.drain(..dead_tiers);
+        self.tier_stats.drain(..dead_tiers * width);
         self.panes.drain(..dead).filter_map(|pane| pane.generic).collect()
     }
 
@@ -279,30 +287,55 @@ impl Panes {
         }
     }
 
+    /// The index of the first pane with this number or a larger one.
+    #[inline]
+    fn from(&self, number: i64) -> usize {
+        // As a rule no pane is missing, and then the place can be told from the newest.
+        let guess = self.panes.last().and_then(|newest| {
+            let back = usize::try_from(newest.number.checked_sub(number)?).ok()?;
+            (self.panes.len() - 1).checked_sub(back)
+        });
+        match guess {
+            Some(at) if self.panes[at].number == number => at,
+            _ => self.panes.partition_point(|pane| pane.number < number),
+        }
+    }
+
+    /// The index after the panes before `end`, which begin at index `from` and belong to one tier.
+    #[inline]
+    fn after_tier(&self, from: usize, end: i64, trailing: Trailing) -> usize {
+        let all = from + trailing.tier() as usize;
+        if self.panes.get(all - 1).is_some_and(|pane| pane.number == end - 1) {
+            return all;
+        }
+        from + self.panes[from..].iter().take_while(|pane| pane.number < end).count()
+    }
+
     /// Drops the merged tier that a changed pane belongs to.
     #[inline]
-    fn drop_tier(&mut self, number: i64, trailing: Trailing) {
-        if self
-            .tiers
-            .last()
-            .is_some_and(|tier| number < tier.first + trailing.tier())
-        {
-            self.tiers
-                .retain(|tier| number < tier.first || number >= tier.first + trailing.tier());
+    fn drop_tier(&mut self, number: i64, trailing: Trailing, width: usize) {
+        if self.tiers.last().is_none_or(|first| number >= first + trailing.tier()) {
+            return;
+        }
+        let at = self.tiers.partition_point(|first| first + trailing.tier() <= number);
+        if self.tiers[at] <= number {
+            self.tiers.remove(at);
+            self.tier_stats.drain(at * width..(at + 1) * width);
         }
     }
 
     /// The index of a merged tier, made from the panes at `range` if need be.
     fn tier(&mut self, first: i64, range: std::ops::Range<usize>, every: f64, width: usize) -> usize {
-        match self.tiers.binary_search_by_key(&first, |tier| tier.first) {
+        match self.tiers.binary_search(&first) {
             Ok(at) => at,
             Err(at) => {
-                let mut stats = vec![Stats::EMPTY; width].into_boxed_slice();
+                let mut stats = vec![Group::EMPTY; width];
                 for index in range {
                     let shift = (self.panes[index].number - first) as f64 * every;
                     merge_all(&mut stats, &self.stats[index * width..(index + 1) * width], shift);
                 }
-                self.tiers.insert(at, Tier { first, stats });
+                self.tiers.insert(at, first);
+                self.tier_stats.splice(at * width..at * width, stats);
                 at
             }
         }
@@ -310,7 +343,7 @@ impl Panes {
 }
 
 #[inline]
-fn merge_all(into: &mut [Stats], from: &[Stats], shift: f64) {
+fn merge_all(into: &mut [Group], from: &[Group], shift: f64) {
     for (into, from) in into.iter_mut().zip(from) {
         into.merge(from, shift);
     }

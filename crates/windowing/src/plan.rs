@@ -19,7 +19,7 @@ use wardwatch_event_time::Trailing;
 
 use crate::PlanError;
 use crate::dissect::{aggregated_schema, parts, physical_plan};
-use crate::fused::{self, Term};
+use crate::fused::{self, LANES, Place, Term};
 use crate::generic::GenericAggregate;
 use crate::refuse::{check_split, check_where, only_vital};
 use crate::relation::{PATIENT_ID, WINDOW_END, vitals_schema};
@@ -45,7 +45,7 @@ pub struct SetPlan {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Aggregate {
     /// The fused state of the vital sign at this place.
-    Fused { place: usize, term: Term },
+    Fused { place: Place, term: Term },
     /// The generic aggregate at this place.
     Generic(usize),
 }
@@ -151,14 +151,17 @@ impl SetPlan {
         (self.aggregates.len() - self.generic.len(), self.aggregates.len())
     }
 
-    fn fused_place(&mut self, vital: VitalSign) -> usize {
-        self.fused
-            .iter()
-            .position(|other| *other == vital)
-            .unwrap_or_else(|| {
-                self.fused.push(vital);
-                self.fused.len() - 1
-            })
+    fn fused_place(&mut self, vital: VitalSign) -> Place {
+        let known = self.fused.iter().position(|other| *other == vital);
+        Place::of(known.unwrap_or_else(|| {
+            self.fused.push(vital);
+            self.fused.len() - 1
+        }))
+    }
+
+    /// How many groups the fused states of a pane are.
+    pub(crate) fn groups(&self) -> usize {
+        self.fused.len().div_ceil(LANES)
     }
 
     /// Narrows the generic aggregates' input to the columns that they read.

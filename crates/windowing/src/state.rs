@@ -19,11 +19,12 @@ use datafusion::error::Result;
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::Timestamp;
 
+use crate::fused::{Group, LANES, Place};
 use crate::generic::{self, GenericStates, RowRef};
 use crate::panes::Panes;
 use crate::plan::Aggregate;
 use crate::staged::{Rows, Staged};
-use crate::{Placed, RowErrors, SetPlan, Stats, row_errors};
+use crate::{Placed, RowErrors, SetPlan, row_errors};
 
 /// A window to evaluate: a patient's slot and the window's last pane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +49,45 @@ pub struct SetState {
 const NOWHERE: u8 = u8::MAX;
 /// Staged rows are taken into states at the latest when there are so many; a bound on memory, not on results.
 const MOST_STAGED: usize = 16_384;
+
+/// Windows that are folded before their results are read, column by column; what they fold into stays in the cache.
+const FOLDED: usize = 256;
+/// Windows whose panes are asked for ahead of their turn, so that they wait for memory together and not one after the other.
+const AHEAD: usize = 3;
+/// Up to so many readings of a message are taken one by one; more than those are quicker together.
+const FEW: usize = 2;
+
+/// Takes the readings of a message into a pane's fused states.
+#[inline]
+fn fuse(
+    groups: &mut [Group],
+    places: &[(u8, u8); VitalSign::COUNT],
+    ts: Timestamp,
+    origin: Timestamp,
+    vitals: &[u8],
+    values: &[f64],
+) {
+    let fused = vitals.iter().zip(values).filter_map(|(vital, value)| {
+        let (number, _) = places[*vital as usize];
+        (number != NOWHERE).then(|| (Place::of(number as usize), *value))
+    });
+    if vitals.len() <= FEW {
+        for (place, value) in fused {
+            groups[place.group].push_lane(place.lane, value, ts, origin);
+        }
+        return;
+    }
+    let mut dense = [([0.0; LANES], [0.0; LANES]); VitalSign::COUNT.div_ceil(LANES)];
+    for (place, value) in fused {
+        let (values, weights) = &mut dense[place.group];
+        (values[place.lane], weights[place.lane]) = (value, 1.0);
+    }
+    for (group, (values, weights)) in groups.iter_mut().zip(&dense) {
+        if weights.contains(&1.0) {
+            group.push(values, weights, ts, origin);
+        }
+    }
+}
 
 // === impl SetState ===
 
@@ -102,7 +142,7 @@ impl SetState {
         if slot >= self.patients.len() {
             self.patients.resize_with(slot + 1, Panes::default);
         }
-        let width = self.plan.fused.len();
+        let width = self.plan.groups();
         let trailing = self.plan.trailing;
         let number = trailing.grid().pane_of(ts);
         let panes = &mut self.patients[slot];
@@ -111,16 +151,8 @@ impl SetState {
             return Ok(placed);
         }
         let origin = trailing.grid().start(number);
-        let stats = panes.stats_mut(index, width);
-        let mut stage = false;
-        for (vital, value) in vitals.iter().zip(values) {
-            let (fused, generic) = self.places[*vital as usize];
-            if fused != NOWHERE {
-                stats[fused as usize].push(*value, ts, origin);
-            }
-            stage |= generic != NOWHERE;
-        }
-        if stage {
+        fuse(panes.stats_mut(index, width), &self.places, ts, origin, vitals, values);
+        if vitals.iter().any(|vital| self.places[*vital as usize].1 != NOWHERE) {
             let places = vitals.iter().map(|vital| self.places[*vital as usize].1);
             let readings = places.zip(values).filter(|(place, _)| *place != NOWHERE);
             self.staged.push((slot as u32, number), ts, source, readings);
@@ -136,7 +168,7 @@ impl SetState {
     pub fn touch(&self, slot: u32) -> i64 {
         self.patients
             .get(slot as usize)
-            .map_or(0, |panes| panes.touch(self.plan.fused.len()))
+            .map_or(0, |panes| panes.touch(self.plan.groups()))
     }
 
     /// The number of the oldest open pane of a patient; `i64::MAX` when there is none.
@@ -178,7 +210,7 @@ impl SetState {
                 RowErrors::default(),
             ));
         }
-        let (trailing, width) = (plan.trailing, plan.fused.len());
+        let (trailing, width) = (plan.trailing, plan.groups());
         let mut columns: Vec<_> = plan
             .aggregates
             .iter()
@@ -187,12 +219,20 @@ impl SetState {
                 Aggregate::Generic(_) => None,
             })
             .collect();
-        let mut window = vec![Stats::EMPTY; width];
-        for Due { slot, pane } in due {
-            window.fill(Stats::EMPTY);
-            self.patients[*slot as usize].window(*pane, trailing, width, &mut window);
+        let mut windows = Vec::with_capacity(FOLDED * width);
+        for due in due.chunks(FOLDED) {
+            windows.clear();
+            windows.resize(due.len() * width, Group::EMPTY);
+            for (at, Due { slot, pane }) in due.iter().enumerate() {
+                if let Some(Due { slot, pane }) = due.get(at + AHEAD) {
+                    let panes = &self.patients[*slot as usize];
+                    std::hint::black_box(panes.touch_window(*pane, trailing, width));
+                }
+                let window = &mut windows[at * width..(at + 1) * width];
+                self.patients[*slot as usize].window(*pane, trailing, width, window);
+            }
             for (place, term, column) in &mut columns {
-                column.push(*term, &window[*place]);
+                column.extend(*term, *place, &windows, width);
             }
         }
         let mut fused = columns.into_iter().map(|(_, _, column)| column.finish());
@@ -283,7 +323,7 @@ impl SetState {
         let Some(panes) = self.patients.get_mut(slot as usize) else {
             return;
         };
-        for row in panes.prune(self.plan.trailing, self.plan.fused.len()) {
+        for row in panes.prune(self.plan.trailing, self.plan.groups()) {
             self.generic.release(row);
         }
     }

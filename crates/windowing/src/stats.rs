@@ -1,181 +1,227 @@
-//! The fused state of one vital sign in one pane: all that the plain aggregates need, updated in one pass.
+//! The fused state of vital signs in one pane: all that the plain aggregates need, updated in one pass.
 //!
 //! Means and squared deviations are kept by Welford's recurrence and merged by Chan's, so that neither large offsets nor
 //! long windows cost digits. Times enter the regression as seconds from an origin near the data (a pane's start);
 //! absolute times would leave too few digits for a slope.
+//!
+//! A state holds several vital signs side by side, number by number, and the arithmetic has no branches: so the compiler
+//! works on several vital signs at once. A vital sign that is absent takes part with weight 0, which changes nothing.
 
 use wardwatch_event_time::Timestamp;
 
-/// The running statistics of one vital sign: 80 bytes, all plain numbers, merged in any grouping.
+/// The running statistics of `LANES` vital signs: 80 bytes each, all plain numbers, merged in any grouping.
 #[derive(Clone, Copy, Debug, PartialEq)]
-#[repr(C)]
-pub struct Stats {
-    count: f64,
-    mean: f64,
-    squares: f64,
-    least: f64,
-    greatest: f64,
-    latest: f64,
+pub struct Stats<const LANES: usize = 1> {
+    count: [f64; LANES],
+    mean: [f64; LANES],
+    squares: [f64; LANES],
+    least: [f64; LANES],
+    greatest: [f64; LANES],
+    latest: [f64; LANES],
     /// Microseconds since the epoch; below 2^53, so exact.
-    latest_micros: f64,
+    latest_micros: [f64; LANES],
     /// Mean time in seconds from the state's origin.
-    mean_time: f64,
-    squares_time: f64,
-    products: f64,
+    mean_time: [f64; LANES],
+    squares_time: [f64; LANES],
+    products: [f64; LANES],
+}
+
+#[inline(always)]
+fn lesser(one: f64, other: f64) -> f64 {
+    if other < one { other } else { one }
+}
+
+#[inline(always)]
+fn greater(one: f64, other: f64) -> f64 {
+    if other > one { other } else { one }
 }
 
 // === impl Stats ===
+
+impl<const LANES: usize> Stats<LANES> {
+    /// Nothing observed.
+    pub const EMPTY: Self = Self {
+        count: [0.0; LANES],
+        mean: [0.0; LANES],
+        squares: [0.0; LANES],
+        least: [f64::INFINITY; LANES],
+        greatest: [f64::NEG_INFINITY; LANES],
+        latest: [f64::NAN; LANES],
+        latest_micros: [f64::NEG_INFINITY; LANES],
+        mean_time: [0.0; LANES],
+        squares_time: [0.0; LANES],
+        products: [0.0; LANES],
+    };
+
+    /// Takes in finite values, all observed at `ts`; `origin` is the state's, the same for every call. A `weight` is 1 where
+    /// there is a value and 0 where there is none; the number there must then be finite all the same.
+    #[inline]
+    pub fn push(&mut self, values: &[f64; LANES], weights: &[f64; LANES], ts: Timestamp, origin: Timestamp) {
+        let time = (ts.micros() - origin.micros()) as f64 * 1e-6;
+        let micros = ts.micros() as f64;
+        for lane in 0..LANES {
+            let (value, weight) = (values[lane], weights[lane]);
+            debug_assert!(value.is_finite());
+            let is_present = weight > 0.0;
+            self.count[lane] += weight;
+            let share = weight / greater(self.count[lane], 1.0);
+            let from_mean_time = time - self.mean_time[lane];
+            let from_mean = value - self.mean[lane];
+            self.mean_time[lane] += from_mean_time * share;
+            self.mean[lane] += from_mean * share;
+            self.squares_time[lane] += from_mean_time * (time - self.mean_time[lane]) * weight;
+            let from_new_mean = (value - self.mean[lane]) * weight;
+            self.squares[lane] += from_mean * from_new_mean;
+            self.products[lane] += from_mean_time * from_new_mean;
+            let least = if is_present { value } else { f64::INFINITY };
+            let greatest = if is_present { value } else { f64::NEG_INFINITY };
+            self.least[lane] = lesser(self.least[lane], least);
+            self.greatest[lane] = greater(self.greatest[lane], greatest);
+            self.keep_latest(lane, value, if is_present { micros } else { f64::NEG_INFINITY });
+        }
+    }
+
+    /// Takes in other states whose origin lies `shift` seconds after this one's.
+    #[inline]
+    pub fn merge(&mut self, other: &Self, shift: f64) {
+        for lane in 0..LANES {
+            let count = self.count[lane] + other.count[lane];
+            let share = other.count[lane] / greater(count, 1.0);
+            let weight = self.count[lane] * share;
+            let from_mean_time = other.mean_time[lane] + shift - self.mean_time[lane];
+            let from_mean = other.mean[lane] - self.mean[lane];
+            self.count[lane] = count;
+            self.mean_time[lane] += from_mean_time * share;
+            self.mean[lane] += from_mean * share;
+            self.squares_time[lane] += other.squares_time[lane] + from_mean_time * from_mean_time * weight;
+            self.squares[lane] += other.squares[lane] + from_mean * from_mean * weight;
+            self.products[lane] += other.products[lane] + from_mean_time * from_mean * weight;
+            self.least[lane] = lesser(self.least[lane], other.least[lane]);
+            self.greatest[lane] = greater(self.greatest[lane], other.greatest[lane]);
+            self.keep_latest(lane, other.latest[lane], other.latest_micros[lane]);
+        }
+    }
+
+    /// Of two values observed at the same instant the larger stays, so that the order of arrival does not matter.
+    #[inline(always)]
+    fn keep_latest(&mut self, lane: usize, value: f64, micros: f64) {
+        let (latest, latest_micros) = (self.latest[lane], self.latest_micros[lane]);
+        let is_newer = (micros > latest_micros) | ((micros == latest_micros) & (value > latest));
+        self.latest[lane] = if is_newer { value } else { latest };
+        self.latest_micros[lane] = if is_newer { micros } else { latest_micros };
+    }
+
+    /// The state of one vital sign.
+    #[inline]
+    pub fn lane(&self, lane: usize) -> Stats {
+        Stats {
+            count: [self.count[lane]],
+            mean: [self.mean[lane]],
+            squares: [self.squares[lane]],
+            least: [self.least[lane]],
+            greatest: [self.greatest[lane]],
+            latest: [self.latest[lane]],
+            latest_micros: [self.latest_micros[lane]],
+            mean_time: [self.mean_time[lane]],
+            squares_time: [self.squares_time[lane]],
+            products: [self.products[lane]],
+        }
+    }
+
+    /// Takes in a finite value of one vital sign; see [`Stats::push`].
+    #[inline]
+    pub fn push_lane(&mut self, lane: usize, value: f64, ts: Timestamp, origin: Timestamp) {
+        let mut state = self.lane(lane);
+        state.push(&[value], &[1.0], ts, origin);
+        self.count[lane] = state.count[0];
+        self.mean[lane] = state.mean[0];
+        self.squares[lane] = state.squares[0];
+        self.least[lane] = state.least[0];
+        self.greatest[lane] = state.greatest[0];
+        self.latest[lane] = state.latest[0];
+        self.latest_micros[lane] = state.latest_micros[0];
+        self.mean_time[lane] = state.mean_time[0];
+        self.squares_time[lane] = state.squares_time[0];
+        self.products[lane] = state.products[0];
+    }
+
+    /// Reads every cache line of it; see [`SetState::touch`](crate::SetState::touch).
+    #[inline]
+    pub(crate) fn touch(&self) -> u64 {
+        let numbers = [
+            self.count[0],
+            self.squares[0],
+            self.greatest[0],
+            self.latest_micros[0],
+            self.squares_time[0],
+            self.products[LANES - 1],
+        ];
+        numbers.iter().fold(0, |all, number| all ^ number.to_bits())
+    }
+}
 
 impl Stats {
     /// How many numbers a state is made of.
     pub const NUMBERS: usize = 10;
 
-    /// Nothing observed.
-    pub const EMPTY: Self = Self {
-        count: 0.0,
-        mean: 0.0,
-        squares: 0.0,
-        least: f64::INFINITY,
-        greatest: f64::NEG_INFINITY,
-        latest: f64::NAN,
-        latest_micros: f64::NEG_INFINITY,
-        mean_time: 0.0,
-        squares_time: 0.0,
-        products: 0.0,
-    };
-
-    /// Takes in one finite value, observed at `ts`; `origin` is the state's, the same for every call.
-    #[inline]
-    pub fn push(&mut self, value: f64, ts: Timestamp, origin: Timestamp) {
-        debug_assert!(value.is_finite());
-        let time = (ts.micros() - origin.micros()) as f64 * 1e-6;
-        self.count += 1.0;
-        let share = 1.0 / self.count;
-        let from_mean_time = time - self.mean_time;
-        let from_mean = value - self.mean;
-        self.mean_time += from_mean_time * share;
-        self.mean += from_mean * share;
-        self.squares_time += from_mean_time * (time - self.mean_time);
-        self.squares += from_mean * (value - self.mean);
-        self.products += from_mean_time * (value - self.mean);
-        self.least = if value < self.least { value } else { self.least };
-        self.greatest = if value > self.greatest {
-            value
-        } else {
-            self.greatest
-        };
-        self.keep_latest(value, ts.micros() as f64);
-    }
-
-    /// Takes in another state whose origin lies `shift` seconds after this one's.
-    #[inline]
-    pub fn merge(&mut self, other: &Self, shift: f64) {
-        if other.count == 0.0 {
-            return;
-        }
-        if self.count == 0.0 {
-            *self = Self {
-                mean_time: other.mean_time + shift,
-                ..*other
-            };
-            return;
-        }
-        let count = self.count + other.count;
-        let share = other.count / count;
-        let weight = self.count * share;
-        let from_mean_time = other.mean_time + shift - self.mean_time;
-        let from_mean = other.mean - self.mean;
-        self.count = count;
-        self.mean_time += from_mean_time * share;
-        self.mean += from_mean * share;
-        self.squares_time += other.squares_time + from_mean_time * from_mean_time * weight;
-        self.squares += other.squares + from_mean * from_mean * weight;
-        self.products += other.products + from_mean_time * from_mean * weight;
-        self.least = if other.least < self.least {
-            other.least
-        } else {
-            self.least
-        };
-        self.greatest = if other.greatest > self.greatest {
-            other.greatest
-        } else {
-            self.greatest
-        };
-        self.keep_latest(other.latest, other.latest_micros);
-    }
-
-    /// Of two values observed at the same instant the larger stays, so that the order of arrival does not matter.
-    #[inline]
-    fn keep_latest(&mut self, value: f64, micros: f64) {
-        if micros > self.latest_micros || (micros == self.latest_micros && value > self.latest) {
-            self.latest = value;
-            self.latest_micros = micros;
-        }
-    }
-
-    /// The last of its numbers, for [`SetState::touch`](crate::SetState::touch).
-    pub(crate) fn products(&self) -> f64 {
-        self.products
-    }
-
     /// How many values.
     pub fn count(&self) -> f64 {
-        self.count
+        self.count[0]
     }
 
     /// Their mean.
     pub fn mean(&self) -> Option<f64> {
-        (self.count > 0.0).then_some(self.mean)
+        (self.count[0] > 0.0).then_some(self.mean[0])
     }
 
     /// Their sum.
     pub fn sum(&self) -> Option<f64> {
-        (self.count > 0.0).then_some(self.mean * self.count)
+        (self.count[0] > 0.0).then_some(self.mean[0] * self.count[0])
     }
 
     /// The least.
     pub fn least(&self) -> Option<f64> {
-        (self.count > 0.0).then_some(self.least)
+        (self.count[0] > 0.0).then_some(self.least[0])
     }
 
     /// The greatest.
     pub fn greatest(&self) -> Option<f64> {
-        (self.count > 0.0).then_some(self.greatest)
+        (self.count[0] > 0.0).then_some(self.greatest[0])
     }
 
     /// The variance with `freedom` degrees taken off: 1 for a sample, 0 for a population.
     pub fn variance(&self, freedom: f64) -> Option<f64> {
-        (self.count > freedom).then(|| self.squares / (self.count - freedom))
+        (self.count[0] > freedom).then(|| self.squares[0] / (self.count[0] - freedom))
     }
 
     /// The value with the largest timestamp.
     pub fn latest(&self) -> Option<f64> {
-        (self.count > 0.0).then_some(self.latest)
+        (self.count[0] > 0.0).then_some(self.latest[0])
     }
 
     /// The largest timestamp.
     pub fn latest_at(&self) -> Option<Timestamp> {
-        (self.count > 0.0).then(|| Timestamp::from_micros(self.latest_micros as i64))
+        (self.count[0] > 0.0).then(|| Timestamp::from_micros(self.latest_micros[0] as i64))
     }
 
     /// The least-squares slope, per minute; none for fewer than two instants.
     pub fn slope(&self) -> Option<f64> {
-        (self.squares_time > 0.0).then(|| self.products / self.squares_time * 60.0)
+        (self.squares_time[0] > 0.0).then(|| self.products[0] / self.squares_time[0] * 60.0)
     }
 
     /// The state as numbers, for an Arrow row.
     pub fn to_numbers(self) -> [f64; Self::NUMBERS] {
         [
-            self.count,
-            self.mean,
-            self.squares,
-            self.least,
-            self.greatest,
-            self.latest,
-            self.latest_micros,
-            self.mean_time,
-            self.squares_time,
-            self.products,
+            self.count[0],
+            self.mean[0],
+            self.squares[0],
+            self.least[0],
+            self.greatest[0],
+            self.latest[0],
+            self.latest_micros[0],
+            self.mean_time[0],
+            self.squares_time[0],
+            self.products[0],
         ]
     }
 
@@ -194,16 +240,16 @@ impl Stats {
             products,
         ] = numbers;
         Self {
-            count,
-            mean,
-            squares,
-            least,
-            greatest,
-            latest,
-            latest_micros,
-            mean_time,
-            squares_time,
-            products,
+            count: [count],
+            mean: [mean],
+            squares: [squares],
+            least: [least],
+            greatest: [greatest],
+            latest: [latest],
+            latest_micros: [latest_micros],
+            mean_time: [mean_time],
+            squares_time: [squares_time],
+            products: [products],
         }
     }
 }
@@ -248,18 +294,18 @@ mod tests {
         ) {
             let whole_origin = origin(0);
             let late_origin = origin(cut);
-            let mut whole = Stats::EMPTY;
-            let (mut early, mut late) = (Stats::EMPTY, Stats::EMPTY);
+            let mut whole = Stats::<1>::EMPTY;
+            let (mut early, mut late) = (Stats::<1>::EMPTY, Stats::<1>::EMPTY);
             for (offset, value) in &rows {
                 let ts = Timestamp::from_micros(BASE + offset);
-                whole.push(*value, ts, whole_origin);
+                whole.push(&[*value], &[1.0], ts, whole_origin);
                 if *offset < cut * 1_000_000 {
-                    early.push(*value, ts, whole_origin);
+                    early.push(&[*value], &[1.0], ts, whole_origin);
                 } else {
-                    late.push(*value, ts, late_origin);
+                    late.push(&[*value], &[1.0], ts, late_origin);
                 }
             }
-            let mut merged = Stats::EMPTY;
+            let mut merged = Stats::<1>::EMPTY;
             merged.merge(&early, 0.0);
             merged.merge(&late, cut as f64);
             prop_assert_eq!(merged.count(), whole.count());
@@ -277,17 +323,54 @@ mod tests {
             }
         }
 
+        /// A vital sign's state does not depend on its neighbours, nor on how it was taken in.
+        #[test]
+        fn lanes_are_apart(
+            rows in proptest::collection::vec((0i64..60_000_000, proptest::array::uniform3(proptest::option::of(30.0f64..250.0))), 1..40),
+            cut in 0usize..40,
+        ) {
+            let mut alone = [[Stats::<1>::EMPTY; 3]; 2];
+            let mut together = [Stats::<4>::EMPTY; 2];
+            let mut one_by_one = [Stats::<4>::EMPTY; 2];
+            for (row, (offset, values)) in rows.iter().enumerate() {
+                let (ts, half) = (Timestamp::from_micros(BASE + offset), usize::from(row >= cut));
+                let (mut dense, mut weights) = ([0.0; 4], [0.0; 4]);
+                for (lane, value) in values.iter().enumerate() {
+                    let Some(value) = value else { continue };
+                    (dense[lane], weights[lane]) = (*value, 1.0);
+                    alone[half][lane].push(&[*value], &[1.0], ts, origin(0));
+                    one_by_one[half].push_lane(lane, *value, ts, origin(0));
+                }
+                together[half].push(&dense, &weights, ts, origin(0));
+            }
+            let bits = |stats: Stats| stats.to_numbers().map(f64::to_bits);
+            for half in 0..2 {
+                for lane in 0..3 {
+                    prop_assert_eq!(bits(together[half].lane(lane)), bits(alone[half][lane]));
+                    prop_assert_eq!(bits(one_by_one[half].lane(lane)), bits(alone[half][lane]));
+                }
+                prop_assert_eq!(bits(together[half].lane(3)), bits(Stats::EMPTY));
+            }
+            let [mut first, second] = together;
+            first.merge(&second, 10.0);
+            for lane in 0..3 {
+                let mut merged = alone[0][lane];
+                merged.merge(&alone[1][lane], 10.0);
+                prop_assert_eq!(bits(first.lane(lane)), bits(merged));
+            }
+        }
+
         #[test]
         fn numbers_round_trip(value in -1e6f64..1e6) {
-            let mut stats = Stats::EMPTY;
-            stats.push(value, origin(5), origin(0));
+            let mut stats = Stats::<1>::EMPTY;
+            stats.push(&[value], &[1.0], origin(5), origin(0));
             prop_assert_eq!(Stats::from_numbers(stats.to_numbers()), stats);
         }
     }
 
     #[test]
     fn nothing_observed_says_nothing() {
-        let empty = Stats::EMPTY;
+        let empty = Stats::<1>::EMPTY;
         assert_eq!(empty.count(), 0.0);
         assert!(
             [

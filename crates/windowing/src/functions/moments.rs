@@ -106,7 +106,7 @@ impl Accumulator for MomentAccumulator {
             };
             let ts = Timestamp::from_micros(micros);
             let origin = *self.origin.get_or_insert(ts);
-            self.stats.push(number, ts, origin);
+            self.stats.push(&[number], &[1.0], ts, origin);
         }
         Ok(())
     }

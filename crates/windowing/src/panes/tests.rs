@@ -89,22 +89,22 @@ proptest! {
         let grid = trailing.grid();
         let mut eager = Panes::default();
         let mut lazy = Panes::default();
-        let mut scratch = [Stats::EMPTY];
+        let mut scratch = [Group::EMPTY];
         for (step, (number, value)) in rows.iter().enumerate() {
             for panes in [&mut eager, &mut lazy] {
                 let (_, index) = panes.place(*number, NOW, 1, trailing);
-                panes.stats_mut(index, 1)[0].push(*value, grid.start(*number), grid.start(*number));
+                panes.stats_mut(index, 1)[0].push_lane(0, *value, grid.start(*number), grid.start(*number));
             }
             if let Some(last) = evaluations.get(step) {
-                scratch = [Stats::EMPTY];
+                scratch = [Group::EMPTY];
                 eager.window(*last, trailing, 1, &mut scratch);
             }
         }
         for last in 0..60 {
-            let (mut left, mut right) = ([Stats::EMPTY], [Stats::EMPTY]);
+            let (mut left, mut right) = ([Group::EMPTY], [Group::EMPTY]);
             eager.window(last, trailing, 1, &mut left);
             lazy.window(last, trailing, 1, &mut right);
-            prop_assert_eq!(left[0].to_numbers().map(f64::to_bits), right[0].to_numbers().map(f64::to_bits));
+            prop_assert_eq!(left[0].lane(0).to_numbers().map(f64::to_bits), right[0].lane(0).to_numbers().map(f64::to_bits));
         }
         prop_assert!(scratch.len() == 1);
     }
