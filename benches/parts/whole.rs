@@ -11,8 +11,8 @@ use wardwatch_shard::{Batch, Outputs, Shard, Wants};
 use wardwatch_simulate::{Message, Ward};
 
 const PATIENTS: usize = 10_000;
-/// Until every window is full.
-const WARM_UP: usize = 310;
+/// Until no patient's state grows any more: up to two windows of panes are kept, and some that are dropped together.
+const WARM_UP: usize = 800;
 /// One slide.
 const SECONDS: usize = 10;
 /// As the engine takes them.

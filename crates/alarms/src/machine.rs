@@ -232,6 +232,11 @@ impl Machine {
         }
     }
 
+    /// Whether nothing is going on: neither active nor waiting to be. A judgement that is clear then changes nothing.
+    pub fn is_idle(&self) -> bool {
+        self.state == State::Idle
+    }
+
     /// Whether the condition is active.
     pub fn is_active(&self) -> bool {
         matches!(self.state, State::Active { .. })

@@ -131,9 +131,9 @@ impl Shard {
             }
         }
         if newest && rules.dedupe {
-            state
-                .seen
-                .prune((state.clock.now() - rules.rules.lateness).micros());
+            let lateness = rules.rules.lateness;
+            let oldest = state.clock.now() - lateness;
+            state.seen.prune(oldest.micros(), lateness.micros());
         }
         io.out.counts.observations += taken.len as u64;
         taken
@@ -194,13 +194,19 @@ impl Shard {
             let rules = alarm.rules;
             let now = self.log_time;
             let patient = self.patient_mut(slot);
-            if ts < patient.judged[index].ts {
+            let judged = &mut patient.judged[index];
+            if ts < judged.latest.ts {
                 continue;
             }
-            patient.judged[index] = Latest { ts, value };
-            let before = patient.limits[index].due(rules);
-            let transition = patient.limits[index].judge(judgement, ts, now, rules);
-            let due = patient.limits[index].due(rules);
+            judged.latest = Latest { ts, value };
+            if judged.is_idle && matches!(judgement, Judgement::Clear | Judgement::Between) {
+                continue;
+            }
+            let machine = &mut patient.limits[index];
+            let before = machine.due(rules);
+            let transition = machine.judge(judgement, ts, now, rules);
+            let due = machine.due(rules);
+            judged.is_idle = machine.is_idle();
             if let Some(due) = due.filter(|due| Some(*due) != before) {
                 self.set_timer(slot, TimerKind::Limit { index: index as u16 }, due);
             }
@@ -216,6 +222,7 @@ impl Shard {
             return;
         };
         let transition = patient.limits[index].on_time(now, rules);
+        patient.judged[index].is_idle = patient.limits[index].is_idle();
         if let Some(due) = patient.limits[index].due(rules).filter(|_| transition.is_some()) {
             self.set_timer(slot, TimerKind::Limit { index: index as u16 }, due);
         }

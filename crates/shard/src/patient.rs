@@ -21,6 +21,14 @@ pub(crate) struct Latest {
     pub(crate) value: f64,
 }
 
+/// What a limit has judged last. Every reading needs this, and the limit's machine only when there is something to judge.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Judged {
+    pub(crate) latest: Latest,
+    /// Whether the machine is idle.
+    pub(crate) is_idle: bool,
+}
+
 /// The newest values of all vital signs, by [`VitalSign::index`].
 pub(crate) type LatestValues = [Latest; VitalSign::COUNT];
 
@@ -72,8 +80,8 @@ pub(crate) struct Patient {
     pub(crate) sources: Vec<SourceState>,
     pub(crate) latest: LatestValues,
     pub(crate) limits: Vec<Machine>,
-    /// The reading that each limit has judged last.
-    pub(crate) judged: Vec<Latest>,
+    /// By limit.
+    pub(crate) judged: Vec<Judged>,
     pub(crate) conditions: Vec<Machine>,
     pub(crate) sets: Vec<SetStanding>,
     pub(crate) scores: Vec<Arc<Outcome>>,
@@ -100,6 +108,15 @@ impl Latest {
     }
 }
 
+// === impl Judged ===
+
+impl Judged {
+    const NONE: Self = Self {
+        latest: Latest::NONE,
+        is_idle: true,
+    };
+}
+
 // === impl Patient ===
 
 impl Patient {
@@ -113,7 +130,7 @@ impl Patient {
             sources,
             latest: [Latest::NONE; VitalSign::COUNT],
             limits: vec![Machine::default(); pipeline.limits.len()],
-            judged: vec![Latest::NONE; pipeline.limits.len()],
+            judged: vec![Judged::NONE; pipeline.limits.len()],
             conditions: vec![Machine::default(); pipeline.conditions.len()],
             sets: vec![SetStanding::default(); pipeline.sets.len()],
             scores: pipeline
@@ -134,17 +151,19 @@ impl Patient {
             .vitals
             .iter()
             .map(|vital| self.latest[usize::from(*vital)].ts.micros());
-        let limits = self.limits.iter().map(|limit| i64::from(limit.is_active()));
-        let judged = self.judged.iter().map(|judged| judged.ts.micros());
+        let judged = self.judged.iter().map(|judged| judged.latest.ts.micros());
         let source = self.sources.get(usize::from(message.topic));
         let source = source.map_or(0, |source| {
-            source.seen.touch() ^ source.clock.now().micros() ^ i64::from(source.silent.is_active())
+            source.clock.now().micros() ^ i64::from(source.silent.is_idle())
         });
         let head = self.heard_at.micros() ^ self.pending_until.micros();
-        latest
-            .chain(limits)
-            .chain(judged)
-            .fold(source ^ head, |all, one| all ^ one)
+        latest.chain(judged).fold(source ^ head, |all, one| all ^ one)
+    }
+
+    /// Reads on where the first look has led to.
+    pub(crate) fn touch_further(&self, message: &Message<'_>) -> i64 {
+        let source = self.sources.get(usize::from(message.topic));
+        source.map_or(0, |source| source.seen.touch())
     }
 
     /// Takes over a context record: it states the whole context, so what it leaves out is unknown.

@@ -17,7 +17,10 @@ struct Entry {
     origin: u32,
 }
 
-/// The observations taken within lateness, nearly in time order.
+/// Entries by which the memory grows.
+const GROWTH: usize = 128;
+
+/// The observations taken within lateness, in time order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
     entries: VecDeque<Entry>,
@@ -52,6 +55,10 @@ impl Seen {
             value: value as f32,
             origin: device << 8 | u32::from(vital),
         };
+        // Not doubled: patients who came together would all move to twice the memory at one moment.
+        if self.entries.len() == self.entries.capacity() {
+            self.entries.reserve_exact(GROWTH);
+        }
         if newest {
             self.entries.push_back(entry);
             return Sameness::New;
@@ -92,21 +99,20 @@ impl Seen {
         }
     }
 
-    /// Reads both ends; see `Shard::warm`.
+    /// Reads the end; see `Shard::warm`.
     pub(crate) fn touch(&self) -> i64 {
-        let ends = [self.entries.front(), self.entries.back()];
-        ends.into_iter().flatten().fold(0, |all, entry| all ^ entry.ts)
+        self.entries.back().map_or(0, |entry| entry.ts)
     }
 
-    /// Drops what is older than `oldest`, a few entries at a time.
-    pub(crate) fn prune(&mut self, oldest: i64) {
-        if oldest <= self.oldest_kept {
+    /// Drops what is older than `oldest`, when that has moved by a sixteenth of `lateness`: the oldest entries are in no
+    /// cache, so they are looked at seldom.
+    pub(crate) fn prune(&mut self, oldest: i64, lateness: i64) {
+        if oldest < self.oldest_kept.saturating_add(lateness / 16) {
             return;
         }
         self.oldest_kept = oldest;
-        while self.entries.front().is_some_and(|entry| entry.ts < oldest) {
-            self.entries.pop_front();
-        }
+        let dead = self.entries.partition_point(|entry| entry.ts < oldest);
+        self.entries.drain(..dead);
     }
 }
 
@@ -124,7 +130,7 @@ mod tests {
         assert_eq!(seen.take(10, 1, 0, 81.0, false), Sameness::Conflict);
         assert_eq!(seen.take(10, 2, 0, 81.0, false), Sameness::New);
         assert_eq!(seen.take(5, 1, 0, 79.0, false), Sameness::Repeat);
-        seen.prune(6);
+        seen.prune(6, 0);
         assert_eq!(seen.take(5, 1, 0, 70.0, false), Sameness::New);
     }
 }

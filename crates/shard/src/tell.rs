@@ -38,7 +38,7 @@ impl Shard {
         let alarm = &self.pipeline.limits[index];
         let vital = alarm.limit.vital;
         // Not the newest value: of two devices at one instant it may be the other's.
-        let latest = patient.judged[index];
+        let latest = patient.judged[index].latest;
         let shown = format!(
             "{} {} {}",
             vital.label(),

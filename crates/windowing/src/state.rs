@@ -163,9 +163,15 @@ impl SetState {
         Ok(placed)
     }
 
-    /// Reads the states that a patient's next row will most likely change, so that they are in the cache when it comes.
-    /// The result means nothing.
+    /// Reads where a patient's states stand, so that it is in the cache when the next row comes. The result means nothing.
+    #[inline]
     pub fn touch(&self, slot: u32) -> i64 {
+        self.oldest_open(slot)
+    }
+
+    /// Reads the states that a patient's next row will most likely change, after [`SetState::touch`].
+    #[inline]
+    pub fn touch_further(&self, slot: u32) -> i64 {
         self.patients
             .get(slot as usize)
             .map_or(0, |panes| panes.touch(self.plan.groups()))
