@@ -145,23 +145,29 @@ impl Patient {
         }
     }
 
-    /// Reads what a message will need; see `Shard::warm`.
-    pub(crate) fn touch(&self, message: &Message<'_>) -> i64 {
+    /// Reads where the patient's state stands; see `Shard::warm`.
+    #[inline]
+    pub(crate) fn touch(&self) -> i64 {
+        self.heard_at.micros() ^ self.pending_until.micros() ^ self.sources.len() as i64
+    }
+
+    /// Reads what a message will need of it.
+    #[inline]
+    pub(crate) fn touch_further(&self, message: &Message<'_>) -> i64 {
         let latest = message
             .vitals
             .iter()
             .map(|vital| self.latest[usize::from(*vital)].ts.micros());
         let judged = self.judged.iter().map(|judged| judged.latest.ts.micros());
-        let source = self.sources.get(usize::from(message.topic));
-        let source = source.map_or(0, |source| {
-            source.clock.now().micros() ^ i64::from(source.silent.is_idle())
+        let source = self.sources.get(usize::from(message.topic)).map_or(0, |source| {
+            source.clock.now().micros() ^ i64::from(source.silent.is_idle()) ^ source.seen.len() as i64
         });
-        let head = self.heard_at.micros() ^ self.pending_until.micros();
-        latest.chain(judged).fold(source ^ head, |all, one| all ^ one)
+        latest.chain(judged).fold(source, |all, one| all ^ one)
     }
 
-    /// Reads on where the first look has led to.
-    pub(crate) fn touch_further(&self, message: &Message<'_>) -> i64 {
+    /// Reads where that leads to.
+    #[inline]
+    pub(crate) fn touch_furthest(&self, message: &Message<'_>) -> i64 {
         let source = self.sources.get(usize::from(message.topic));
         source.map_or(0, |source| source.seen.touch())
     }

@@ -99,15 +99,19 @@ impl Seen {
         }
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// Reads the end; see `Shard::warm`.
     pub(crate) fn touch(&self) -> i64 {
         self.entries.back().map_or(0, |entry| entry.ts)
     }
 
-    /// Drops what is older than `oldest`, when that has moved by a sixteenth of `lateness`: the oldest entries are in no
+    /// Drops what is older than `oldest`, when that has moved by a quarter of `lateness`: the oldest entries are in no
     /// cache, so they are looked at seldom.
     pub(crate) fn prune(&mut self, oldest: i64, lateness: i64) {
-        if oldest < self.oldest_kept.saturating_add(lateness / 16) {
+        if oldest < self.oldest_kept.saturating_add(lateness / 4) {
             return;
         }
         self.oldest_kept = oldest;

@@ -145,16 +145,17 @@ impl Shard {
         }
         // In rounds: what a round reads leads to what the next one reads.
         let mut touched = 0;
-        let mut touch = |patient: &dyn Fn(&Patient, usize) -> i64, panes: fn(&SetState, u32) -> i64| {
-            for (slot, row) in slots.iter().zip(rows.clone()) {
-                if let Some(Some(known)) = self.patients.get(*slot as usize) {
-                    touched ^= patient(known, row);
-                    touched ^= self.sets.iter().fold(0, |all, set| all ^ panes(set, *slot));
-                }
-            }
-        };
-        touch(&|patient, row| patient.touch(&messages.get(row)), SetState::touch);
-        touch(&|patient, row| patient.touch_further(&messages.get(row)), SetState::touch_further);
+        for slot in &slots {
+            touched ^= self.sets.iter().fold(0, |all, set| all ^ set.touch(*slot));
+            touched ^= self.patient(*slot).map_or(0, Patient::touch);
+        }
+        for (slot, row) in slots.iter().zip(rows.clone()) {
+            touched ^= self.sets.iter().fold(0, |all, set| all ^ set.touch_further(*slot));
+            touched ^= self.patient(*slot).map_or(0, |patient| patient.touch_further(&messages.get(row)));
+        }
+        for (slot, row) in slots.iter().zip(rows) {
+            touched ^= self.patient(*slot).map_or(0, |patient| patient.touch_furthest(&messages.get(row)));
+        }
         std::hint::black_box(touched);
     }
 
@@ -299,6 +300,10 @@ impl Shard {
         let due = self.log_time + self.pipeline.time.forget_after;
         self.set_timer(slot, TimerKind::Forget, due);
         slot
+    }
+
+    fn patient(&self, slot: u32) -> Option<&Patient> {
+        self.patients.get(slot as usize).and_then(Option::as_ref)
     }
 
     /// The patient in a slot that is known to be taken.

@@ -137,7 +137,8 @@ impl Panes {
     pub(crate) fn touch(&self, width: usize) -> i64 {
         let newest = &self.stats[self.stats.len().saturating_sub(width)..];
         let bits = newest.iter().fold(0, |all, group| all ^ group.touch());
-        self.panes.last().map_or(0, |pane| pane.number) ^ bits as i64
+        let tier = self.tiers.last().copied().unwrap_or(0);
+        self.panes.last().map_or(0, |pane| pane.number) ^ tier ^ bits as i64
     }
 
     /// Reads what [`Panes::window`] will; see [`SetState::touch`](crate::SetState::touch).
