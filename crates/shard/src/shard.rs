@@ -150,11 +150,18 @@ impl Shard {
             touched ^= self.patient(*slot).map_or(0, Patient::touch);
         }
         for (slot, row) in slots.iter().zip(rows.clone()) {
-            touched ^= self.sets.iter().fold(0, |all, set| all ^ set.touch_further(*slot));
-            touched ^= self.patient(*slot).map_or(0, |patient| patient.touch_further(&messages.get(row)));
+            touched ^= self
+                .sets
+                .iter()
+                .fold(0, |all, set| all ^ set.touch_further(*slot));
+            touched ^= self
+                .patient(*slot)
+                .map_or(0, |patient| patient.touch_further(&messages.get(row)));
         }
         for (slot, row) in slots.iter().zip(rows) {
-            touched ^= self.patient(*slot).map_or(0, |patient| patient.touch_furthest(&messages.get(row)));
+            touched ^= self
+                .patient(*slot)
+                .map_or(0, |patient| patient.touch_furthest(&messages.get(row)));
         }
         std::hint::black_box(touched);
     }

@@ -143,14 +143,23 @@ impl Panes {
 
     /// Reads what [`Panes::window`] will; see [`SetState::touch`](crate::SetState::touch).
     pub(crate) fn touch_window(&self, last: i64, trailing: Trailing, width: usize) -> u64 {
-        let first = trailing.first_pane(last);
+        let (first, tier) = (trailing.first_pane(last), trailing.tier());
         let start = self.from(first);
-        let tier = trailing.tier();
-        let groups = self.tier_stats.iter().rev().take(width * (trailing.panes() / tier) as usize);
-        let edges = self.stats[start * width..].iter().take(width * tier as usize);
-        let newest = self.stats.iter().rev().take(width * tier as usize);
+        // As when no pane is missing: single panes up to the first tier, and after the last one.
+        let before = (-first).rem_euclid(tier) as usize;
+        let after = (last + 1).rem_euclid(tier) as usize;
+        let end = (start + trailing.panes() as usize).min(self.panes.len());
+        let tiers = self.tiers.partition_point(|tier| *tier < first);
         let touch = |all, group: &Group| all ^ group.touch();
-        newest.fold(edges.fold(groups.fold(0, touch), touch), touch)
+        let edges = [start..(start + before).min(end), end.saturating_sub(after)..end];
+        let edges = edges.map(|edge| {
+            self.stats[edge.start * width..edge.end * width]
+                .iter()
+                .fold(0, touch)
+        });
+        self.tier_stats[tiers * width..]
+            .iter()
+            .fold(edges[0] ^ edges[1], touch)
     }
 
     pub(crate) fn pane_mut(&mut self, number: i64) -> Option<&mut Pane> {
@@ -309,16 +318,25 @@ impl Panes {
         if self.panes.get(all - 1).is_some_and(|pane| pane.number == end - 1) {
             return all;
         }
-        from + self.panes[from..].iter().take_while(|pane| pane.number < end).count()
+        from + self.panes[from..]
+            .iter()
+            .take_while(|pane| pane.number < end)
+            .count()
     }
 
     /// Drops the merged tier that a changed pane belongs to.
     #[inline]
     fn drop_tier(&mut self, number: i64, trailing: Trailing, width: usize) {
-        if self.tiers.last().is_none_or(|first| number >= first + trailing.tier()) {
+        if self
+            .tiers
+            .last()
+            .is_none_or(|first| number >= first + trailing.tier())
+        {
             return;
         }
-        let at = self.tiers.partition_point(|first| first + trailing.tier() <= number);
+        let at = self
+            .tiers
+            .partition_point(|first| first + trailing.tier() <= number);
         if self.tiers[at] <= number {
             self.tiers.remove(at);
             self.tier_stats.drain(at * width..(at + 1) * width);

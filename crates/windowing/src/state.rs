@@ -151,8 +151,18 @@ impl SetState {
             return Ok(placed);
         }
         let origin = trailing.grid().start(number);
-        fuse(panes.stats_mut(index, width), &self.places, ts, origin, vitals, values);
-        if vitals.iter().any(|vital| self.places[*vital as usize].1 != NOWHERE) {
+        fuse(
+            panes.stats_mut(index, width),
+            &self.places,
+            ts,
+            origin,
+            vitals,
+            values,
+        );
+        if vitals
+            .iter()
+            .any(|vital| self.places[*vital as usize].1 != NOWHERE)
+        {
             let places = vitals.iter().map(|vital| self.places[*vital as usize].1);
             let readings = places.zip(values).filter(|(place, _)| *place != NOWHERE);
             self.staged.push((slot as u32, number), ts, source, readings);
