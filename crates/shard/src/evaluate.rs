@@ -144,7 +144,7 @@ impl Shard {
             .map_or_else(|| Arc::from(""), |patient| Arc::clone(&patient.id))
     }
 
-    /// What is known at each decision. The patients' newest features move along.
+    /// What is known at each decision, but for the scores. The patients' newest features move along.
     fn views(&mut self, pending: &[Pending], rows: Vec<Row>) -> Vec<View> {
         let mut views = Vec::with_capacity(pending.len());
         for (pending, row) in pending.iter().zip(rows) {
@@ -158,7 +158,7 @@ impl Shard {
                 }
                 standing.newest = Some((pending.end, row));
             }
-            views.push(View::of(patient, pending.latest, pending.at));
+            views.push(View::without_scores(patient, pending.latest, pending.at));
         }
         views
     }

@@ -71,13 +71,21 @@ impl View {
     /// The patient with the newest values as they stood at `at`.
     pub(crate) fn of(patient: &Patient, latest: LatestValues, at: Timestamp) -> Self {
         Self {
+            scores: patient.scores.clone(),
+            ..Self::without_scores(patient, latest, at)
+        }
+    }
+
+    /// As [`View::of`], for scores to be evaluated on: no score reads another.
+    pub(crate) fn without_scores(patient: &Patient, latest: LatestValues, at: Timestamp) -> Self {
+        Self {
             latest,
             newest: patient
                 .sets
                 .iter()
                 .map(|standing| standing.newest.clone())
                 .collect(),
-            scores: patient.scores.clone(),
+            scores: Vec::new(),
             at,
         }
     }

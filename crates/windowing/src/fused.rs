@@ -7,6 +7,7 @@ use arrow::array::{Int64Builder, TimestampMicrosecondBuilder};
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion::physical_expr::expressions::Column;
 use wardwatch_clinical::VitalSign;
+use wardwatch_event_time::Timestamp;
 
 use crate::Stats;
 use crate::relation::TS;
@@ -109,6 +110,26 @@ impl Term {
             Self::Latest => stats.latest(),
             Self::Slope => stats.slope(),
             Self::Count | Self::LatestAt => None,
+        }
+    }
+}
+
+/// Takes values, all observed at `ts`, into a pane's groups, several at a time.
+#[inline]
+pub(crate) fn push_together(
+    groups: &mut [Group],
+    values: impl Iterator<Item = (Place, f64)>,
+    ts: Timestamp,
+    origin: Timestamp,
+) {
+    let mut dense = [([0.0; LANES], [0.0; LANES]); VitalSign::COUNT.div_ceil(LANES)];
+    for (place, value) in values {
+        let (values, weights) = &mut dense[place.group];
+        (values[place.lane], weights[place.lane]) = (value, 1.0);
+    }
+    for (group, (values, weights)) in groups.iter_mut().zip(&dense) {
+        if weights.contains(&1.0) {
+            group.push(values, weights, ts, origin);
         }
     }
 }

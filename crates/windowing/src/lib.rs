@@ -21,6 +21,7 @@
 //! | `fused` | plain aggregates read from fused states |
 //! | `generic` | every other mergeable aggregate, by DataFusion's accumulators |
 //! | `panes` | the panes of one patient |
+//! | `tiers` | runs of panes, merged once |
 //! | `staged` | rows that wait to be taken into generic states |
 //! | `state` | a feature set's state in one shard: take, close, evaluate, forget |
 //! | `expression` | a scalar SQL expression over named inputs: scores and conditions |
@@ -49,6 +50,7 @@ mod split_check;
 mod staged;
 mod state;
 mod stats;
+mod tiers;
 
 pub use error::PlanError;
 pub use expression::Expression;

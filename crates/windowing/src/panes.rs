@@ -16,6 +16,7 @@ use wardwatch_event_time::{Piece, Timestamp, Trailing};
 
 use crate::fused::Group;
 use crate::generic::RowRef;
+use crate::tiers::Tiers;
 
 /// Panes by which a patient's memory grows.
 const GROWTH: usize = 8;
@@ -55,9 +56,7 @@ pub(crate) struct Pane {
 pub(crate) struct Panes {
     panes: Vec<Pane>,
     stats: Vec<Group>,
-    /// The first panes of the merged tiers, sorted, and `width` groups a tier.
-    tiers: Vec<i64>,
-    tier_stats: Vec<Group>,
+    tiers: Tiers,
     newest_closed: i64,
     oldest_open: i64,
 }
@@ -69,8 +68,7 @@ impl Default for Panes {
         Self {
             panes: Vec::new(),
             stats: Vec::new(),
-            tiers: Vec::new(),
-            tier_stats: Vec::new(),
+            tiers: Tiers::default(),
             newest_closed: i64::MIN,
             oldest_open: i64::MAX,
         }
@@ -91,7 +89,7 @@ impl Panes {
         if number < self.horizon(trailing) {
             return (Placed::Expired, index);
         }
-        self.drop_tier(number, trailing, width);
+        self.tiers.forget(number, trailing.tier(), width);
         let closed = match found {
             Ok(index) => self.panes[index].closed,
             Err(_) => number < self.oldest_to_open(trailing),
@@ -137,8 +135,7 @@ impl Panes {
     pub(crate) fn touch(&self, width: usize) -> i64 {
         let newest = &self.stats[self.stats.len().saturating_sub(width)..];
         let bits = newest.iter().fold(0, |all, group| all ^ group.touch());
-        let tier = self.tiers.last().copied().unwrap_or(0);
-        self.panes.last().map_or(0, |pane| pane.number) ^ tier ^ bits as i64
+        self.panes.last().map_or(0, |pane| pane.number) ^ self.tiers.touch() ^ bits as i64
     }
 
     /// Reads what [`Panes::window`] will; see [`SetState::touch`](crate::SetState::touch).
@@ -149,7 +146,6 @@ impl Panes {
         let before = (-first).rem_euclid(tier) as usize;
         let after = (last + 1).rem_euclid(tier) as usize;
         let end = (start + trailing.panes() as usize).min(self.panes.len());
-        let tiers = self.tiers.partition_point(|tier| *tier < first);
         let touch = |all, group: &Group| all ^ group.touch();
         let edges = [start..(start + before).min(end), end.saturating_sub(after)..end];
         let edges = edges.map(|edge| {
@@ -157,9 +153,7 @@ impl Panes {
                 .iter()
                 .fold(0, touch)
         });
-        self.tier_stats[tiers * width..]
-            .iter()
-            .fold(edges[0] ^ edges[1], touch)
+        edges[0] ^ edges[1] ^ self.tiers.touch_from(first, width)
     }
 
     pub(crate) fn pane_mut(&mut self, number: i64) -> Option<&mut Pane> {
@@ -220,6 +214,9 @@ impl Panes {
 
     /// Folds the window whose last pane is `last` into `into`, which must be empty states.
     pub(crate) fn window(&mut self, last: i64, trailing: Trailing, width: usize, into: &mut [Group]) {
+        if width == 0 {
+            return;
+        }
         let every = trailing.grid().every().secs_f64();
         let first = trailing.first_pane(last);
         let mut index = self.from(first);
@@ -239,8 +236,12 @@ impl Panes {
                     let from = index;
                     index = self.after_tier(from, tier_first + trailing.tier(), trailing);
                     if index > from {
-                        let at = self.tier(tier_first, from..index, every, width);
-                        let tier = &self.tier_stats[at * width..(at + 1) * width];
+                        let (panes, stats) = (&self.panes[from..index], &self.stats[from * width..]);
+                        let tier = self.tiers.get_or_make(tier_first, width, |tier| {
+                            for (pane, stats) in panes.iter().zip(stats.chunks(width)) {
+                                merge_all(tier, stats, (pane.number - tier_first) as f64 * every);
+                            }
+                        });
                         merge_all(into, tier, (tier_first - first) as f64 * every);
                     }
                 }
@@ -270,9 +271,7 @@ impl Panes {
         }
         let dead = self.panes.partition_point(|pane| pane.number < horizon);
         self.stats.drain(..dead * width);
-        let dead_tiers = self.tiers.partition_point(|first| *first < horizon);
-        self.tiers.drain(..dead_tiers);
-        self.tier_stats.drain(..dead_tiers * width);
+        self.tiers.prune(horizon, width);
         self.panes.drain(..dead).filter_map(|pane| pane.generic).collect()
     }
 
@@ -322,42 +321,6 @@ impl Panes {
             .iter()
             .take_while(|pane| pane.number < end)
             .count()
-    }
-
-    /// Drops the merged tier that a changed pane belongs to.
-    #[inline]
-    fn drop_tier(&mut self, number: i64, trailing: Trailing, width: usize) {
-        if self
-            .tiers
-            .last()
-            .is_none_or(|first| number >= first + trailing.tier())
-        {
-            return;
-        }
-        let at = self
-            .tiers
-            .partition_point(|first| first + trailing.tier() <= number);
-        if self.tiers[at] <= number {
-            self.tiers.remove(at);
-            self.tier_stats.drain(at * width..(at + 1) * width);
-        }
-    }
-
-    /// The index of a merged tier, made from the panes at `range` if need be.
-    fn tier(&mut self, first: i64, range: std::ops::Range<usize>, every: f64, width: usize) -> usize {
-        match self.tiers.binary_search(&first) {
-            Ok(at) => at,
-            Err(at) => {
-                let mut stats = vec![Group::EMPTY; width];
-                for index in range {
-                    let shift = (self.panes[index].number - first) as f64 * every;
-                    merge_all(&mut stats, &self.stats[index * width..(index + 1) * width], shift);
-                }
-                self.tiers.insert(at, first);
-                self.tier_stats.splice(at * width..at * width, stats);
-                at
-            }
-        }
     }
 }
 

@@ -19,7 +19,7 @@ use datafusion::error::Result;
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::Timestamp;
 
-use crate::fused::{Group, LANES, Place};
+use crate::fused::{self, Group, Place};
 use crate::generic::{self, GenericStates, RowRef};
 use crate::panes::Panes;
 use crate::plan::Aggregate;
@@ -52,43 +52,10 @@ const MOST_STAGED: usize = 16_384;
 
 /// Windows that are folded before their results are read, column by column; what they fold into stays in the cache.
 const FOLDED: usize = 256;
-/// Windows whose panes are asked for ahead of their turn, so that they wait for memory together and not one after the other.
-const AHEAD: usize = 3;
 /// Up to so many readings of a message are taken one by one; more than those are quicker together.
 const FEW: usize = 2;
-
-/// Takes the readings of a message into a pane's fused states.
-#[inline]
-fn fuse(
-    groups: &mut [Group],
-    places: &[(u8, u8); VitalSign::COUNT],
-    ts: Timestamp,
-    origin: Timestamp,
-    vitals: &[u8],
-    values: &[f64],
-) {
-    let fused = vitals.iter().zip(values).filter_map(|(vital, value)| {
-        let (number, _) = places[*vital as usize];
-        (number != NOWHERE).then(|| (Place::of(number as usize), *value))
-    });
-    if vitals.len() <= FEW {
-        for (place, value) in fused {
-            groups[place.group].push_lane(place.lane, value, ts, origin);
-        }
-        return;
-    }
-    let mut dense = [([0.0; LANES], [0.0; LANES]); VitalSign::COUNT.div_ceil(LANES)];
-    for (place, value) in fused {
-        let (values, weights) = &mut dense[place.group];
-        (values[place.lane], weights[place.lane]) = (value, 1.0);
-    }
-    for (group, (values, weights)) in groups.iter_mut().zip(&dense) {
-        if weights.contains(&1.0) {
-            group.push(values, weights, ts, origin);
-        }
-    }
-}
-
+/// Windows whose panes are asked for ahead of their turn, so that they wait for memory together and not one after the other.
+const AHEAD: usize = 3;
 // === impl SetState ===
 
 impl SetState {
@@ -151,14 +118,17 @@ impl SetState {
             return Ok(placed);
         }
         let origin = trailing.grid().start(number);
-        fuse(
-            panes.stats_mut(index, width),
-            &self.places,
-            ts,
-            origin,
-            vitals,
-            values,
-        );
+        let readings = vitals.iter().zip(values);
+        let fused = readings.filter_map(|(vital, value)| {
+            let (number, _) = self.places[*vital as usize];
+            (number != NOWHERE).then(|| (Place::of(number as usize), *value))
+        });
+        let groups = panes.stats_mut(index, width);
+        if vitals.len() <= FEW {
+            fused.for_each(|(place, value)| groups[place.group].push_lane(place.lane, value, ts, origin));
+        } else {
+            fused::push_together(groups, fused, ts, origin);
+        }
         if vitals
             .iter()
             .any(|vital| self.places[*vital as usize].1 != NOWHERE)

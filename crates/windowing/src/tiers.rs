@@ -1,0 +1,71 @@
+//! Aligned runs of panes, merged once: a window is folded from a few of these and the single panes at its edges.
+//!
+//! A tier is made when a window first needs it, and dropped when a late row changes one of its panes. Which tiers there
+//! are is history; what a tier holds is not.
+
+use crate::fused::Group;
+
+/// The merged tiers of one patient in one feature set. Numbers are of panes; `width` groups a tier.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tiers {
+    /// The first pane of each, sorted.
+    firsts: Vec<i64>,
+    /// Their states, in the same order.
+    groups: Vec<Group>,
+}
+
+// === impl Tiers ===
+
+impl Tiers {
+    /// The states of the tier that starts at pane `first`; `make` merges them where there are none.
+    pub(crate) fn get_or_make(
+        &mut self,
+        first: i64,
+        width: usize,
+        make: impl FnOnce(&mut [Group]),
+    ) -> &[Group] {
+        let at = self.firsts.binary_search(&first).unwrap_or_else(|at| {
+            let start = at * width;
+            self.firsts.insert(at, first);
+            self.groups
+                .splice(start..start, std::iter::repeat_n(Group::EMPTY, width));
+            make(&mut self.groups[start..start + width]);
+            at
+        });
+        &self.groups[at * width..(at + 1) * width]
+    }
+
+    /// Drops the tier that a changed pane belongs to; a tier is `length` panes long.
+    #[inline]
+    pub(crate) fn forget(&mut self, pane: i64, length: i64, width: usize) {
+        // Nearly every row is newer than all tiers.
+        if self.firsts.last().is_none_or(|first| pane >= first + length) {
+            return;
+        }
+        let at = self.firsts.partition_point(|first| first + length <= pane);
+        if self.firsts[at] <= pane {
+            self.firsts.remove(at);
+            self.groups.drain(at * width..(at + 1) * width);
+        }
+    }
+
+    /// Drops the tiers that start before a pane.
+    pub(crate) fn prune(&mut self, before: i64, width: usize) {
+        let dead = self.firsts.partition_point(|first| *first < before);
+        self.firsts.drain(..dead);
+        self.groups.drain(..dead * width);
+    }
+
+    /// Reads the tiers from a pane on; see [`SetState::touch`](crate::SetState::touch).
+    pub(crate) fn touch_from(&self, first: i64, width: usize) -> u64 {
+        let at = self.firsts.partition_point(|known| *known < first);
+        let groups = self.groups[at * width..].iter();
+        groups.fold(0, |all, group| all ^ group.touch())
+    }
+
+    /// Reads where they stand.
+    #[inline]
+    pub(crate) fn touch(&self) -> i64 {
+        self.firsts.last().copied().unwrap_or(0)
+    }
+}
