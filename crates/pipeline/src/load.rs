@@ -14,8 +14,8 @@ use crate::{Pipeline, PipelineError, TechnicalAlarms, alarms, scores, sets, shap
 /// Most bytes of a pipeline file: a hundred times the longest that is shipped.
 const MOST_BYTES: u64 = 1 << 20;
 
-/// Loads the pipeline file at `path`.
-pub(crate) fn load(path: &Path) -> Result<Pipeline, PipelineError> {
+/// Loads the pipeline file at `path`, with the models of a folder or else of the nearest one above it.
+pub(crate) fn load(path: &Path, models: Option<&Path>) -> Result<Pipeline, PipelineError> {
     let read = |source| PipelineError::Read {
         path: path.to_path_buf(),
         source,
@@ -23,6 +23,9 @@ pub(crate) fn load(path: &Path) -> Result<Pipeline, PipelineError> {
     let bytes = fs::metadata(path).map_err(read)?.len();
     check_size(path, bytes)?;
     let text = fs::read_to_string(path).map_err(read)?;
+    if let Some(folder) = models {
+        return build(path, &text, ModelPlace::Folder(folder.to_path_buf()));
+    }
     let shelves: Vec<PathBuf> = path
         .canonicalize()
         .map_err(read)?

@@ -257,7 +257,15 @@ impl Pipeline {
     /// # Errors
     /// [`PipelineError`]: the file cannot be read, is not YAML of this shape, or has problems, all of which are told.
     pub fn load(path: &Path) -> Result<Self, PipelineError> {
-        crate::load::load(path)
+        crate::load::load(path, None)
+    }
+
+    /// As [`Pipeline::load`], with the models looked up as `models_dir/<name>/<version>`.
+    ///
+    /// # Errors
+    /// As [`Pipeline::load`].
+    pub fn load_with_models(path: &Path, models_dir: &Path) -> Result<Self, PipelineError> {
+        crate::load::load(path, Some(models_dir))
     }
 
     /// Checks a pipeline's text. Models are looked up as `models_dir/<name>/<version>`.

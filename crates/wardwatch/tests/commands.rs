@@ -108,6 +108,23 @@ fn validate_tells_valid_invalid_and_unreadable_apart() {
 }
 
 #[test]
+fn models_are_taken_from_the_folder_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    fs::copy(
+        repository.join("pipelines/icu-deterioration.yaml"),
+        dir.path().join("icu.yaml"),
+    )
+    .unwrap();
+    let models = repository.join("models");
+    let with = ["validate", "icu.yaml", "--models", models.to_str().unwrap()];
+    assert_eq!(wardwatch(dir.path(), &with).status.code(), Some(0));
+    let elsewhere = wardwatch(dir.path(), &["validate", "icu.yaml", "--models", "nowhere"]);
+    assert_eq!(elsewhere.status.code(), Some(78));
+    assert!(text(&elsewhere.stdout).contains("nowhere"), "{elsewhere:?}");
+}
+
+#[test]
 fn replay_writes_alerts_features_scores_and_quarantine() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("p.yaml"), PIPELINE).unwrap();

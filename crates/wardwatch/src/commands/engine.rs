@@ -10,9 +10,9 @@ use clap::builder::NonEmptyStringValueParser;
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use wardwatch_kafka::{ClientSettings, Engine, EngineConfig, Health, create_topics};
-use wardwatch_pipeline::Pipeline;
 
 use super::metrics;
+use super::models::ModelsFolder;
 
 /// How often it is looked whether the engine still runs.
 const WATCH: Duration = Duration::from_millis(250);
@@ -22,6 +22,8 @@ const WATCH: Duration = Duration::from_millis(250);
 pub struct Args {
     /// The pipeline's file
     pipeline: PathBuf,
+    #[command(flatten)]
+    models: ModelsFolder,
     /// Kafka's bootstrap addresses
     #[arg(long, value_name = "HOST:PORT", env = "WARDWATCH_BROKERS", value_parser = NonEmptyStringValueParser::new())]
     brokers: String,
@@ -45,7 +47,7 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: Args) -> anyhow::Result<()> {
     let recorder = metrics::install()?;
-    let pipeline = Arc::new(Pipeline::load(&args.pipeline)?);
+    let pipeline = Arc::new(args.models.load(&args.pipeline)?);
     let group = args
         .group
         .unwrap_or_else(|| format!("wardwatch-{}", pipeline.name));

@@ -3,6 +3,7 @@
 mod demo;
 mod engine;
 mod metrics;
+mod models;
 mod output;
 mod replay;
 mod sql;

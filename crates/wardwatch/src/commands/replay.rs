@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use wardwatch_pipeline::Pipeline;
 use wardwatch_replay::{Progress, Results, Summary, replay};
 
+use super::models::ModelsFolder;
 use super::output::{Output, print};
 
 /// The bar counts in parts of the input.
@@ -18,6 +19,8 @@ const PARTS: u64 = 1_000;
 pub struct Args {
     /// The pipeline's file
     pipeline: PathBuf,
+    #[command(flatten)]
+    models: ModelsFolder,
     /// Observations and context: Parquet, CSV or NDJSON, by the ending
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
     input: Vec<PathBuf>,
@@ -40,7 +43,7 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: Args) -> anyhow::Result<()> {
-    let pipeline = Arc::new(Pipeline::load(&args.pipeline)?);
+    let pipeline = Arc::new(args.models.load(&args.pipeline)?);
     nothing_twice(&args)?;
     let results = Results {
         alerts: args.alerts,

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 use wardwatch_pipeline::{Pipeline, PipelineError, Problem};
 
+use super::models::ModelsFolder;
 use super::output::{Output, print};
 use crate::failure;
 
@@ -16,6 +17,8 @@ pub struct Args {
     /// The pipelines' files
     #[arg(required = true, value_name = "PIPELINE")]
     pipelines: Vec<PathBuf>,
+    #[command(flatten)]
+    models: ModelsFolder,
     /// Who reads the result
     #[arg(long, value_enum, default_value_t)]
     output: Output,
@@ -60,7 +63,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut worst = ExitCode::SUCCESS;
     let (mut text, mut verdicts) = (String::new(), Vec::new());
     for path in &args.pipelines {
-        let loaded = Pipeline::load(path);
+        let loaded = args.models.load(path);
         text.push_str(&match &loaded {
             Ok(pipeline) => format!("{}: valid: {}\n", path.display(), in_words(pipeline)),
             Err(error) => format!("{}\n", with_causes(error)),

@@ -1,0 +1,28 @@
+//! Where a pipeline's models are, for every command that loads one.
+
+use std::path::{Path, PathBuf};
+
+use wardwatch_pipeline::{Pipeline, PipelineError};
+
+/// The argument `--models`.
+#[derive(clap::Args)]
+pub struct ModelsFolder {
+    /// Folder of the models [default: the nearest folder `models` above the pipeline's file]
+    #[arg(long, value_name = "FOLDER", env = "WARDWATCH_MODELS")]
+    models: Option<PathBuf>,
+}
+
+// === impl ModelsFolder ===
+
+impl ModelsFolder {
+    /// Loads a pipeline with the models from here.
+    ///
+    /// # Errors
+    /// As [`Pipeline::load`].
+    pub fn load(&self, path: &Path) -> Result<Pipeline, PipelineError> {
+        match &self.models {
+            Some(folder) => Pipeline::load_with_models(path, folder),
+            None => Pipeline::load(path),
+        }
+    }
+}
