@@ -15,12 +15,16 @@ use wardwatch_event_time::Timestamp;
 use wardwatch_inference::{Rows, Unavailable};
 use wardwatch_pipeline::{Score, ScoreKind};
 use wardwatch_windowing::Due;
+use wardwatch_windowing::prefetch::prefetch;
 
 use crate::closing::Pending;
 use crate::inputs::{Columns, Facts, View};
 use crate::outcome::{Outcome, Results};
 use crate::shard::Io;
 use crate::{FeatureRows, Shard, StepError};
+
+/// So many windows ahead of its turn a window's patient is asked for.
+const AHEAD: usize = 4;
 
 /// A row of features a window; NaN where missing.
 type Row = Arc<[f64]>;
@@ -147,7 +151,9 @@ impl Shard {
     /// What is known at each decision, but for the scores. The patients' newest features move along.
     fn views(&mut self, pending: &[Pending], rows: Vec<Row>) -> Vec<View> {
         let mut views = Vec::with_capacity(pending.len());
-        for (pending, row) in pending.iter().zip(rows) {
+        for (at, row) in rows.into_iter().enumerate() {
+            self.prefetch_standing(&pending[at..]);
+            let pending = &pending[at];
             let patient = self.patients[pending.slot as usize]
                 .as_mut()
                 .expect("a stay ends only after its windows");
@@ -161,6 +167,17 @@ impl Shard {
             views.push(View::without_scores(patient, pending.latest, pending.at));
         }
         views
+    }
+
+    /// Asks for the patients of the windows that come next; each look leads to the next one.
+    fn prefetch_standing(&self, pending: &[Pending]) {
+        let slot = |ahead: usize| pending.get(ahead).map(|pending| pending.slot as usize);
+        if let Some(slot) = slot(2 * AHEAD) {
+            prefetch(&self.patients[slot]);
+        }
+        if let Some(patient) = slot(AHEAD).and_then(|slot| self.patients[slot].as_ref()) {
+            patient.prefetch_standing();
+        }
     }
 
     /// The scores of every window: by score, by window; none where the score belongs to another set.

@@ -6,8 +6,10 @@ use wardwatch_alarms::Machine;
 use wardwatch_clinical::VitalSign;
 use wardwatch_clinical::scores::Spo2Scale;
 use wardwatch_event_time::{Clock, Timestamp};
-use wardwatch_ingest::{ContextRecord, Message, Sex};
+use wardwatch_ingest::{ContextRecord, Sex};
 use wardwatch_pipeline::Pipeline;
+
+use wardwatch_windowing::prefetch::{prefetch, prefetch_all};
 
 use crate::baseline::Baseline;
 use crate::inputs::View;
@@ -145,31 +147,29 @@ impl Patient {
         }
     }
 
-    /// Reads where the patient's state stands; see `Shard::warm`.
+    /// Asks for what a message will need of it; see [`wardwatch_windowing::prefetch`].
     #[inline]
-    pub(crate) fn touch(&self) -> i64 {
-        self.heard_at.micros() ^ self.pending_until.micros() ^ self.sources.len() as i64
+    pub(crate) fn prefetch(&self, topic: u16) {
+        prefetch_all(&self.judged);
+        if let Some(source) = self.sources.get(usize::from(topic)) {
+            prefetch(source);
+        }
     }
 
-    /// Reads what a message will need of it.
+    /// Asks for where that leads to.
     #[inline]
-    pub(crate) fn touch_further(&self, message: &Message<'_>) -> i64 {
-        let latest = message
-            .vitals
-            .iter()
-            .map(|vital| self.latest[usize::from(*vital)].ts.micros());
-        let judged = self.judged.iter().map(|judged| judged.latest.ts.micros());
-        let source = self.sources.get(usize::from(message.topic)).map_or(0, |source| {
-            source.clock.now().micros() ^ i64::from(source.silent.is_idle()) ^ source.seen.len() as i64
-        });
-        latest.chain(judged).fold(source, |all, one| all ^ one)
+    pub(crate) fn prefetch_seen(&self, topic: u16) {
+        if let Some(source) = self.sources.get(usize::from(topic)) {
+            source.seen.prefetch();
+        }
     }
 
-    /// Reads where that leads to.
+    /// Asks for what the close of a window will need of it.
     #[inline]
-    pub(crate) fn touch_furthest(&self, message: &Message<'_>) -> i64 {
-        let source = self.sources.get(usize::from(message.topic));
-        source.map_or(0, |source| source.seen.touch())
+    pub(crate) fn prefetch_standing(&self) {
+        prefetch_all(&self.sets);
+        prefetch_all(&self.scores);
+        prefetch_all(&self.conditions);
     }
 
     /// Takes over a context record: it states the whole context, so what it leaves out is unknown.

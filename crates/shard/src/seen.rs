@@ -7,6 +7,8 @@
 
 use std::collections::VecDeque;
 
+use wardwatch_windowing::prefetch::{prefetch, prefetch_after};
+
 /// 16 bytes an observation within lateness: a patient at 1 Hz with eight vital signs has a thousand of them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Entry {
@@ -16,6 +18,9 @@ struct Entry {
     /// 24 bits of the device's number, then the vital sign.
     origin: u32,
 }
+
+/// Bytes of the entries that a message adds, as a rule.
+const NEXT: usize = 128;
 
 /// Entries by which the memory grows.
 const GROWTH: usize = 128;
@@ -99,13 +104,13 @@ impl Seen {
         }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    /// Reads the end; see `Shard::warm`.
-    pub(crate) fn touch(&self) -> i64 {
-        self.entries.back().map_or(0, |entry| entry.ts)
+    /// Asks for the end, where the next entries go; see [`wardwatch_windowing::prefetch`].
+    #[inline]
+    pub(crate) fn prefetch(&self) {
+        if let Some(newest) = self.entries.back() {
+            prefetch(newest);
+            prefetch_after(newest, NEXT);
+        }
     }
 
     /// Drops what is older than `oldest`, when that has moved by a quarter of `lateness`: the oldest entries are in no

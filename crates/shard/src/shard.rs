@@ -8,7 +8,6 @@
 //! ```
 
 use std::collections::VecDeque;
-use std::ops::Range;
 use std::sync::Arc;
 
 use wardwatch_alarms::{EndReason, ModelIdentity};
@@ -17,6 +16,7 @@ use wardwatch_inference::Scorer;
 use wardwatch_ingest::{ContextEvent, ContextRecord, Messages};
 use wardwatch_pipeline::Pipeline;
 use wardwatch_windowing::SetState;
+use wardwatch_windowing::prefetch::prefetch;
 
 use crate::account::identity;
 use crate::closing::Pending;
@@ -32,8 +32,10 @@ const MOST_PENDING: usize = 10_000;
 /// its alerts to its end.
 const MOST_WAIT: Span = Span::from_millis(500);
 
-/// Rows whose state is asked for ahead of their turn.
-const WARMED: usize = 32;
+/// So many rows ahead of its turn a row's patient is looked up, and asked for; each look leads to the next one.
+const AHEAD: usize = 8;
+/// Slots of the rows that come next, by row.
+type NextSlots = [u32; 4 * AHEAD];
 
 /// One partition of a pipeline.
 #[derive(Debug)]
@@ -108,10 +110,12 @@ impl Shard {
         let mut io = Io { scorer, out };
         let mut context = batch.context.iter().peekable();
         let messages = batch.observations.messages();
-        for row in 0..messages.len() {
-            if row % WARMED == 0 {
-                self.warm(&messages, row..messages.len().min(row + WARMED));
-            }
+        let mut slots: NextSlots = [u32::MAX; _];
+        for row in 0..messages.len() + 3 * AHEAD {
+            self.prefetch(&messages, row, &mut slots);
+            let Some(row) = row.checked_sub(3 * AHEAD) else {
+                continue;
+            };
             let message = messages.get(row);
             let append_time = Timestamp::from_micros(message.append_time);
             while let Some(input) = context.next_if(|input| input.append_time <= append_time) {
@@ -136,34 +140,31 @@ impl Shard {
         Ok(())
     }
 
-    /// Touches the state of the patients of `rows`, so that they wait for memory together and not one after the other:
-    /// with ten thousand patients a row's state is in no cache, and the waiting is most of the work. Changes nothing.
-    fn warm(&self, messages: &Messages<'_>, rows: Range<usize>) {
-        let mut slots = [u32::MAX; WARMED];
-        for (slot, row) in slots.iter_mut().zip(rows.clone()) {
-            *slot = self.roster.find(messages.patient_id(row)).unwrap_or(u32::MAX);
+    /// Asks for the state of the patients whose rows come next: `row`, and those that were looked up before it. With ten
+    /// thousand patients it is in no cache, and waiting for it would be most of the work. Changes nothing.
+    #[inline]
+    fn prefetch(&self, messages: &Messages<'_>, row: usize, slots: &mut NextSlots) {
+        if row < messages.len() {
+            let slot = self.roster.find(messages.patient_id(row)).unwrap_or(u32::MAX);
+            slots[row % slots.len()] = slot;
+            if let Some(patient) = self.patients.get(slot as usize) {
+                prefetch(patient);
+            }
+            self.sets.iter().for_each(|set| set.prefetch(slot));
         }
-        // In rounds: what a round reads leads to what the next one reads.
-        let mut touched = 0;
-        for slot in &slots {
-            touched ^= self.sets.iter().fold(0, |all, set| all ^ set.touch(*slot));
-            touched ^= self.patient(*slot).map_or(0, Patient::touch);
+        let looked_up = |ahead: usize| {
+            let row = row.checked_sub(ahead).filter(|row| *row < messages.len())?;
+            let slot = slots[row % slots.len()];
+            let patient = self.patients.get(slot as usize)?.as_ref()?;
+            Some((patient, slot, messages.topic(row)))
+        };
+        if let Some((patient, slot, topic)) = looked_up(AHEAD) {
+            patient.prefetch(topic);
+            self.sets.iter().for_each(|set| set.prefetch_newest(slot));
         }
-        for (slot, row) in slots.iter().zip(rows.clone()) {
-            touched ^= self
-                .sets
-                .iter()
-                .fold(0, |all, set| all ^ set.touch_further(*slot));
-            touched ^= self
-                .patient(*slot)
-                .map_or(0, |patient| patient.touch_further(&messages.get(row)));
+        if let Some((patient, _, topic)) = looked_up(2 * AHEAD) {
+            patient.prefetch_seen(topic);
         }
-        for (slot, row) in slots.iter().zip(rows) {
-            touched ^= self
-                .patient(*slot)
-                .map_or(0, |patient| patient.touch_furthest(&messages.get(row)));
-        }
-        std::hint::black_box(touched);
     }
 
     /// Ends a file: every open pane closes and every window is evaluated.
@@ -307,10 +308,6 @@ impl Shard {
         let due = self.log_time + self.pipeline.time.forget_after;
         self.set_timer(slot, TimerKind::Forget, due);
         slot
-    }
-
-    fn patient(&self, slot: u32) -> Option<&Patient> {
-        self.patients.get(slot as usize).and_then(Option::as_ref)
     }
 
     /// The patient in a slot that is known to be taken.

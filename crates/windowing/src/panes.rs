@@ -16,6 +16,7 @@ use wardwatch_event_time::{Piece, Timestamp, Trailing};
 
 use crate::fused::Group;
 use crate::generic::RowRef;
+use crate::prefetch::{prefetch, prefetch_all};
 use crate::tiers::Tiers;
 
 /// Panes by which a patient's memory grows.
@@ -131,29 +132,39 @@ impl Panes {
         &mut self.stats[index * width..(index + 1) * width]
     }
 
-    /// Reads the newest pane; see [`SetState::touch`](crate::SetState::touch).
-    pub(crate) fn touch(&self, width: usize) -> i64 {
-        let newest = &self.stats[self.stats.len().saturating_sub(width)..];
-        let bits = newest.iter().fold(0, |all, group| all ^ group.touch());
-        self.panes.last().map_or(0, |pane| pane.number) ^ self.tiers.touch() ^ bits as i64
+    /// Asks for what the next row will most likely need; see [`crate::prefetch`].
+    pub(crate) fn prefetch_newest(&self, width: usize) {
+        self.prefetch_ends();
+        prefetch_all(&self.stats[self.stats.len().saturating_sub(width)..]);
     }
 
-    /// Reads what [`Panes::window`] will; see [`SetState::touch`](crate::SetState::touch).
-    pub(crate) fn touch_window(&self, last: i64, trailing: Trailing, width: usize) -> u64 {
+    /// Asks for what tells where the panes of a window are.
+    pub(crate) fn prefetch_ends(&self) {
+        if let Some(newest) = self.panes.last() {
+            prefetch(newest);
+        }
+        self.tiers.prefetch();
+    }
+
+    /// Asks for the states that [`Panes::window`] will fold.
+    pub(crate) fn prefetch_window(&self, last: i64, trailing: Trailing, width: usize) {
         let (first, tier) = (trailing.first_pane(last), trailing.tier());
-        let start = self.from(first);
-        // As when no pane is missing: single panes up to the first tier, and after the last one.
-        let before = (-first).rem_euclid(tier) as usize;
-        let after = (last + 1).rem_euclid(tier) as usize;
-        let end = (start + trailing.panes() as usize).min(self.panes.len());
-        let touch = |all, group: &Group| all ^ group.touch();
-        let edges = [start..(start + before).min(end), end.saturating_sub(after)..end];
-        let edges = edges.map(|edge| {
-            self.stats[edge.start * width..edge.end * width]
-                .iter()
-                .fold(0, touch)
-        });
-        edges[0] ^ edges[1] ^ self.tiers.touch_from(first, width)
+        let Some(newest) = self.panes.last() else {
+            return;
+        };
+        // As if no pane were missing: single panes up to the first tier, and after the last one.
+        let start = self.panes.len() as i64 - 1 - (newest.number - first);
+        let end = start + trailing.panes();
+        let edges = [
+            (start, (-first).rem_euclid(tier)),
+            (end - (last + 1).rem_euclid(tier), (last + 1).rem_euclid(tier)),
+        ];
+        let held = |index: i64| index.clamp(0, self.panes.len() as i64) as usize;
+        for (from, panes) in edges {
+            prefetch_all(&self.stats[held(from) * width..held(from + panes) * width]);
+            prefetch_all(&self.panes[held(from)..held(from + panes)]);
+        }
+        self.tiers.prefetch_from(first, width);
     }
 
     pub(crate) fn pane_mut(&mut self, number: i64) -> Option<&mut Pane> {

@@ -23,6 +23,7 @@ use crate::fused::{self, Group, Place};
 use crate::generic::{self, GenericStates, RowRef};
 use crate::panes::Panes;
 use crate::plan::Aggregate;
+use crate::prefetch::prefetch;
 use crate::staged::{Rows, Staged};
 use crate::{Placed, RowErrors, SetPlan, row_errors};
 
@@ -54,8 +55,8 @@ const MOST_STAGED: usize = 16_384;
 const FOLDED: usize = 256;
 /// Up to so many readings of a message are taken one by one; more than those are quicker together.
 const FEW: usize = 2;
-/// Windows whose panes are asked for ahead of their turn, so that they wait for memory together and not one after the other.
-const AHEAD: usize = 3;
+/// So many windows ahead of its turn a window's panes are asked for.
+const AHEAD: usize = 4;
 // === impl SetState ===
 
 impl SetState {
@@ -143,18 +144,20 @@ impl SetState {
         Ok(placed)
     }
 
-    /// Reads where a patient's states stand, so that it is in the cache when the next row comes. The result means nothing.
+    /// Asks for where a patient's states stand; see [`crate::prefetch`].
     #[inline]
-    pub fn touch(&self, slot: u32) -> i64 {
-        self.oldest_open(slot)
+    pub fn prefetch(&self, slot: u32) {
+        if let Some(panes) = self.patients.get(slot as usize) {
+            prefetch(panes);
+        }
     }
 
-    /// Reads the states that a patient's next row will most likely change, after [`SetState::touch`].
+    /// Asks for the states that a patient's next row will most likely change, after [`SetState::prefetch`].
     #[inline]
-    pub fn touch_further(&self, slot: u32) -> i64 {
-        self.patients
-            .get(slot as usize)
-            .map_or(0, |panes| panes.touch(self.plan.groups()))
+    pub fn prefetch_newest(&self, slot: u32) {
+        if let Some(panes) = self.patients.get(slot as usize) {
+            panes.prefetch_newest(self.plan.groups());
+        }
     }
 
     /// The number of the oldest open pane of a patient; `i64::MAX` when there is none.
@@ -206,14 +209,12 @@ impl SetState {
             })
             .collect();
         let mut windows = Vec::with_capacity(FOLDED * width);
-        for due in due.chunks(FOLDED) {
+        for start in (0..due.len()).step_by(FOLDED) {
+            let folded = &due[start..due.len().min(start + FOLDED)];
             windows.clear();
-            windows.resize(due.len() * width, Group::EMPTY);
-            for (at, Due { slot, pane }) in due.iter().enumerate() {
-                if let Some(Due { slot, pane }) = due.get(at + AHEAD) {
-                    let panes = &self.patients[*slot as usize];
-                    std::hint::black_box(panes.touch_window(*pane, trailing, width));
-                }
+            windows.resize(folded.len() * width, Group::EMPTY);
+            for (at, Due { slot, pane }) in folded.iter().enumerate() {
+                self.prefetch_windows(&due[start + at..]);
                 let window = &mut windows[at * width..(at + 1) * width];
                 self.patients[*slot as usize].window(*pane, trailing, width, window);
             }
@@ -252,6 +253,24 @@ impl SetState {
             rows.into_iter().for_each(|row| self.generic.release(row));
         }
         Ok(())
+    }
+
+    /// Asks for what the windows that come next will need: each look leads to the next one.
+    #[inline]
+    fn prefetch_windows(&self, due: &[Due]) {
+        let panes = |ahead: usize| {
+            due.get(ahead)
+                .map(|due| (&self.patients[due.slot as usize], due.pane))
+        };
+        if let Some((panes, _)) = panes(3 * AHEAD) {
+            prefetch(panes);
+        }
+        if let Some((panes, _)) = panes(2 * AHEAD) {
+            panes.prefetch_ends();
+        }
+        if let Some((panes, last)) = panes(AHEAD) {
+            panes.prefetch_window(last, self.plan.trailing, self.plan.groups());
+        }
     }
 
     fn evaluate_generic(&self, due: &[Due]) -> Result<Vec<ArrayRef>> {

@@ -144,20 +144,6 @@ impl<const LANES: usize> Stats<LANES> {
         self.squares_time[lane] = state.squares_time[0];
         self.products[lane] = state.products[0];
     }
-
-    /// Reads every cache line of it; see [`SetState::touch`](crate::SetState::touch).
-    #[inline]
-    pub(crate) fn touch(&self) -> u64 {
-        let numbers = [
-            self.count[0],
-            self.squares[0],
-            self.greatest[0],
-            self.latest_micros[0],
-            self.squares_time[0],
-            self.products[LANES - 1],
-        ];
-        numbers.iter().fold(0, |all, number| all ^ number.to_bits())
-    }
 }
 
 impl Stats {

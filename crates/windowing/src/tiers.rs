@@ -4,6 +4,7 @@
 //! are is history; what a tier holds is not.
 
 use crate::fused::Group;
+use crate::prefetch::prefetch_all;
 
 /// The merged tiers of one patient in one feature set. Numbers are of panes; `width` groups a tier.
 #[derive(Clone, Debug, Default)]
@@ -56,16 +57,14 @@ impl Tiers {
         self.groups.drain(..dead * width);
     }
 
-    /// Reads the tiers from a pane on; see [`SetState::touch`](crate::SetState::touch).
-    pub(crate) fn touch_from(&self, first: i64, width: usize) -> u64 {
-        let at = self.firsts.partition_point(|known| *known < first);
-        let groups = self.groups[at * width..].iter();
-        groups.fold(0, |all, group| all ^ group.touch())
+    /// Asks for where they stand; see [`crate::prefetch`].
+    pub(crate) fn prefetch(&self) {
+        prefetch_all(&self.firsts);
     }
 
-    /// Reads where they stand.
-    #[inline]
-    pub(crate) fn touch(&self) -> i64 {
-        self.firsts.last().copied().unwrap_or(0)
+    /// Asks for the tiers from a pane on.
+    pub(crate) fn prefetch_from(&self, first: i64, width: usize) {
+        let at = self.firsts.partition_point(|known| *known < first);
+        prefetch_all(&self.groups[at * width..]);
     }
 }

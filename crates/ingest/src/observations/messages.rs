@@ -68,6 +68,12 @@ impl<'a> Messages<'a> {
         self.patient_id.value(row)
     }
 
+    /// Ordinal of a row's topic in the pipeline.
+    #[inline]
+    pub fn topic(&self, row: usize) -> u16 {
+        self.topic[row]
+    }
+
     /// One row.
     ///
     /// # Panics
