@@ -64,6 +64,13 @@ pub(crate) fn sources(document: &Document, problems: &mut Problems) -> Vec<Sourc
                 "make it shorter than forget_after, else the patient is forgotten before anyone is told of the silence",
             );
         }
+        if text.trend_only && text.silent_after.is_some() {
+            problems.push(
+                &place.field("silent_after"),
+                "a source that is only for trends is never told of as silent",
+                "leave silent_after out, or trend_only",
+            );
+        }
         sources.push(Source {
             name: text.name.clone(),
             topic: text.topic.clone(),

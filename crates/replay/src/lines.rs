@@ -30,9 +30,25 @@ pub struct QuarantineLine<'a> {
     /// The vital signs concerned, where not the whole record is.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub vitals: Vec<&'static str>,
-    /// The row as text: a line of JSON or CSV as it stood there, a row of Parquet as JSON; bytes that are no text are
-    /// replaced.
+    /// The row as text: a line of JSON as it stood there, a row of CSV with its own values, a row of Parquet as JSON. In a
+    /// line that is not UTF-8 each byte that is none is written `\xff`, and each backslash `\\`.
     pub record: String,
+}
+
+/// Bytes as text, from which they can be told again.
+fn text(bytes: &[u8]) -> String {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return text.to_owned();
+    }
+    let mut text = String::with_capacity(bytes.len() + 8);
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(&chunk.valid().replace('\\', "\\\\"));
+        chunk
+            .invalid()
+            .iter()
+            .for_each(|byte| text.push_str(&format!("\\x{byte:02x}")));
+    }
+    text
 }
 
 // === impl LineWriter ===
@@ -96,7 +112,18 @@ impl<'a> QuarantineLine<'a> {
                 .filter_map(|bad| bad.vital)
                 .map(|vital| vital.name())
                 .collect(),
-            record: String::from_utf8_lossy(&quarantined.payload).into_owned(),
+            record: text(&quarantined.payload),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::text;
+
+    #[test]
+    fn no_byte_is_lost() {
+        assert_eq!(text("Größe \\".as_bytes()), "Größe \\");
+        assert_eq!(text(b"a\\\xfc\xe9b\xff"), r"a\\\xfc\xe9b\xff");
     }
 }

@@ -12,13 +12,13 @@ use arrow::compute::interleave_record_batch;
 use wardwatch_event_time::Timestamp;
 use wardwatch_ingest::{ContextRecord, Observations, Quarantined};
 
-use crate::files::{self, Arrivals, CHUNK_ROWS, Chunks, Opened};
+use crate::files::{self, Arrivals, Aside, CHUNK_ROWS, Chunks, Opened};
 use crate::{Position, ReplayError};
 
 /// Reads files of observations and context as one log.
 pub struct Reader {
     files: Vec<Input>,
-    quarantined: Vec<Quarantined>,
+    aside: Aside,
 }
 
 /// The next records of the log.
@@ -30,6 +30,8 @@ pub struct ReadBatch {
     pub context: Vec<(Timestamp, ContextRecord)>,
     /// Rows and lines that are no observations, or some readings of a line; their offsets are [`Position`]s.
     pub quarantined: Vec<Quarantined>,
+    /// Readings that repeat, with the same value, an earlier one of their own message; they are dropped.
+    pub repeats: u64,
 }
 
 /// One file and how far it has been merged.
@@ -62,7 +64,7 @@ impl Reader {
             });
         }
         let sources: Arc<[String]> = sources.into();
-        let mut quarantined = Vec::new();
+        let mut aside = Aside::default();
         let mut files = Vec::with_capacity(paths.len());
         for (file, path) in paths.iter().enumerate() {
             let Opened {
@@ -72,7 +74,7 @@ impl Reader {
                 has_arrivals,
                 row_a_reading,
             } = files::open(path, file)?;
-            quarantined.extend(flawed);
+            aside.quarantined.extend(flawed);
             files.push(Input {
                 path: path.clone(),
                 chunks,
@@ -85,7 +87,7 @@ impl Reader {
                 ended: false,
             });
         }
-        Ok(Self { files, quarantined })
+        Ok(Self { files, aside })
     }
 
     /// The next batch, `None` at the end of all files. It may be without observations.
@@ -94,7 +96,7 @@ impl Reader {
     /// A file cannot be read on.
     pub fn next_batch(&mut self) -> Result<Option<ReadBatch>, ReplayError> {
         for file in &mut self.files {
-            file.refill(&mut self.quarantined)?;
+            file.refill(&mut self.aside)?;
         }
         let mut picked = Vec::new();
         let mut context = Vec::new();
@@ -113,14 +115,15 @@ impl Reader {
                 break;
             }
         }
-        let quarantined = std::mem::take(&mut self.quarantined);
-        if picked.is_empty() && context.is_empty() && quarantined.is_empty() {
+        let Aside { quarantined, repeats } = std::mem::take(&mut self.aside);
+        if picked.is_empty() && context.is_empty() && quarantined.is_empty() && repeats == 0 {
             return Ok(None);
         }
         Ok(Some(ReadBatch {
             observations: self.gather(&picked),
             context,
             quarantined,
+            repeats,
         }))
     }
 
@@ -195,18 +198,15 @@ impl Input {
     }
 
     /// Reads on where everything read so far has been merged.
-    fn refill(&mut self, quarantined: &mut Vec<Quarantined>) -> Result<(), ReplayError> {
+    fn refill(&mut self, aside: &mut Aside) -> Result<(), ReplayError> {
         while self.at == self.observations.len() && !self.ended {
             self.at = 0;
             let unsettled = if self.has_arrivals {
                 self.ended = true;
-                files::sorted(&mut *self.chunks, &self.path, |flawed| quarantined.extend(flawed))?
+                files::sorted(&mut *self.chunks, &self.path, aside)?
             } else {
                 match self.chunks.next()? {
-                    Some(chunk) => {
-                        quarantined.extend(chunk.quarantined);
-                        chunk.observations
-                    }
+                    Some(chunk) => aside.take(chunk),
                     None => {
                         self.ended = true;
                         Observations::empty()

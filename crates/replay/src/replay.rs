@@ -84,7 +84,8 @@ pub fn replay(
                 writer.write(&QuarantineLine::of(quarantined, &reader))?;
             }
         }
-        tally.rows += read.observations.readings_len() as u64;
+        tally.rows += read.observations.readings_len() as u64 + read.repeats;
+        tally.counts.repeats += read.repeats;
         tally.context += read.context.len() as u64;
         let context = read
             .context

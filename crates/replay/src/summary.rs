@@ -11,7 +11,7 @@ use wardwatch_shard::{Counts, Failure};
 /// What a replay did. A *reading* is one value of one vital sign: a row of Parquet and CSV, a part of a grouped line.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Summary {
-    /// Readings that came in: taken, repeated, quarantined. A line that cannot be read counts as one.
+    /// Readings that came in: taken, repeated, quarantined. A line that is refused whole counts as one.
     pub rows: u64,
     /// Readings that were taken.
     pub observations: u64,
@@ -21,16 +21,14 @@ pub struct Summary {
     pub context: u64,
     /// Readings in quarantine, by reason.
     pub quarantined: BTreeMap<Reason, u64>,
-    /// Messages behind their patient's clock by more than the lateness.
-    pub late: u64,
     /// Windows evaluated.
     pub windows: u64,
     /// Of these, revisions after late data.
     pub revisions: u64,
     /// Parts of the pipeline whose SQL failed over some windows; the results are missing there.
     pub failures: BTreeMap<String, Failure>,
-    /// Stays: a patient who comes back after a discharge, or after having been forgotten, counts again.
-    pub patients: u64,
+    /// Stays of patients: who comes back after a discharge, or after having been forgotten, counts again.
+    pub stays: u64,
     /// Alerts by alarm.
     pub alerts: Vec<AlertCount>,
     /// Wall-clock time, from opening the files to completing the results.
@@ -111,11 +109,10 @@ impl Tally {
             repeats: self.counts.repeats,
             context: self.context,
             quarantined: self.quarantined,
-            late: self.counts.late,
             windows: self.counts.windows,
             revisions: self.counts.revisions,
             failures: self.failures,
-            patients: self.ended + monitored as u64,
+            stays: self.ended + monitored as u64,
             alerts,
             seconds,
             rows_per_second: if seconds > 0.0 {

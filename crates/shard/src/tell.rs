@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use wardwatch_alarms::{
-    Alarm, AlarmKind, Alert, AlertId, AlertKey, Contributor, Deadline, EndReason, ModelIdentity, Phase,
-    StageTimes, Transition,
+    Alarm, AlarmKind, Alert, AlertId, AlertKey, Comparison, Contributor, Deadline, EndReason, ModelIdentity,
+    Phase, StageTimes, Transition,
 };
 use wardwatch_clinical::{AlarmPriority, VitalSign};
 use wardwatch_event_time::Timestamp;
@@ -39,10 +39,11 @@ impl Shard {
         let vital = alarm.limit.vital;
         // Not the newest value: of two devices at one instant it may be the other's.
         let latest = patient.judged[index].latest;
+        let limits = [Some(alarm.limit), alarm.at_once, alarm.clear];
         let shown = format!(
             "{} {} {}",
             vital.label(),
-            shown_value(vital, latest.value),
+            shown_value(vital, latest.value, limits.into_iter().flatten()),
             shown_unit(vital.unit())
         );
         let text = match transition.phase {
@@ -188,7 +189,12 @@ impl Shard {
             ),
         };
         let text = match (transition.phase, technical) {
-            (Phase::End, Technical::Silent) => ended(&format!("Data from {}", rules.name), transition.reason),
+            (Phase::End, Technical::Silent) if transition.reason == Some(EndReason::Cleared) => {
+                format!("Data from {} again", rules.name)
+            }
+            (Phase::End, Technical::Silent) => {
+                ended(&format!("No data from {}", rules.name), transition.reason)
+            }
             (Phase::End, Technical::DeviceClock) => {
                 ended(&format!("The clock of device {device}"), transition.reason)
             }
@@ -278,8 +284,21 @@ fn ended(what: &str, reason: Option<EndReason>) -> String {
     format!("{}: {why}", what.trim_end())
 }
 
-fn shown_value(vital: VitalSign, value: f64) -> String {
-    format!("{value:.*}", usize::from(vital.info().decimals))
+/// A value as it is usually written, with more digits where it would seem to be on the other side of a limit.
+fn shown_value(vital: VitalSign, value: f64, limits: impl Iterator<Item = Comparison> + Clone) -> String {
+    const MOST_DECIMALS: usize = 9;
+    let usual = usize::from(vital.info().decimals);
+    let shown = |decimals| format!("{value:.decimals$}");
+    let is_true = |text: &String| {
+        let read: f64 = text.parse().unwrap_or(f64::NAN);
+        limits
+            .clone()
+            .all(|limit| limit.is_violated_by(read) == limit.is_violated_by(value))
+    };
+    (usual..MOST_DECIMALS)
+        .map(shown)
+        .find(is_true)
+        .unwrap_or_else(|| shown(MOST_DECIMALS))
 }
 
 /// A UCUM unit as a nurse writes it.
@@ -295,4 +314,20 @@ fn shown_unit(unit: &str) -> &str {
 fn short(value: f64) -> String {
     let text = format!("{value:.2}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shown_value_stands_on_the_same_side_of_its_limits() {
+        let limits = ["spo2 < 88", "spo2 < 80"].map(|text| text.parse::<Comparison>().unwrap());
+        let shown = |value| shown_value(VitalSign::Spo2, value, limits.into_iter());
+        let values = [85.0, 85.4, 87.9, 87.96, 79.97, 80.0, 88.0, 88.4];
+        assert_eq!(
+            values.map(shown),
+            ["85", "85", "87.9", "87.96", "79.97", "80", "88", "88"]
+        );
+    }
 }

@@ -331,17 +331,16 @@ mod tests {
             }
             let bits = |stats: Stats| stats.to_numbers().map(f64::to_bits);
             for half in 0..2 {
-                for lane in 0..3 {
-                    prop_assert_eq!(bits(together[half].lane(lane)), bits(alone[half][lane]));
-                    prop_assert_eq!(bits(one_by_one[half].lane(lane)), bits(alone[half][lane]));
+                for (lane, alone) in alone[half].into_iter().enumerate() {
+                    prop_assert_eq!(bits(together[half].lane(lane)), bits(alone));
+                    prop_assert_eq!(bits(one_by_one[half].lane(lane)), bits(alone));
                 }
                 prop_assert_eq!(bits(together[half].lane(3)), bits(Stats::EMPTY));
             }
             let [mut first, second] = together;
             first.merge(&second, 10.0);
-            for lane in 0..3 {
-                let mut merged = alone[0][lane];
-                merged.merge(&alone[1][lane], 10.0);
+            for (lane, [mut merged, later]) in alone[0].into_iter().zip(alone[1]).map(<[_; 2]>::from).enumerate() {
+                merged.merge(&later, 10.0);
                 prop_assert_eq!(bits(first.lane(lane)), bits(merged));
             }
         }

@@ -15,7 +15,7 @@ use arrow::array::{RecordBatch, TimestampMicrosecondArray, UInt16Array, UInt32Ar
 use arrow::compute::{concat_batches, take_record_batch};
 use wardwatch_ingest::Observations;
 
-use super::Chunks;
+use super::{Aside, Chunks};
 use crate::ReplayError;
 
 /// A message takes about 100 bytes, twice during the sort: 20 GB at the most.
@@ -85,25 +85,24 @@ impl Arrivals {
     }
 }
 
-/// Reads the rest of a file and sorts it by append time; observations of equal times keep their order. The quarantined of
-/// all chunks are handed to `quarantined`.
+/// Reads the rest of a file and sorts it by append time; observations of equal times keep their order.
 pub(crate) fn sorted(
     chunks: &mut dyn Chunks,
     path: &Path,
-    mut quarantined: impl FnMut(Vec<wardwatch_ingest::Quarantined>),
+    aside: &mut Aside,
 ) -> Result<Observations, ReplayError> {
     let mut parts = Vec::new();
     let mut messages = 0;
     while let Some(chunk) = chunks.next()? {
-        quarantined(chunk.quarantined);
-        messages += chunk.observations.len();
+        let observations = aside.take(chunk);
+        messages += observations.len();
         if messages > MOST_SORTED {
             return Err(ReplayError::TooLargeToSort {
                 path: path.into(),
                 most: MOST_SORTED,
             });
         }
-        parts.push(chunk.observations.into_batch());
+        parts.push(observations.into_batch());
     }
     let whole =
         concat_batches(&Observations::schema(), &parts).expect("chunks have the schema of observations");

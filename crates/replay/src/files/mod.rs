@@ -32,6 +32,15 @@ pub(crate) const CHUNK_ROWS: usize = 8_192;
 pub(crate) struct Chunk {
     pub observations: Observations,
     pub quarantined: Vec<Quarantined>,
+    /// Readings that repeat an earlier one of their own message.
+    pub repeats: u64,
+}
+
+/// What was read and is no observation.
+#[derive(Default)]
+pub(crate) struct Aside {
+    pub quarantined: Vec<Quarantined>,
+    pub repeats: u64,
 }
 
 /// Reads a file's observations from its start to its end.
@@ -54,6 +63,17 @@ pub(crate) struct Opened {
     pub has_arrivals: bool,
     /// Whether each reading of a message has a row of its own, from the message's offset on.
     pub row_a_reading: bool,
+}
+
+// === impl Aside ===
+
+impl Aside {
+    /// Sets aside what is no observation; gives the rest.
+    pub fn take(&mut self, chunk: Chunk) -> Observations {
+        self.quarantined.extend(chunk.quarantined);
+        self.repeats += chunk.repeats;
+        chunk.observations
+    }
 }
 
 // === impl Opened ===

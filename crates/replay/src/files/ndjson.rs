@@ -19,6 +19,9 @@ use crate::{Position, ReplayError};
 /// Bytes of lines decoded at once; one line may exceed it.
 const CHUNK_BYTES: usize = 8 << 20;
 
+/// What some editors put before the first line.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 struct NdjsonChunks {
     lines: Lines,
     file: usize,
@@ -118,6 +121,7 @@ impl Chunks for NdjsonChunks {
         Ok(Some(Chunk {
             observations: decoded.observations,
             quarantined: decoded.quarantined,
+            repeats: decoded.repeats,
         }))
     }
 
@@ -156,6 +160,9 @@ impl Lines {
         })?;
         self.line += 1;
         self.read += read as u64;
+        if self.line == 1 && bytes.starts_with(BYTE_ORDER_MARK) {
+            bytes.drain(..BYTE_ORDER_MARK.len());
+        }
         if bytes.last() == Some(&b'\n') {
             bytes.pop();
         }

@@ -87,6 +87,7 @@ impl Rows {
         Ok(Chunk {
             observations: taken.finish(),
             quarantined,
+            repeats: 0,
         })
     }
 

@@ -173,6 +173,25 @@ not json
 }
 
 #[test]
+fn repeats_within_a_message_are_counted_and_a_byte_order_mark_is_not_json() {
+    let dir = TempDir::new().unwrap();
+    let spo2 = r#"{"code":"spo2","value":97,"unit":"%"}"#;
+    let line =
+        format!(r#"{{"patient_id":"p-1","ts":"2026-01-31T09:00:01Z","observations":[{spo2},{spo2}]}}"#);
+    for (name, arrived) in [
+        ("plain.ndjson", ""),
+        ("arrived.ndjson", r#""arrived_at":"2026-01-31T09:00:02Z","#),
+    ] {
+        let line = line.replacen('{', &format!("{{{arrived}"), 1);
+        let path = write(&dir, name, &format!("\u{feff}{line}\n"));
+        let mut reader = Reader::open(&[path], &[]).unwrap();
+        let batch = reader.next_batch().unwrap().unwrap();
+        assert_eq!((batch.observations.readings_len(), batch.repeats), (1, 1));
+        assert!(batch.quarantined.is_empty() && reader.next_batch().unwrap().is_none());
+    }
+}
+
+#[test]
 fn parquet_takes_the_types_that_other_tools_write() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("typed.parquet");

@@ -16,6 +16,7 @@ const PARTS: u64 = 1_000;
 
 /// Arguments of `wardwatch replay`.
 #[derive(clap::Args)]
+#[command(override_usage = "wardwatch replay [OPTIONS] <PIPELINE> --input <FILE>...")]
 pub struct Args {
     /// The pipeline's file
     pipeline: PathBuf,
@@ -125,7 +126,7 @@ fn in_words(pipeline: &Pipeline, summary: &Summary) -> String {
     let mut line = |name: &str, count: u64, note: String| {
         text.push_str(&format!("  {name:<14}{:>14}{note}\n", grouped(count)));
     };
-    line("patients", summary.patients, String::new());
+    line("stays", summary.stays, String::new());
     line(
         "observations",
         summary.observations,

@@ -25,6 +25,7 @@ use super::output::{Output, print};
 /// Arguments of `wardwatch sql`.
 #[derive(clap::Args)]
 #[command(
+    override_usage = "wardwatch sql [OPTIONS] <QUERY> [--input <FILE>...]",
     after_help = "Example: wardwatch sql \"select news2(24, 93, 1, true, 100, 111, 'A', 38.1)['total']\""
 )]
 pub struct Args {
