@@ -14,8 +14,8 @@ use arrow::datatypes::Float64Type;
 use wardwatch_event_time::Timestamp;
 use wardwatch_inference::{Rows, Unavailable};
 use wardwatch_pipeline::{Score, ScoreKind};
+use wardwatch_prefetch::prefetch;
 use wardwatch_windowing::Due;
-use wardwatch_windowing::prefetch::prefetch;
 
 use crate::closing::Pending;
 use crate::inputs::{Columns, Facts, View};

@@ -9,7 +9,7 @@ use wardwatch_event_time::{Clock, Timestamp};
 use wardwatch_ingest::{ContextRecord, Sex};
 use wardwatch_pipeline::Pipeline;
 
-use wardwatch_windowing::prefetch::{prefetch, prefetch_all};
+use wardwatch_prefetch::{prefetch, prefetch_all};
 
 use crate::baseline::Baseline;
 use crate::inputs::View;
@@ -147,7 +147,7 @@ impl Patient {
         }
     }
 
-    /// Asks for what a message will need of it; see [`wardwatch_windowing::prefetch`].
+    /// Asks for what a message will need of it; see [`wardwatch_prefetch`].
     #[inline]
     pub(crate) fn prefetch(&self, topic: u16) {
         prefetch_all(&self.judged);

@@ -3,44 +3,38 @@
 //! A slot is a small number that indexes every per-patient table. It is given at the first record of a stay and given back
 //! when monitoring ends. Slots are assigned in log order, so a replay assigns the same.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
-/// FNV-1a over an id's bytes: quick for short keys, and the same on every machine. Ids come from the hospital's own
-/// systems, so an attack by chosen collisions is not in the picture; iteration order is never used.
-#[derive(Clone, Copy)]
-pub(crate) struct IdHasher(u64);
+use hashbrown::HashTable;
+use wardwatch_prefetch::prefetch_all;
 
 /// The slots of all monitored patients.
 #[derive(Debug, Default)]
 pub(crate) struct Roster {
-    slots: HashMap<Arc<str>, u32, BuildHasherDefault<IdHasher>>,
+    /// Slots by the hash of their patient's id. Ids stand apart, so that the table stays in the cache.
+    slots: HashTable<u32>,
+    /// By slot.
+    hashes: Vec<u64>,
+    /// By slot; none where it is free.
+    ids: Vec<Option<Arc<str>>>,
     free: Vec<u32>,
-    next: u32,
 }
 
-// === impl IdHasher ===
-
-impl Default for IdHasher {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Hasher for IdHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            self.0 = (self.0 ^ u64::from_le_bytes(word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            self.0 ^= self.0 >> 29;
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
+/// Over an id's bytes, eight at a time: quick for short keys, and the same on every machine. Ids come from the hospital's
+/// own systems, so an attack by chosen collisions is not in the picture; iteration order is never used.
+#[inline]
+fn hash(id: &str) -> u64 {
+    let mix = |hash: u64, word: u64| {
+        let hash = (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        hash ^ hash >> 29
+    };
+    let (words, rest) = id.as_bytes().as_chunks::<8>();
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    let hash = words.iter().fold(0xcbf2_9ce4_8422_2325, |hash, word| {
+        mix(hash, u64::from_le_bytes(*word))
+    });
+    mix(mix(hash, u64::from_le_bytes(last)), id.len() as u64)
 }
 
 // === impl Roster ===
@@ -48,26 +42,80 @@ impl Hasher for IdHasher {
 impl Roster {
     #[inline]
     pub(crate) fn find(&self, id: &str) -> Option<u32> {
-        self.slots.get(id).copied()
+        let is_it = |slot: &u32| self.ids[*slot as usize].as_deref() == Some(id);
+        self.slots.find(hash(id), is_it).copied()
+    }
+
+    /// The slot that [`Roster::find`] will most likely give, whose id is asked for; see [`wardwatch_prefetch`].
+    #[inline]
+    pub(crate) fn foresee(&self, id: &str) -> Option<u32> {
+        let hash = hash(id);
+        let slot = *self
+            .slots
+            .find(hash, |slot| self.hashes[*slot as usize] == hash)?;
+        if let Some(id) = &self.ids[slot as usize] {
+            prefetch_all(id.as_bytes());
+        }
+        Some(slot)
     }
 
     /// Gives a patient a slot. The caller has looked that there is none.
     pub(crate) fn admit(&mut self, id: Arc<str>) -> u32 {
         let slot = self.free.pop().unwrap_or_else(|| {
-            self.next += 1;
-            self.next - 1
+            self.hashes.push(0);
+            self.ids.push(None);
+            self.ids.len() as u32 - 1
         });
-        self.slots.insert(id, slot);
+        let hash = hash(&id);
+        self.hashes[slot as usize] = hash;
+        self.ids[slot as usize] = Some(id);
+        self.slots
+            .insert_unique(hash, slot, |slot| self.hashes[*slot as usize]);
         slot
     }
 
     pub(crate) fn release(&mut self, id: &str) {
-        if let Some(slot) = self.slots.remove(id) {
+        let is_it = |slot: &u32| self.ids[*slot as usize].as_deref() == Some(id);
+        if let Ok(found) = self.slots.find_entry(hash(id), is_it) {
+            let (slot, _) = found.remove();
+            self.ids[slot as usize] = None;
             self.free.push(slot);
         }
     }
 
     pub(crate) fn len(&self) -> usize {
         self.slots.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_given_in_order_and_given_back() {
+        let mut roster = Roster::default();
+        let ids: Vec<String> = (0..1_000).map(|number| format!("patient-{number}")).collect();
+        for (number, id) in ids.iter().enumerate() {
+            assert_eq!(roster.find(id), None);
+            assert_eq!(roster.admit(id.as_str().into()), number as u32);
+        }
+        for id in ids.iter().step_by(3) {
+            roster.release(id);
+        }
+        for (number, id) in ids.iter().enumerate() {
+            let expected = (number % 3 != 0).then_some(number as u32);
+            assert_eq!((roster.find(id), roster.foresee(id)), (expected, expected));
+        }
+        assert_eq!(roster.len(), 666);
+        assert_eq!(roster.admit("another".into()), 999, "the slot given back last");
+    }
+
+    #[test]
+    fn ids_that_differ_at_their_ends_have_different_hashes() {
+        let ids = ["", "a", "a\0", "patient1", "patient1\0", "patient12"];
+        let mut hashes = ids.map(hash);
+        hashes.sort_unstable();
+        assert!(hashes.windows(2).all(|pair| pair[0] != pair[1]));
     }
 }

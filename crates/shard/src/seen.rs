@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use wardwatch_windowing::prefetch::{prefetch, prefetch_after};
+use wardwatch_prefetch::{prefetch, prefetch_after};
 
 /// 16 bytes an observation within lateness: a patient at 1 Hz with eight vital signs has a thousand of them.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -104,7 +104,7 @@ impl Seen {
         }
     }
 
-    /// Asks for the end, where the next entries go; see [`wardwatch_windowing::prefetch`].
+    /// Asks for the end, where the next entries go; see [`wardwatch_prefetch`].
     #[inline]
     pub(crate) fn prefetch(&self) {
         if let Some(newest) = self.entries.back() {

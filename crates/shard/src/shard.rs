@@ -15,8 +15,8 @@ use wardwatch_event_time::{Span, Timestamp};
 use wardwatch_inference::Scorer;
 use wardwatch_ingest::{ContextEvent, ContextRecord, Messages};
 use wardwatch_pipeline::Pipeline;
+use wardwatch_prefetch::prefetch;
 use wardwatch_windowing::SetState;
-use wardwatch_windowing::prefetch::prefetch;
 
 use crate::account::identity;
 use crate::closing::Pending;
@@ -145,7 +145,7 @@ impl Shard {
     #[inline]
     fn prefetch(&self, messages: &Messages<'_>, row: usize, slots: &mut NextSlots) {
         if row < messages.len() {
-            let slot = self.roster.find(messages.patient_id(row)).unwrap_or(u32::MAX);
+            let slot = self.roster.foresee(messages.patient_id(row)).unwrap_or(u32::MAX);
             slots[row % slots.len()] = slot;
             if let Some(patient) = self.patients.get(slot as usize) {
                 prefetch(patient);

@@ -22,7 +22,6 @@
 //! | `generic` | every other mergeable aggregate, by DataFusion's accumulators |
 //! | `panes` | the panes of one patient |
 //! | `tiers` | runs of panes, merged once |
-//! | `prefetch` | asking for memory ahead of its use |
 //! | `staged` | rows that wait to be taken into generic states |
 //! | `state` | a feature set's state in one shard: take, close, evaluate, forget |
 //! | `expression` | a scalar SQL expression over named inputs: scores and conditions |
@@ -42,7 +41,6 @@ mod fused;
 mod generic;
 mod panes;
 mod plan;
-pub mod prefetch;
 mod refuse;
 mod relation;
 mod rewrite;

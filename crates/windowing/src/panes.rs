@@ -16,8 +16,8 @@ use wardwatch_event_time::{Piece, Timestamp, Trailing};
 
 use crate::fused::Group;
 use crate::generic::RowRef;
-use crate::prefetch::{prefetch, prefetch_all};
 use crate::tiers::Tiers;
+use wardwatch_prefetch::{prefetch, prefetch_all};
 
 /// Panes by which a patient's memory grows.
 const GROWTH: usize = 8;
@@ -132,7 +132,7 @@ impl Panes {
         &mut self.stats[index * width..(index + 1) * width]
     }
 
-    /// Asks for what the next row will most likely need; see [`crate::prefetch`].
+    /// Asks for what the next row will most likely need; see [`wardwatch_prefetch`].
     pub(crate) fn prefetch_newest(&self, width: usize) {
         self.prefetch_ends();
         prefetch_all(&self.stats[self.stats.len().saturating_sub(width)..]);

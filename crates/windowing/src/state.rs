@@ -23,9 +23,9 @@ use crate::fused::{self, Group, Place};
 use crate::generic::{self, GenericStates, RowRef};
 use crate::panes::Panes;
 use crate::plan::Aggregate;
-use crate::prefetch::prefetch;
 use crate::staged::{Rows, Staged};
 use crate::{Placed, RowErrors, SetPlan, row_errors};
+use wardwatch_prefetch::prefetch;
 
 /// A window to evaluate: a patient's slot and the window's last pane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,7 +144,7 @@ impl SetState {
         Ok(placed)
     }
 
-    /// Asks for where a patient's states stand; see [`crate::prefetch`].
+    /// Asks for where a patient's states stand; see [`wardwatch_prefetch`].
     #[inline]
     pub fn prefetch(&self, slot: u32) {
         if let Some(panes) = self.patients.get(slot as usize) {

@@ -4,7 +4,7 @@
 //! are is history; what a tier holds is not.
 
 use crate::fused::Group;
-use crate::prefetch::prefetch_all;
+use wardwatch_prefetch::prefetch_all;
 
 /// The merged tiers of one patient in one feature set. Numbers are of panes; `width` groups a tier.
 #[derive(Clone, Debug, Default)]
@@ -57,7 +57,7 @@ impl Tiers {
         self.groups.drain(..dead * width);
     }
 
-    /// Asks for where they stand; see [`crate::prefetch`].
+    /// Asks for where they stand; see [`wardwatch_prefetch`].
     pub(crate) fn prefetch(&self) {
         prefetch_all(&self.firsts);
     }

@@ -24,9 +24,12 @@ mod scan;
 mod thorough;
 mod usual;
 
+use std::collections::VecDeque;
+
 use document::Document;
 use judge::Judge;
 use mould::Moulds;
+use wardwatch_prefetch::prefetch_all;
 
 use crate::meanings::Meanings;
 use crate::observations::Observations;
@@ -47,6 +50,9 @@ pub struct Decoded {
     pub repeats: u64,
 }
 
+/// So many records ahead of its turn a record's bytes are asked for.
+const AHEAD: usize = 8;
+
 /// Decodes a run of records. No record can fail, stop or delay another one.
 pub fn decode_observations<'a>(records: impl IntoIterator<Item = Record<'a>>, arrival: Arrival) -> Decoded {
     decode(records, arrival, usual::read)
@@ -60,11 +66,19 @@ fn decode<'a>(
     arrival: Arrival,
     quick: QuickReader,
 ) -> Decoded {
-    let records = records.into_iter();
+    let mut records = records.into_iter();
     let mut judge = Judge::new(arrival, records.size_hint().0);
     let mut moulds = Moulds::default();
     let mut document = Document::default();
-    for record in records {
+    let mut next = VecDeque::with_capacity(AHEAD);
+    loop {
+        while next.len() < AHEAD
+            && let Some(record) = records.next()
+        {
+            prefetch_all(record.payload);
+            next.push_back(record);
+        }
+        let Some(record) = next.pop_front() else { break };
         document.clear();
         let read = text(&record).and_then(|text| {
             if quick(text, &mut moulds, &mut judge.meanings, &mut document).is_some() {

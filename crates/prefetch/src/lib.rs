@@ -2,6 +2,8 @@
 //!
 //! With ten thousand patients the state of the next one is in no cache, and waiting for it is most of the work. Who knows
 //! a few rows ahead whose turn comes asks early and does not wait. A wrong guess costs time and changes nothing.
+//!
+//! Floor 0.
 
 const LINE: usize = 64;
 
