@@ -171,12 +171,16 @@ impl Shard {
 
     /// Asks for the patients of the windows that come next; each look leads to the next one.
     fn prefetch_standing(&self, pending: &[Pending]) {
-        let slot = |ahead: usize| pending.get(ahead).map(|pending| pending.slot as usize);
-        if let Some(slot) = slot(2 * AHEAD) {
-            prefetch(&self.patients[slot]);
+        let place = |ahead: usize| Some(&self.patients[pending.get(ahead)?.slot as usize]);
+        let patient = |ahead: usize| place(ahead)?.as_ref();
+        if let Some(place) = place(3 * AHEAD) {
+            prefetch(place);
         }
-        if let Some(patient) = slot(AHEAD).and_then(|slot| self.patients[slot].as_ref()) {
+        if let Some(patient) = patient(2 * AHEAD) {
             patient.prefetch_standing();
+        }
+        if let Some(patient) = patient(AHEAD) {
+            patient.prefetch_views();
         }
     }
 

@@ -172,6 +172,14 @@ impl Patient {
         prefetch_all(&self.conditions);
     }
 
+    /// Asks for where that leads to.
+    #[inline]
+    pub(crate) fn prefetch_views(&self) {
+        for view in self.sets.iter().filter_map(|standing| standing.view.as_deref()) {
+            prefetch(view);
+        }
+    }
+
     /// Takes over a context record: it states the whole context, so what it leaves out is unknown.
     pub(crate) fn set_context(&mut self, record: &ContextRecord) {
         self.context = Context {

@@ -303,7 +303,14 @@ impl Panes {
             Some(last) if last.number == number => Ok(self.panes.len() - 1),
             Some(last) if last.number < number => Err(self.panes.len()),
             None => Err(0),
-            Some(_) => self.panes.binary_search_by_key(&number, |pane| pane.number),
+            Some(_) => {
+                let at = self.from(number);
+                if self.panes[at].number == number {
+                    Ok(at)
+                } else {
+                    Err(at)
+                }
+            }
         }
     }
 
