@@ -195,26 +195,18 @@ impl Patient {
     /// How far all active sources have come: the least of their clocks. A silent source does not hold up the others; a
     /// source that is only for trends counts where there is no other.
     pub(crate) fn clock(&self, pipeline: &Pipeline) -> Timestamp {
-        let started = || {
-            self.sources
-                .iter()
-                .zip(&pipeline.sources)
-                .filter(|(state, _)| state.clock.has_started())
-        };
-        let least =
-            |states: &mut dyn Iterator<Item = &SourceState>| states.map(|state| state.clock.now()).min();
-        least(
-            &mut started()
-                .filter(|(state, source)| !source.trend_only && !state.silent.is_active())
-                .map(|(state, _)| state),
-        )
-        .or_else(|| {
-            least(
-                &mut started()
-                    .filter(|(_, source)| source.trend_only)
-                    .map(|(state, _)| state),
-            )
-        })
-        .unwrap_or(Timestamp::MIN)
+        let (mut least, mut least_of_trends) = (None, None);
+        for (state, source) in self.sources.iter().zip(&pipeline.sources) {
+            let clock = state.clock.now();
+            let place = match source.trend_only {
+                true => &mut least_of_trends,
+                false if state.silent.is_active() => continue,
+                false => &mut least,
+            };
+            if state.clock.has_started() && place.is_none_or(|least| clock < least) {
+                *place = Some(clock);
+            }
+        }
+        least.or(least_of_trends).unwrap_or(Timestamp::MIN)
     }
 }
