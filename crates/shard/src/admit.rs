@@ -13,17 +13,11 @@ use crate::shard::Io;
 use crate::timers::TimerKind;
 use crate::{Refused, Shard, StepError};
 
-/// The readings of a message that are taken.
-#[derive(Clone, Copy)]
-struct Taken<'m> {
-    vitals: &'m [u8],
-    values: &'m [f64],
-}
-
-/// Room for the readings of a message of which not all are taken: a message holds at most 64.
-struct Sorted {
+/// The readings of a message that are taken, on the stack: a group holds at most 64.
+struct Taken {
     vitals: [u8; 64],
     values: [f64; 64],
+    len: usize,
 }
 
 // === impl Shard ===
@@ -76,17 +70,10 @@ impl Shard {
             Admission::Newest | Admission::WithinLateness => {}
         }
         self.heard(slot, source, message.device_id, io);
-        if admission == Admission::Newest {
-            self.remember(message, slot, io);
-            let (vitals, values) = (message.vitals, message.values);
-            self.take(slot, source, ts, Taken { vitals, values }, io)?;
-        } else {
-            let mut sorted = Sorted {
-                vitals: [0; 64],
-                values: [0.0; 64],
-            };
-            let taken = self.sort_out(message, row, slot, &mut sorted, io);
-            self.take(slot, source, ts, taken, io)?;
+        let taken = self.sort_out(message, row, slot, admission == Admission::Newest, io);
+        if taken.len > 0 {
+            self.place(slot, source, ts, &taken, io)?;
+            self.judge_limits(slot, source, ts, &taken, io);
         }
         let clock = self.patients[slot as usize]
             .as_ref()
@@ -95,33 +82,15 @@ impl Shard {
         Ok(())
     }
 
-    /// Keeps the readings of a message beyond its clock, so that their repeats are known: they are all new.
-    fn remember(&mut self, message: &Message<'_>, slot: u32, io: &mut Io<'_>) {
-        let source = usize::from(message.topic);
-        let rules = &self.pipeline.sources[source];
-        io.out.counts.observations += message.vitals.len() as u64;
-        if !rules.dedupe {
-            return;
-        }
-        let lateness = rules.rules.lateness;
-        let device = device_number(message.device_id);
-        let state = &mut self.patient_mut(slot).sources[source];
-        for (vital, value) in message.vitals.iter().zip(message.values) {
-            state.seen.keep_newest(message.ts, device, *vital, *value);
-        }
-        let oldest = state.clock.now() - lateness;
-        state.seen.prune(oldest.micros(), lateness.micros());
-    }
-
-    /// Drops repeats, refuses conflicts, and gives the rest, for a message that is not beyond its clock.
-    fn sort_out<'s>(
+    /// Drops repeats, refuses conflicts, and gives the rest.
+    fn sort_out(
         &mut self,
         message: &Message<'_>,
         row: usize,
         slot: u32,
-        sorted: &'s mut Sorted,
+        newest: bool,
         io: &mut Io<'_>,
-    ) -> Taken<'s> {
+    ) -> Taken {
         let source = usize::from(message.topic);
         let rules = &self.pipeline.sources[source];
         let patient = self.patients[slot as usize]
@@ -129,17 +98,22 @@ impl Shard {
             .expect("a slot on the roster holds a patient");
         let state = &mut patient.sources[source];
         let device = device_number(message.device_id);
-        let mut len = 0;
+        let mut taken = Taken {
+            vitals: [0; 64],
+            values: [0.0; 64],
+            len: 0,
+        };
         for (vital, value) in message.vitals.iter().zip(message.values) {
             let sameness = if rules.dedupe {
-                state.seen.take(message.ts, device, *vital, *value)
+                state.seen.take(message.ts, device, *vital, *value, newest)
             } else {
                 Sameness::New
             };
             match sameness {
                 Sameness::New => {
-                    (sorted.vitals[len], sorted.values[len]) = (*vital, *value);
-                    len += 1;
+                    taken.vitals[taken.len] = *vital;
+                    taken.values[taken.len] = *value;
+                    taken.len += 1;
                 }
                 Sameness::Repeat => io.out.counts.repeats += 1,
                 Sameness::Conflict => {
@@ -156,27 +130,13 @@ impl Shard {
                 }
             }
         }
-        io.out.counts.observations += len as u64;
-        Taken {
-            vitals: &sorted.vitals[..len],
-            values: &sorted.values[..len],
+        if newest && rules.dedupe {
+            let lateness = rules.rules.lateness;
+            let oldest = state.clock.now() - lateness;
+            state.seen.prune(oldest.micros(), lateness.micros());
         }
-    }
-
-    /// Takes in the readings that are new.
-    fn take(
-        &mut self,
-        slot: u32,
-        source: usize,
-        ts: Timestamp,
-        taken: Taken<'_>,
-        io: &mut Io<'_>,
-    ) -> Result<(), StepError> {
-        if !taken.vitals.is_empty() {
-            self.place(slot, source, ts, taken, io)?;
-            self.judge_limits(slot, source, ts, taken, io);
-        }
-        Ok(())
+        io.out.counts.observations += taken.len as u64;
+        taken
     }
 
     /// Puts readings into the panes of every feature set and among the newest values.
@@ -185,7 +145,7 @@ impl Shard {
         slot: u32,
         source: usize,
         ts: Timestamp,
-        taken: Taken<'_>,
+        taken: &Taken,
         io: &mut Io<'_>,
     ) -> Result<(), StepError> {
         let pending_until = self.patients[slot as usize]
@@ -195,7 +155,7 @@ impl Shard {
             // A window that holds this instant is decided: it is evaluated without this row.
             self.evaluate(usize::MAX, io)?;
         }
-        let Taken { vitals, values } = taken;
+        let (vitals, values) = (&taken.vitals[..taken.len], &taken.values[..taken.len]);
         for set in 0..self.sets.len() {
             let placed = self.sets[set]
                 .take(slot, ts, self.log_time, source as u16, vitals, values)
@@ -219,14 +179,14 @@ impl Shard {
 
     /// Judges the limits on the readings, row by row. A value behind a newer one is history and moves no alarm, and a
     /// source that is only for trends never does.
-    fn judge_limits(&mut self, slot: u32, source: usize, ts: Timestamp, taken: Taken<'_>, io: &mut Io<'_>) {
+    fn judge_limits(&mut self, slot: u32, source: usize, ts: Timestamp, taken: &Taken, io: &mut Io<'_>) {
         if self.pipeline.sources[source].trend_only {
             return;
         }
         for index in 0..self.pipeline.limits.len() {
             let alarm = &self.pipeline.limits[index];
             let vital = alarm.limit.vital.index() as u8;
-            let Some(at) = taken.vitals.iter().position(|other| *other == vital) else {
+            let Some(at) = taken.vitals[..taken.len].iter().position(|other| *other == vital) else {
                 continue;
             };
             let value = taken.values[at];

@@ -8,7 +8,6 @@ use wardwatch_clinical::scores::Spo2Scale;
 use wardwatch_event_time::{Clock, Timestamp};
 use wardwatch_ingest::{ContextRecord, Sex};
 use wardwatch_pipeline::Pipeline;
-
 use wardwatch_prefetch::{prefetch, prefetch_all};
 
 use crate::baseline::Baseline;

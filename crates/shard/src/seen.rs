@@ -50,33 +50,24 @@ pub(crate) fn device_number(device: Option<&str>) -> u32 {
     })
 }
 
-// === impl Entry ===
-
-impl Entry {
-    #[inline]
-    fn of(ts: i64, device: u32, vital: u8, value: f64) -> Self {
-        Self {
-            ts,
-            value: value as f32,
-            origin: device << 8 | u32::from(vital),
-        }
-    }
-}
-
 // === impl Seen ===
 
 impl Seen {
-    /// Keeps an observation whose timestamp is beyond the clock, so that it is new.
-    #[inline]
-    pub(crate) fn keep_newest(&mut self, ts: i64, device: u32, vital: u8, value: f64) {
-        self.grow();
-        self.entries.push_back(Entry::of(ts, device, vital, value));
-    }
-
-    /// Looks an observation up and, when it is new, keeps it.
-    pub(crate) fn take(&mut self, ts: i64, device: u32, vital: u8, value: f64) -> Sameness {
-        let entry = Entry::of(ts, device, vital, value);
-        self.grow();
+    /// Looks an observation up and, when it is new, keeps it. `newest` says that its timestamp is beyond the clock.
+    pub(crate) fn take(&mut self, ts: i64, device: u32, vital: u8, value: f64, newest: bool) -> Sameness {
+        let entry = Entry {
+            ts,
+            value: value as f32,
+            origin: device << 8 | u32::from(vital),
+        };
+        // Not doubled: patients who came together would all move to twice the memory at one moment.
+        if self.entries.len() == self.entries.capacity() {
+            self.entries.reserve_exact(GROWTH);
+        }
+        if newest {
+            self.entries.push_back(entry);
+            return Sameness::New;
+        }
         let after = self.after(ts);
         let same = self
             .entries
@@ -91,14 +82,6 @@ impl Seen {
                 self.entries.insert(after, entry);
                 Sameness::New
             }
-        }
-    }
-
-    /// Makes room. Not doubled: patients who came together would all move to twice the memory at one moment.
-    #[inline]
-    fn grow(&mut self) {
-        if self.entries.len() == self.entries.capacity() {
-            self.entries.reserve_exact(GROWTH);
         }
     }
 
@@ -149,14 +132,14 @@ mod tests {
     #[test]
     fn the_first_wins() {
         let mut seen = Seen::default();
-        seen.keep_newest(10, 1, 0, 80.0);
-        assert_eq!(seen.take(10, 1, 1, 97.0), Sameness::New);
-        assert_eq!(seen.take(5, 1, 0, 79.0), Sameness::New);
-        assert_eq!(seen.take(10, 1, 0, 80.0), Sameness::Repeat);
-        assert_eq!(seen.take(10, 1, 0, 81.0), Sameness::Conflict);
-        assert_eq!(seen.take(10, 2, 0, 81.0), Sameness::New);
-        assert_eq!(seen.take(5, 1, 0, 79.0), Sameness::Repeat);
+        assert_eq!(seen.take(10, 1, 0, 80.0, true), Sameness::New);
+        assert_eq!(seen.take(10, 1, 1, 97.0, false), Sameness::New);
+        assert_eq!(seen.take(5, 1, 0, 79.0, false), Sameness::New);
+        assert_eq!(seen.take(10, 1, 0, 80.0, false), Sameness::Repeat);
+        assert_eq!(seen.take(10, 1, 0, 81.0, false), Sameness::Conflict);
+        assert_eq!(seen.take(10, 2, 0, 81.0, false), Sameness::New);
+        assert_eq!(seen.take(5, 1, 0, 79.0, false), Sameness::Repeat);
         seen.prune(6, 0);
-        assert_eq!(seen.take(5, 1, 0, 70.0), Sameness::New);
+        assert_eq!(seen.take(5, 1, 0, 70.0, false), Sameness::New);
     }
 }

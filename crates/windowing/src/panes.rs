@@ -13,11 +13,11 @@
 //! states and the window's end alone.
 
 use wardwatch_event_time::{Piece, Timestamp, Trailing};
+use wardwatch_prefetch::{prefetch, prefetch_all};
 
 use crate::fused::Group;
 use crate::generic::RowRef;
 use crate::tiers::Tiers;
-use wardwatch_prefetch::{prefetch, prefetch_all};
 
 /// Panes by which a patient's memory grows.
 const GROWTH: usize = 8;

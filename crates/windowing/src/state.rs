@@ -18,6 +18,7 @@ use arrow::datatypes::{DataType, Float64Type};
 use datafusion::error::Result;
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::Timestamp;
+use wardwatch_prefetch::prefetch;
 
 use crate::fused::{self, Group, Place};
 use crate::generic::{self, GenericStates, RowRef};
@@ -25,7 +26,6 @@ use crate::panes::Panes;
 use crate::plan::Aggregate;
 use crate::staged::{Rows, Staged};
 use crate::{Placed, RowErrors, SetPlan, row_errors};
-use wardwatch_prefetch::prefetch;
 
 /// A window to evaluate: a patient's slot and the window's last pane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

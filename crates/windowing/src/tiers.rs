@@ -3,8 +3,9 @@
 //! A tier is made when a window first needs it, and dropped when a late row changes one of its panes. Which tiers there
 //! are is history; what a tier holds is not.
 
-use crate::fused::Group;
 use wardwatch_prefetch::prefetch_all;
+
+use crate::fused::Group;
 
 /// The merged tiers of one patient in one feature set. Numbers are of panes; `width` groups a tier.
 #[derive(Clone, Debug, Default)]

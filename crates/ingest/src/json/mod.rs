@@ -26,10 +26,11 @@ mod usual;
 
 use std::collections::VecDeque;
 
+use wardwatch_prefetch::prefetch_all;
+
 use document::Document;
 use judge::Judge;
 use mould::Moulds;
-use wardwatch_prefetch::prefetch_all;
 
 use crate::meanings::Meanings;
 use crate::observations::Observations;
