@@ -58,6 +58,7 @@ pub enum ComparisonError {
 
 impl Comparison {
     /// Whether a value violates the limit.
+    #[inline]
     pub fn is_violated_by(&self, value: f64) -> bool {
         // Rounding moves a value by less than a hundred-millionth of itself: further away it decides nothing.
         let is_near = (value - self.threshold).abs() <= 1e-7 * self.threshold.abs();

@@ -69,6 +69,7 @@ pub enum TrailingError {
 
 impl PaneGrid {
     /// The number of the pane that holds an instant.
+    #[inline]
     pub const fn pane_of(self, at: Timestamp) -> i64 {
         at.micros().div_euclid(self.every_micros)
     }

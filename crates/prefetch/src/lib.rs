@@ -16,6 +16,15 @@ pub fn prefetch<T>(value: &T) {
     }
 }
 
+/// Asks for the memory behind the last value, where so many more will go.
+#[inline(always)]
+pub fn prefetch_end<T>(values: &[T], more: usize) {
+    let start = values.as_ptr_range().end.cast::<u8>();
+    for offset in (0..more * size_of::<T>()).step_by(LINE) {
+        line(start.wrapping_add(offset));
+    }
+}
+
 /// Asks for the memory of all values.
 #[inline(always)]
 pub fn prefetch_all<T>(values: &[T]) {

@@ -48,7 +48,10 @@ impl Shard {
         };
         let known = VitalSign::ALL
             .iter()
-            .map(|vital| (*vital, view.latest[vital.index()]));
+            .map(|vital| (*vital, view.latest[vital.index()]))
+            .filter(|(_, latest)| latest.is_known());
+        let mut inputs = Vec::with_capacity(known.clone().count());
+        inputs.extend(known.map(|(vital, latest)| self.vital_input(vital, latest, pending.at)));
         io.out.scores.push(ScoreRecord {
             patient_id: Arc::clone(&patient.id),
             ward: patient.context.ward.clone(),
@@ -57,10 +60,7 @@ impl Shard {
             at: pending.at,
             revision: pending.revision,
             scores: self.pipeline.scores.iter().zip(&view.scores).map(score).collect(),
-            inputs: known
-                .filter(|(_, latest)| latest.is_known())
-                .map(|(vital, latest)| self.vital_input(vital, latest, pending.at))
-                .collect(),
+            inputs,
             pipeline: self.pipeline.name.clone(),
             pipeline_version: self.pipeline.version,
         });

@@ -23,11 +23,12 @@ struct Taken {
 // === impl Shard ===
 
 impl Shard {
-    /// Takes in the message at `row`, or refuses it.
+    /// Takes in the message at `row`, or refuses it. `likely` is where its patient most likely stands.
     pub(crate) fn admit(
         &mut self,
         message: &Message<'_>,
         row: usize,
+        likely: u32,
         io: &mut Io<'_>,
     ) -> Result<(), StepError> {
         let source = usize::from(message.topic);
@@ -37,9 +38,12 @@ impl Shard {
                 sources: self.pipeline.sources.len(),
             });
         }
-        let slot = match self.roster.find(message.patient_id) {
-            Some(slot) => slot,
-            None => self.begin_stay(message.patient_id),
+        let slot = match self.patients.get(likely as usize) {
+            Some(Some(patient)) if *patient.id == *message.patient_id => likely,
+            _ => match self.roster.find(message.patient_id) {
+                Some(slot) => slot,
+                None => self.begin_stay(message.patient_id),
+            },
         };
         let ts = Timestamp::from_micros(message.ts);
         let append_time = Timestamp::from_micros(message.append_time);
@@ -103,9 +107,10 @@ impl Shard {
             values: [0.0; 64],
             len: 0,
         };
+        let must_look = rules.dedupe && !newest;
         for (vital, value) in message.vitals.iter().zip(message.values) {
-            let sameness = if rules.dedupe {
-                state.seen.take(message.ts, device, *vital, *value, newest)
+            let sameness = if must_look {
+                state.seen.take(message.ts, device, *vital, *value)
             } else {
                 Sameness::New
             };
@@ -131,6 +136,9 @@ impl Shard {
             }
         }
         if newest && rules.dedupe {
+            state
+                .seen
+                .keep(message.ts, device, message.vitals, message.values);
             let lateness = rules.rules.lateness;
             let oldest = state.clock.now() - lateness;
             state.seen.prune(oldest.micros(), lateness.micros());

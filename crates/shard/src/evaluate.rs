@@ -59,11 +59,15 @@ impl Shard {
             if self.wants.scores && self.pipeline.scores.iter().any(|score| score.set == pending.set) {
                 self.tell_scores(pending, &view, io);
             }
+            let set = pending.set;
+            let conditions = &self.pipeline.conditions;
             if let Some(patient) = self.patients[pending.slot as usize].as_mut() {
-                match &mut patient.sets[pending.set].view {
-                    Some(old) => **old = view,
-                    none => *none = Some(Box::new(view)),
-                }
+                let may_tell = patient
+                    .conditions
+                    .iter()
+                    .zip(conditions)
+                    .any(|(machine, alarm)| alarm.set == set && !machine.is_idle());
+                patient.sets[set].view = may_tell.then(|| Box::new(view));
             }
         }
         self.settle(&pending);
@@ -173,14 +177,11 @@ impl Shard {
     fn prefetch_standing(&self, pending: &[Pending]) {
         let place = |ahead: usize| Some(&self.patients[pending.get(ahead)?.slot as usize]);
         let patient = |ahead: usize| place(ahead)?.as_ref();
-        if let Some(place) = place(3 * AHEAD) {
+        if let Some(place) = place(2 * AHEAD) {
             prefetch(place);
         }
-        if let Some(patient) = patient(2 * AHEAD) {
-            patient.prefetch_standing();
-        }
         if let Some(patient) = patient(AHEAD) {
-            patient.prefetch_views();
+            patient.prefetch_standing();
         }
     }
 

@@ -65,7 +65,7 @@ pub(crate) struct SetStanding {
     /// Since late data made the newest window out of date, when a revision is due.
     pub(crate) revision_due: Option<Timestamp>,
     pub(crate) revision: u32,
-    /// What was known when the newest window was evaluated; timers tell of that.
+    /// What was known when the newest window was evaluated, for timers to tell of; none while all its conditions are idle.
     pub(crate) view: Option<Box<View>>,
     /// The patient's usual values, where a model explains itself by them.
     pub(crate) baseline: Baseline,
@@ -149,6 +149,7 @@ impl Patient {
     /// Asks for what a message will need of it; see [`wardwatch_prefetch`].
     #[inline]
     pub(crate) fn prefetch(&self, topic: u16) {
+        prefetch_all(self.id.as_bytes());
         prefetch_all(&self.judged);
         if let Some(source) = self.sources.get(usize::from(topic)) {
             prefetch(source);
@@ -169,14 +170,6 @@ impl Patient {
         prefetch_all(&self.sets);
         prefetch_all(&self.scores);
         prefetch_all(&self.conditions);
-    }
-
-    /// Asks for where that leads to.
-    #[inline]
-    pub(crate) fn prefetch_views(&self) {
-        for view in self.sets.iter().filter_map(|standing| standing.view.as_deref()) {
-            prefetch(view);
-        }
     }
 
     /// Takes over a context record: it states the whole context, so what it leaves out is unknown.

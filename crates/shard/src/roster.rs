@@ -6,18 +6,24 @@
 use std::sync::Arc;
 
 use hashbrown::HashTable;
-use wardwatch_prefetch::prefetch_all;
 
 /// The slots of all monitored patients.
 #[derive(Debug, Default)]
 pub(crate) struct Roster {
-    /// Slots by the hash of their patient's id. Ids stand apart, so that the table stays in the cache.
-    slots: HashTable<u32>,
+    /// By the hash of a patient's id. Ids stand apart, so that the table stays in the cache.
+    slots: HashTable<Entry>,
     /// By slot.
     hashes: Vec<u64>,
     /// By slot; none where it is free.
     ids: Vec<Option<Arc<str>>>,
     free: Vec<u32>,
+}
+
+/// A slot, with as much of its hash as makes a look at the id nearly always right.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    tag: u32,
+    slot: u32,
 }
 
 /// Over an id's bytes, eight at a time: quick for short keys, and the same on every machine. Ids come from the hospital's
@@ -37,26 +43,26 @@ fn hash(id: &str) -> u64 {
     mix(mix(hash, u64::from_le_bytes(last)), id.len() as u64)
 }
 
+/// Bits of a hash that the table itself looks at least.
+#[inline]
+fn tag(hash: u64) -> u32 {
+    (hash >> 24) as u32
+}
+
 // === impl Roster ===
 
 impl Roster {
-    #[inline]
     pub(crate) fn find(&self, id: &str) -> Option<u32> {
-        let is_it = |slot: &u32| self.ids[*slot as usize].as_deref() == Some(id);
-        self.slots.find(hash(id), is_it).copied()
+        let is_it = |entry: &Entry| self.ids[entry.slot as usize].as_deref() == Some(id);
+        self.slots.find(hash(id), is_it).map(|entry| entry.slot)
     }
 
-    /// The slot that [`Roster::find`] will most likely give, whose id is asked for; see [`wardwatch_prefetch`].
+    /// The slot that [`Roster::find`] will most likely give, without a look at the id.
     #[inline]
     pub(crate) fn foresee(&self, id: &str) -> Option<u32> {
         let hash = hash(id);
-        let slot = *self
-            .slots
-            .find(hash, |slot| self.hashes[*slot as usize] == hash)?;
-        if let Some(id) = &self.ids[slot as usize] {
-            prefetch_all(id.as_bytes());
-        }
-        Some(slot)
+        let is_it = |entry: &Entry| entry.tag == tag(hash);
+        self.slots.find(hash, is_it).map(|entry| entry.slot)
     }
 
     /// Gives a patient a slot. The caller has looked that there is none.
@@ -69,15 +75,16 @@ impl Roster {
         let hash = hash(&id);
         self.hashes[slot as usize] = hash;
         self.ids[slot as usize] = Some(id);
+        let entry = Entry { tag: tag(hash), slot };
         self.slots
-            .insert_unique(hash, slot, |slot| self.hashes[*slot as usize]);
+            .insert_unique(hash, entry, |entry| self.hashes[entry.slot as usize]);
         slot
     }
 
     pub(crate) fn release(&mut self, id: &str) {
-        let is_it = |slot: &u32| self.ids[*slot as usize].as_deref() == Some(id);
+        let is_it = |entry: &Entry| self.ids[entry.slot as usize].as_deref() == Some(id);
         if let Ok(found) = self.slots.find_entry(hash(id), is_it) {
-            let (slot, _) = found.remove();
+            let (Entry { slot, .. }, _) = found.remove();
             self.ids[slot as usize] = None;
             self.free.push(slot);
         }

@@ -32,6 +32,9 @@ const MOST_PENDING: usize = 10_000;
 /// its alerts to its end.
 const MOST_WAIT: Span = Span::from_millis(500);
 
+/// When so many windows are decided they are evaluated before the next row, while the state of their patients is at hand.
+const TOGETHER: usize = 256;
+
 /// So many rows ahead of its turn a row's patient is looked up, and asked for; each look leads to the next one.
 const AHEAD: usize = 8;
 /// Slots of the rows that come next, by row.
@@ -123,7 +126,10 @@ impl Shard {
                 self.take_context(&input.record, &mut io)?;
             }
             self.advance(append_time, &mut io)?;
-            self.admit(&message, row, &mut io)?;
+            self.admit(&message, row, slots[row % slots.len()], &mut io)?;
+            if self.pending.len() >= TOGETHER {
+                self.evaluate(TOGETHER, &mut io)?;
+            }
         }
         for input in context {
             self.advance(input.append_time, &mut io)?;
@@ -156,14 +162,15 @@ impl Shard {
             let row = row.checked_sub(ahead).filter(|row| *row < messages.len())?;
             let slot = slots[row % slots.len()];
             let patient = self.patients.get(slot as usize)?.as_ref()?;
-            Some((patient, slot, messages.topic(row)))
+            Some((patient, slot, row))
         };
-        if let Some((patient, slot, topic)) = looked_up(AHEAD) {
-            patient.prefetch(topic);
-            self.sets.iter().for_each(|set| set.prefetch_newest(slot));
+        if let Some((patient, slot, row)) = looked_up(AHEAD) {
+            patient.prefetch(messages.topic(row));
+            let ts = Timestamp::from_micros(messages.ts(row));
+            self.sets.iter().for_each(|set| set.prefetch_newest(slot, ts));
         }
-        if let Some((patient, _, topic)) = looked_up(2 * AHEAD) {
-            patient.prefetch_seen(topic);
+        if let Some((patient, _, row)) = looked_up(2 * AHEAD) {
+            patient.prefetch_seen(messages.topic(row));
         }
     }
 
@@ -223,7 +230,7 @@ impl Shard {
 
     /// Fires what is due by `to`. A window that is evaluated late may set a timer that is due already.
     fn fire_due(&mut self, to: Timestamp, io: &mut Io<'_>) -> Result<(), StepError> {
-        while let Some(due) = self.timers.next_due().filter(|due| *due <= to) {
+        while let Some(due) = self.timers.next_due(to) {
             self.keep_pace(due, io)?;
             // That may have set a timer that is due before this one.
             let Some(timer) = self.timers.pop_due(to) else {

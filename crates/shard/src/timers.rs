@@ -3,10 +3,13 @@
 //! Timers are never cancelled: a timer that was overtaken finds nothing to do when it fires. Each is bound to one stay of a
 //! patient in a slot, so a slot's next patient never meets the last one's timers.
 //!
+//! With many patients there are many timers, most of them set seconds ahead and due at nearly the same moment. So they lie
+//! unsorted, second by second, until log time comes to theirs.
+//!
 //! TIMER-1: timers fire in the order (due, slot, kind), whatever the order in which they were set.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 
 use wardwatch_event_time::Timestamp;
 
@@ -40,28 +43,99 @@ pub(crate) struct Timer {
 /// All timers of a shard.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Timers {
-    heap: BinaryHeap<Reverse<Timer>>,
+    /// Due before `horizon`: the next one last.
+    sorted: Vec<Timer>,
+    /// Due before `horizon`, and set after those were sorted.
+    added: BinaryHeap<Reverse<Timer>>,
+    /// The others, by the second in which they are due.
+    later: BTreeMap<i64, Vec<Timer>>,
+    /// A second.
+    horizon: Option<i64>,
+}
+
+fn second(at: Timestamp) -> i64 {
+    at.micros().div_euclid(1_000_000)
 }
 
 // === impl Timers ===
 
 impl Timers {
     pub(crate) fn set(&mut self, timer: Timer) {
-        self.heap.push(Reverse(timer));
+        let second = second(timer.due);
+        if self.horizon.is_some_and(|horizon| second < horizon) {
+            self.added.push(Reverse(timer));
+        } else {
+            self.later.entry(second).or_default().push(timer);
+        }
     }
 
-    /// When the next timer is due.
+    /// When the next timer is due, if that is by `now`.
     #[inline]
-    pub(crate) fn next_due(&self) -> Option<Timestamp> {
-        self.heap.peek().map(|Reverse(timer)| timer.due)
+    pub(crate) fn next_due(&mut self, now: Timestamp) -> Option<Timestamp> {
+        if self.sorted.is_empty() && self.added.is_empty() {
+            self.sort_next(now);
+        }
+        let (sorted, added) = (self.sorted.last(), self.added.peek());
+        let due = [sorted, added.map(|Reverse(timer)| timer)]
+            .into_iter()
+            .flatten()
+            .map(|timer| timer.due);
+        due.min().filter(|due| *due <= now)
     }
 
-    /// The next timer that is due by `now`.
+    /// The next timer, if it is due by `now`.
     #[inline]
     pub(crate) fn pop_due(&mut self, now: Timestamp) -> Option<Timer> {
-        if self.heap.peek().is_none_or(|Reverse(timer)| timer.due > now) {
-            return None;
+        self.next_due(now)?;
+        match (self.sorted.last(), self.added.peek()) {
+            (Some(sorted), Some(Reverse(added))) if added < sorted => self.added.pop(),
+            (None, _) => self.added.pop(),
+            (Some(_), _) => return self.sorted.pop(),
         }
-        self.heap.pop().map(|Reverse(timer)| timer)
+        .map(|Reverse(timer)| timer)
+    }
+
+    /// Sorts the timers of the next second that has any, once `now` has come to it.
+    fn sort_next(&mut self, now: Timestamp) {
+        let Some(next) = self.later.first_entry().filter(|next| *next.key() <= second(now)) else {
+            return;
+        };
+        self.horizon = Some(*next.key() + 1);
+        self.sorted = next.remove();
+        self.sorted.sort_unstable_by(|one, other| other.cmp(one));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// TIMER-1, against a search through all of them.
+        #[test]
+        fn the_least_that_is_due_fires_first(
+            steps in proptest::collection::vec((0i64..4_000_000, 0u32..3, proptest::option::of(0i64..1_500_000)), 1..80),
+        ) {
+            let (mut timers, mut all) = (Timers::default(), Vec::new());
+            let mut now = Timestamp::from_micros(0);
+            for (after, slot, pass) in steps {
+                let due = Timestamp::from_micros(now.micros() + after);
+                let timer = Timer { due, slot, kind: TimerKind::Forget, stay: 1 };
+                timers.set(timer);
+                all.push(timer);
+                let Some(pass) = pass else { continue };
+                now = Timestamp::from_micros(now.micros() + pass);
+                loop {
+                    let expected = all.iter().copied().min().filter(|timer| timer.due <= now);
+                    prop_assert_eq!(timers.next_due(now), expected.map(|timer| timer.due));
+                    prop_assert_eq!(timers.pop_due(now), expected);
+                    let Some(fired) = expected else { break };
+                    let place = all.iter().position(|timer| *timer == fired).unwrap();
+                    all.swap_remove(place);
+                }
+            }
+        }
     }
 }

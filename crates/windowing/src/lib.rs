@@ -21,6 +21,7 @@
 //! | `fused` | plain aggregates read from fused states |
 //! | `generic` | every other mergeable aggregate, by DataFusion's accumulators |
 //! | `panes` | the panes of one patient |
+//! | `waiting` | rows of the newest pane, not folded yet |
 //! | `tiers` | runs of panes, merged once |
 //! | `staged` | rows that wait to be taken into generic states |
 //! | `state` | a feature set's state in one shard: take, close, evaluate, forget |
@@ -51,6 +52,7 @@ mod staged;
 mod state;
 mod stats;
 mod tiers;
+mod waiting;
 
 pub use error::PlanError;
 pub use expression::Expression;

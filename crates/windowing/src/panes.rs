@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!   metas   | 412 | 413 | 415 | 416 | 417 |        sorted by number; only panes that hold rows
-//!   stats   | ### | ### | ### | ### | ### |        `width` groups of fused states a pane, in the same order
-//!            closed closed closed open  open
+//!   stats   | ### | ### | ### | ### |..|           `width` groups of fused states a pane, in the same order;
+//!            closed closed closed open  open        the newest pane's rows wait to be folded into its own
 //!              └── tier 410..415 ──┘                merged once, dropped when a late row touches it
 //! ```
 //!
@@ -11,13 +11,15 @@
 //! PANE-2: a row for a pane that no future window can use is counted, never merged.
 //! PANE-3: a window's state is a fold of its pieces in the order of [`Trailing::pieces`], so it is a function of the panes'
 //! states and the window's end alone.
+//! PANE-4: rows that wait are the newest pane's, and it has no states before they are folded.
 
 use wardwatch_event_time::{Piece, Timestamp, Trailing};
-use wardwatch_prefetch::{prefetch, prefetch_all};
+use wardwatch_prefetch::{prefetch, prefetch_all, prefetch_end};
 
-use crate::fused::Group;
+use crate::fused::{self, Group, Place};
 use crate::generic::RowRef;
 use crate::tiers::Tiers;
+use crate::waiting::Waiting;
 
 /// Panes by which a patient's memory grows.
 const GROWTH: usize = 8;
@@ -52,14 +54,34 @@ pub(crate) struct Pane {
     pub(crate) generic: Option<RowRef>,
 }
 
+/// What nearly every row asks of the newest pane. It stands here too, so that a row need not wait for the pane.
+#[derive(Clone, Copy, Debug)]
+struct Newest {
+    number: i64,
+    end: Timestamp,
+    closed: bool,
+}
+
 /// All panes of one patient that a future window may use.
 #[derive(Clone, Debug)]
 pub(crate) struct Panes {
     panes: Vec<Pane>,
     stats: Vec<Group>,
+    waiting: Waiting,
+    newest: Newest,
     tiers: Tiers,
     newest_closed: i64,
     oldest_open: i64,
+}
+
+// === impl Newest ===
+
+impl Newest {
+    const NONE: Self = Self {
+        number: i64::MIN,
+        end: Timestamp::MIN,
+        closed: false,
+    };
 }
 
 // === impl Panes ===
@@ -69,6 +91,8 @@ impl Default for Panes {
         Self {
             panes: Vec::new(),
             stats: Vec::new(),
+            waiting: Waiting::default(),
+            newest: Newest::NONE,
             tiers: Tiers::default(),
             newest_closed: i64::MIN,
             oldest_open: i64::MAX,
@@ -85,6 +109,11 @@ impl Panes {
         width: usize,
         trailing: Trailing,
     ) -> (Placed, usize) {
+        if number == self.newest.number && !self.newest.closed {
+            self.tiers.forget(number, trailing.tier(), width);
+            let (pane, first) = (number, false);
+            return (Placed::Open { pane, first }, self.panes.len() - 1);
+        }
         let found = self.position(number);
         let (Ok(index) | Err(index)) = found;
         if number < self.horizon(trailing) {
@@ -96,6 +125,20 @@ impl Panes {
             Err(_) => number < self.oldest_to_open(trailing),
         };
         if found.is_err() {
+            let is_newest = index == self.panes.len();
+            if is_newest {
+                self.settle(width, trailing);
+                self.newest = Newest {
+                    number,
+                    end: trailing.grid().end(number),
+                    closed,
+                };
+            } else {
+                let at = index * width;
+                self.make_room(width);
+                self.stats
+                    .splice(at..at, std::iter::repeat_n(Group::EMPTY, width));
+            }
             self.panes.insert(
                 index,
                 Pane {
@@ -105,13 +148,6 @@ impl Panes {
                     generic: None,
                 },
             );
-            let at = index * width;
-            // Not doubled: patients who came together would all move to twice the memory at one moment.
-            if self.stats.len() + width > self.stats.capacity() {
-                self.stats.reserve_exact(GROWTH * width);
-            }
-            self.stats
-                .splice(at..at, std::iter::repeat_n(Group::EMPTY, width));
         }
         if closed {
             return (Placed::Closed { pane: number }, index);
@@ -126,16 +162,58 @@ impl Panes {
         )
     }
 
-    /// The fused states of a pane, by index.
+    /// Takes readings of one instant into the pane at an index.
     #[inline]
-    pub(crate) fn stats_mut(&mut self, index: usize, width: usize) -> &mut [Group] {
-        &mut self.stats[index * width..(index + 1) * width]
+    pub(crate) fn take(
+        &mut self,
+        index: usize,
+        width: usize,
+        trailing: Trailing,
+        ts: Timestamp,
+        readings: impl Iterator<Item = (Place, f64)> + Clone,
+    ) {
+        if index + 1 == self.panes.len() {
+            self.waiting.keep(width, ts, readings);
+            if self.waiting.is_full(width) {
+                self.settle(width, trailing);
+            }
+        } else {
+            let origin = trailing.grid().start(self.panes[index].number);
+            let groups = &mut self.stats[index * width..(index + 1) * width];
+            fused::push_together(groups, readings, ts, origin);
+        }
     }
 
-    /// Asks for what the next row will most likely need; see [`wardwatch_prefetch`].
-    pub(crate) fn prefetch_newest(&self, width: usize) {
-        self.prefetch_ends();
-        prefetch_all(&self.stats[self.stats.len().saturating_sub(width)..]);
+    /// Folds the rows that wait into the states of the newest pane, which are made if there are none.
+    fn settle(&mut self, width: usize, trailing: Trailing) {
+        let Some(newest) = self.panes.last() else { return };
+        let origin = trailing.grid().start(newest.number);
+        let start = (self.panes.len() - 1) * width;
+        if self.stats.len() == start {
+            self.make_room(width);
+            self.stats.resize(start + width, Group::EMPTY);
+        }
+        self.waiting.fold(&mut self.stats[start..], origin);
+    }
+
+    /// Not doubled: patients who came together would all move to twice the memory at one moment.
+    fn make_room(&mut self, width: usize) {
+        if self.stats.len() + width > self.stats.capacity() {
+            self.stats.reserve_exact(GROWTH * width);
+        }
+    }
+
+    /// Asks for what the next row, observed at `ts`, will most likely need; see [`wardwatch_prefetch`].
+    #[inline]
+    pub(crate) fn prefetch_newest(&self, ts: Timestamp, width: usize) {
+        if ts < self.newest.end {
+            self.waiting.prefetch_next(width);
+        } else {
+            self.prefetch_ends();
+            self.waiting.prefetch_all();
+            prefetch_end(&self.panes, 1);
+            prefetch_end(&self.stats, width);
+        }
     }
 
     /// Asks for what tells where the panes of a window are.
@@ -160,8 +238,9 @@ impl Panes {
             (end - (last + 1).rem_euclid(tier), (last + 1).rem_euclid(tier)),
         ];
         let held = |index: i64| index.clamp(0, self.panes.len() as i64) as usize;
+        let states = |index: i64| (held(index) * width).min(self.stats.len());
         for (from, panes) in edges {
-            prefetch_all(&self.stats[held(from) * width..held(from + panes) * width]);
+            prefetch_all(&self.stats[states(from)..states(from + panes)]);
             prefetch_all(&self.panes[held(from)..held(from + panes)]);
         }
         self.tiers.prefetch_from(first, width);
@@ -215,6 +294,7 @@ impl Panes {
         };
         if closes {
             self.newest_closed = self.newest_closed.max(number);
+            self.newest.closed |= number == self.newest.number;
         }
         if closes && number == self.oldest_open {
             let next = self.panes[self.from(number)..].iter().find(|pane| !pane.closed);
@@ -227,6 +307,9 @@ impl Panes {
     pub(crate) fn window(&mut self, last: i64, trailing: Trailing, width: usize, into: &mut [Group]) {
         if width == 0 {
             return;
+        }
+        if self.panes.last().is_some_and(|newest| newest.number <= last) {
+            self.settle(width, trailing);
         }
         let every = trailing.grid().every().secs_f64();
         let first = trailing.first_pane(last);
@@ -248,11 +331,13 @@ impl Panes {
                     index = self.after_tier(from, tier_first + trailing.tier(), trailing);
                     if index > from {
                         let (panes, stats) = (&self.panes[from..index], &self.stats[from * width..]);
-                        let tier = self.tiers.get_or_make(tier_first, width, |tier| {
-                            for (pane, stats) in panes.iter().zip(stats.chunks(width)) {
-                                merge_all(tier, stats, (pane.number - tier_first) as f64 * every);
-                            }
-                        });
+                        let tier = self
+                            .tiers
+                            .get_or_make(tier_first, trailing.tier(), width, |tier| {
+                                for (pane, stats) in panes.iter().zip(stats.chunks(width)) {
+                                    merge_all(tier, stats, (pane.number - tier_first) as f64 * every);
+                                }
+                            });
                         merge_all(into, tier, (tier_first - first) as f64 * every);
                     }
                 }
@@ -281,6 +366,10 @@ impl Panes {
             return Vec::new();
         }
         let dead = self.panes.partition_point(|pane| pane.number < horizon);
+        if dead == self.panes.len() {
+            self.settle(width, trailing);
+            self.newest = Newest::NONE;
+        }
         self.stats.drain(..dead * width);
         self.tiers.prune(horizon, width);
         self.panes.drain(..dead).filter_map(|pane| pane.generic).collect()

@@ -20,7 +20,7 @@ use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::Timestamp;
 use wardwatch_prefetch::prefetch;
 
-use crate::fused::{self, Group, Place};
+use crate::fused::{Group, Place};
 use crate::generic::{self, GenericStates, RowRef};
 use crate::panes::Panes;
 use crate::plan::Aggregate;
@@ -53,8 +53,6 @@ const MOST_STAGED: usize = 16_384;
 
 /// Windows that are folded before their results are read, column by column; what they fold into stays in the cache.
 const FOLDED: usize = 256;
-/// Up to so many readings of a message are taken one by one; more than those are quicker together.
-const FEW: usize = 2;
 /// So many windows ahead of its turn a window's panes are asked for.
 const AHEAD: usize = 4;
 // === impl SetState ===
@@ -118,17 +116,16 @@ impl SetState {
         if placed == Placed::Expired {
             return Ok(placed);
         }
-        let origin = trailing.grid().start(number);
         let readings = vitals.iter().zip(values);
         let fused = readings.filter_map(|(vital, value)| {
             let (number, _) = self.places[*vital as usize];
             (number != NOWHERE).then(|| (Place::of(number as usize), *value))
         });
-        let groups = panes.stats_mut(index, width);
-        if vitals.len() <= FEW {
-            fused.for_each(|(place, value)| groups[place.group].push_lane(place.lane, value, ts, origin));
-        } else {
-            fused::push_together(groups, fused, ts, origin);
+        if vitals
+            .iter()
+            .any(|vital| self.places[*vital as usize].0 != NOWHERE)
+        {
+            panes.take(index, width, trailing, ts, fused);
         }
         if vitals
             .iter()
@@ -152,11 +149,11 @@ impl SetState {
         }
     }
 
-    /// Asks for the states that a patient's next row will most likely change, after [`SetState::prefetch`].
+    /// Asks for what a patient's next row, observed at `ts`, will most likely change, after [`SetState::prefetch`].
     #[inline]
-    pub fn prefetch_newest(&self, slot: u32) {
+    pub fn prefetch_newest(&self, slot: u32, ts: Timestamp) {
         if let Some(panes) = self.patients.get(slot as usize) {
-            panes.prefetch_newest(self.plan.groups());
+            panes.prefetch_newest(ts, self.plan.groups());
         }
     }
 

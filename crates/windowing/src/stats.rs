@@ -127,23 +127,6 @@ impl<const LANES: usize> Stats<LANES> {
             products: [self.products[lane]],
         }
     }
-
-    /// Takes in a finite value of one vital sign; see [`Stats::push`].
-    #[inline]
-    pub fn push_lane(&mut self, lane: usize, value: f64, ts: Timestamp, origin: Timestamp) {
-        let mut state = self.lane(lane);
-        state.push(&[value], &[1.0], ts, origin);
-        self.count[lane] = state.count[0];
-        self.mean[lane] = state.mean[0];
-        self.squares[lane] = state.squares[0];
-        self.least[lane] = state.least[0];
-        self.greatest[lane] = state.greatest[0];
-        self.latest[lane] = state.latest[0];
-        self.latest_micros[lane] = state.latest_micros[0];
-        self.mean_time[lane] = state.mean_time[0];
-        self.squares_time[lane] = state.squares_time[0];
-        self.products[lane] = state.products[0];
-    }
 }
 
 impl Stats {
@@ -309,7 +292,7 @@ mod tests {
             }
         }
 
-        /// A vital sign's state does not depend on its neighbours, nor on how it was taken in.
+        /// A vital sign's state does not depend on its neighbours.
         #[test]
         fn lanes_are_apart(
             rows in proptest::collection::vec((0i64..60_000_000, proptest::array::uniform3(proptest::option::of(30.0f64..250.0))), 1..40),
@@ -317,7 +300,6 @@ mod tests {
         ) {
             let mut alone = [[Stats::<1>::EMPTY; 3]; 2];
             let mut together = [Stats::<4>::EMPTY; 2];
-            let mut one_by_one = [Stats::<4>::EMPTY; 2];
             for (row, (offset, values)) in rows.iter().enumerate() {
                 let (ts, half) = (Timestamp::from_micros(BASE + offset), usize::from(row >= cut));
                 let (mut dense, mut weights) = ([0.0; 4], [0.0; 4]);
@@ -325,7 +307,6 @@ mod tests {
                     let Some(value) = value else { continue };
                     (dense[lane], weights[lane]) = (*value, 1.0);
                     alone[half][lane].push(&[*value], &[1.0], ts, origin(0));
-                    one_by_one[half].push_lane(lane, *value, ts, origin(0));
                 }
                 together[half].push(&dense, &weights, ts, origin(0));
             }
@@ -333,7 +314,6 @@ mod tests {
             for half in 0..2 {
                 for (lane, alone) in alone[half].into_iter().enumerate() {
                     prop_assert_eq!(bits(together[half].lane(lane)), bits(alone));
-                    prop_assert_eq!(bits(one_by_one[half].lane(lane)), bits(alone));
                 }
                 prop_assert_eq!(bits(together[half].lane(3)), bits(Stats::EMPTY));
             }

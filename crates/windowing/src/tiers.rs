@@ -8,8 +8,10 @@ use wardwatch_prefetch::prefetch_all;
 use crate::fused::Group;
 
 /// The merged tiers of one patient in one feature set. Numbers are of panes; `width` groups a tier.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Tiers {
+    /// The first pane after all of them; it stands here, so that a row need not wait for the others.
+    end: i64,
     /// The first pane of each, sorted.
     firsts: Vec<i64>,
     /// Their states, in the same order.
@@ -18,17 +20,29 @@ pub(crate) struct Tiers {
 
 // === impl Tiers ===
 
+impl Default for Tiers {
+    fn default() -> Self {
+        Self {
+            end: i64::MIN,
+            firsts: Vec::new(),
+            groups: Vec::new(),
+        }
+    }
+}
+
 impl Tiers {
-    /// The states of the tier that starts at pane `first`; `make` merges them where there are none.
+    /// The states of the tier that starts at pane `first` and is `length` panes long; `make` merges them where there are none.
     pub(crate) fn get_or_make(
         &mut self,
         first: i64,
+        length: i64,
         width: usize,
         make: impl FnOnce(&mut [Group]),
     ) -> &[Group] {
         let at = self.firsts.binary_search(&first).unwrap_or_else(|at| {
             let start = at * width;
             self.firsts.insert(at, first);
+            self.end = self.end.max(first + length);
             self.groups
                 .splice(start..start, std::iter::repeat_n(Group::EMPTY, width));
             make(&mut self.groups[start..start + width]);
@@ -41,13 +55,17 @@ impl Tiers {
     #[inline]
     pub(crate) fn forget(&mut self, pane: i64, length: i64, width: usize) {
         // Nearly every row is newer than all tiers.
-        if self.firsts.last().is_none_or(|first| pane >= first + length) {
-            return;
+        if pane < self.end {
+            self.forget_old(pane, length, width);
         }
+    }
+
+    fn forget_old(&mut self, pane: i64, length: i64, width: usize) {
         let at = self.firsts.partition_point(|first| first + length <= pane);
-        if self.firsts[at] <= pane {
+        if self.firsts.get(at).is_some_and(|first| *first <= pane) {
             self.firsts.remove(at);
             self.groups.drain(at * width..(at + 1) * width);
+            self.end = self.firsts.last().map_or(i64::MIN, |first| first + length);
         }
     }
 
@@ -56,6 +74,9 @@ impl Tiers {
         let dead = self.firsts.partition_point(|first| *first < before);
         self.firsts.drain(..dead);
         self.groups.drain(..dead * width);
+        if self.firsts.is_empty() {
+            self.end = i64::MIN;
+        }
     }
 
     /// Asks for where they stand; see [`wardwatch_prefetch`].

@@ -77,6 +77,7 @@ fn decode<'a>(
             && let Some(record) = records.next()
         {
             prefetch_all(record.payload);
+            prefetch_all(record.key.unwrap_or_default());
             next.push_back(record);
         }
         let Some(record) = next.pop_front() else { break };

@@ -68,6 +68,12 @@ impl<'a> Messages<'a> {
         self.patient_id.value(row)
     }
 
+    /// When a row was measured, µs UTC.
+    #[inline]
+    pub fn ts(&self, row: usize) -> i64 {
+        self.ts[row]
+    }
+
     /// Ordinal of a row's topic in the pipeline.
     #[inline]
     pub fn topic(&self, row: usize) -> u16 {

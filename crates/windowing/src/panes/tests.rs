@@ -79,7 +79,7 @@ fn a_pane_too_old_to_open_still_counts_in_the_windows_that_may_come() {
 }
 
 proptest! {
-    /// PANE-3: tiers made early, late or never give the same bits.
+    /// PANE-3: tiers made and rows folded early, late or never give the same bits.
     #[test]
     fn history_is_not_in_the_result(
         rows in proptest::collection::vec((0i64..60, 50.0f64..150.0), 1..120),
@@ -93,7 +93,7 @@ proptest! {
         for (step, (number, value)) in rows.iter().enumerate() {
             for panes in [&mut eager, &mut lazy] {
                 let (_, index) = panes.place(*number, NOW, 1, trailing);
-                panes.stats_mut(index, 1)[0].push_lane(0, *value, grid.start(*number), grid.start(*number));
+                panes.take(index, 1, trailing, grid.start(*number), [(Place::of(0), *value)].into_iter());
             }
             if let Some(last) = evaluations.get(step) {
                 scratch = [Group::EMPTY];
