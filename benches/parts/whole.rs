@@ -16,7 +16,7 @@ const WARM_UP: usize = 800;
 /// One slide.
 const SECONDS: usize = 10;
 /// As the engine takes them.
-const MOST_RECORDS: usize = 10_000;
+const MOST_RECORDS: usize = 2_000;
 
 struct Run {
     ward: Ward,

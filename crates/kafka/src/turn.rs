@@ -32,6 +32,9 @@ use crate::worker::{Worker, now};
 /// How long the thread sleeps when nothing comes; what comes wakes it.
 const IDLE: Duration = Duration::from_millis(10);
 
+/// A step takes so many records at most: what is decoded of them is then still in the processor's cache.
+const MOST_RECORDS: usize = 2_000;
+
 type EngineConsumer = Arc<BaseConsumer<EngineContext>>;
 
 /// What every turn needs.
@@ -146,7 +149,13 @@ impl<'c> Turn<'c> {
             let records = worker.inbox.take();
             let tick = worker.tick(received - config.tick_lag);
             if !records.is_empty() || tick.is_some() || worker.shard.has_more() {
-                self.step(worker, &records, tick, received, &mut bundle, &mut did)?;
+                // The tick comes with the last records; without any it comes alone.
+                let (first, last) =
+                    records.split_at(records.len().saturating_sub(1) / MOST_RECORDS * MOST_RECORDS);
+                for records in first.chunks(MOST_RECORDS) {
+                    self.step(worker, records, None, received, &mut bundle, &mut did)?;
+                }
+                self.step(worker, last, tick, received, &mut bundle, &mut did)?;
             }
             caught_up &= worker.inbox.is_at_end() && !worker.shard.has_more();
         }
