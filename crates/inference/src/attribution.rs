@@ -18,6 +18,7 @@ use std::cmp::Ordering;
 use serde::{Deserialize, Serialize};
 
 use crate::encode::{Encoder, Standing};
+use crate::recorded::exact;
 
 /// Probabilities are kept this far from 0 and 1 before their logit is taken: f32 rounds further ones to
 /// exactly 0 and 1.
@@ -29,8 +30,10 @@ pub struct Attribution {
     /// Index of the input in the contract.
     pub input: u16,
     /// What the input added to the logit of the score, compared with `reference`; at most ±27.7.
+    #[serde(with = "exact")]
     pub contribution: f64,
     /// The value that the input was compared with, in the input's unit.
+    #[serde(with = "exact")]
     pub reference: f64,
     /// Where `reference` comes from.
     pub against: Reference,

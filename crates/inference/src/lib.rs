@@ -14,7 +14,8 @@
 //! | `encode` | a row of features to the network's tensor: the missing-value policy |
 //! | [`model`](Model) | a loaded model: scores batches |
 //! | `attribution` | which inputs moved one patient's score, against the patient's own baseline |
-//! | [`scorer`](Scorer) | the engine's way to its models; recovery puts journaled outputs behind the same trait |
+//! | [`scorer`](Scorer) | the engine's way to its models |
+//! | [`recorded`](Recorded) | what models answered, for the journal and for recovery |
 //! | [`error`](ModelError) | why a model was refused |
 //!
 //! # Invariants
@@ -37,6 +38,7 @@ mod folder;
 mod golden;
 mod graph;
 mod model;
+mod recorded;
 mod rows;
 mod scorer;
 
@@ -44,5 +46,6 @@ pub use attribution::{Attribution, Reference};
 pub use contract::{Calibration, Contract, Input, MissingPolicy, Output, OutputKind, Training};
 pub use error::ModelError;
 pub use model::{Model, ModelIdentity};
+pub use recorded::{Answers, AskedOtherwise, Recorded, Recording};
 pub use rows::{Rows, Unavailable};
 pub use scorer::{Models, Scorer};

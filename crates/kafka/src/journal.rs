@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use wardwatch_event_time::Timestamp;
+use wardwatch_inference::Answers;
 use wardwatch_shard::Counts;
 
 /// What one step took and gave. Topic `journal`, the shard's own partition, key: pipeline.
@@ -37,4 +38,7 @@ pub struct JournalRecord {
     pub ended: Vec<String>,
     /// What the step counted.
     pub counts: Counts,
+    /// What the models answered: computed again elsewhere, their last bits could differ.
+    #[serde(default, skip_serializing_if = "Answers::is_empty")]
+    pub answers: Answers,
 }

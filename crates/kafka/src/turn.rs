@@ -15,7 +15,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
 use wardwatch_event_time::Timestamp;
-use wardwatch_inference::Models;
+use wardwatch_inference::{Models, Recording};
 use wardwatch_shard::{Outputs, Shard, Wants};
 
 use crate::EngineError;
@@ -42,7 +42,7 @@ pub(crate) struct Turn<'c> {
     config: &'c EngineConfig,
     health: &'c Health,
     outbox: Outbox,
-    scorer: Models,
+    scorer: Recording<Models>,
     /// What the pipeline reads, by topic ordinal: its sources, then the context.
     inputs: Vec<&'c str>,
     /// Parts of the pipeline whose failing has been told of.
@@ -77,7 +77,7 @@ impl<'c> Turn<'c> {
             config,
             health,
             outbox,
-            scorer: Models::new(config.pipeline.models.clone()),
+            scorer: Recording::new(Models::new(config.pipeline.models.clone())),
             inputs: config.topics.inputs(&config.pipeline),
             warned: BTreeSet::new(),
         }
@@ -248,7 +248,7 @@ impl<'c> Turn<'c> {
     }
 
     fn journal(
-        &self,
+        &mut self,
         worker: &mut Worker<'_>,
         tick: Option<Timestamp>,
         outputs: &mut Outputs,
@@ -268,6 +268,7 @@ impl<'c> Turn<'c> {
             patients: worker.shard.patients() as u64,
             ended: std::mem::take(&mut outputs.ended),
             counts: outputs.counts,
+            answers: self.scorer.take(),
         };
         worker.sequence += 1;
         record

@@ -38,7 +38,8 @@ pub struct Wants {
     pub features: bool,
     /// Score records, for a screen.
     pub scores: bool,
-    /// At most so many windows are evaluated in a step, so that ten thousand closing at once never hold up a limit.
+    /// At most so many windows are evaluated in a step, or as many as it has messages, so that ten thousand closing at once
+    /// never hold up a limit.
     pub per_step: usize,
 }
 

@@ -114,6 +114,7 @@ impl Shard {
         let mut context = batch.context.iter().peekable();
         let messages = batch.observations.messages();
         let mut slots: NextSlots = [u32::MAX; _];
+        let mut may_evaluate = self.wants.per_step.max(messages.len());
         for row in 0..messages.len() + 3 * AHEAD {
             self.prefetch(&messages, row, &mut slots);
             let Some(row) = row.checked_sub(3 * AHEAD) else {
@@ -127,8 +128,9 @@ impl Shard {
             }
             self.advance(append_time, &mut io)?;
             self.admit(&message, row, slots[row % slots.len()], &mut io)?;
-            if self.pending.len() >= TOGETHER {
+            if self.pending.len() >= TOGETHER && may_evaluate >= TOGETHER {
                 self.evaluate(TOGETHER, &mut io)?;
+                may_evaluate -= TOGETHER;
             }
         }
         for input in context {
@@ -140,7 +142,7 @@ impl Shard {
         }
         // What waits is bounded: a step that decides more than it may evaluate would otherwise grow it for ever.
         let overdue = self.pending.len().saturating_sub(MOST_PENDING);
-        self.evaluate(self.wants.per_step.max(overdue), &mut io)?;
+        self.evaluate(may_evaluate.max(overdue), &mut io)?;
         self.fire_due(self.log_time, &mut io)?;
         io.out.counts.silent_patients = self.silent_patients;
         Ok(())
