@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use wardwatch_event_time::Timestamp;
 use wardwatch_inference::Answers;
-use wardwatch_shard::Counts;
+use wardwatch_shard::{Counts, Digest};
 
 /// What one step took and gave. Topic `journal`, the shard's own partition, key: pipeline.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,6 +38,8 @@ pub struct JournalRecord {
     pub ended: Vec<String>,
     /// What the step counted.
     pub counts: Counts,
+    /// What the shard has decided so far, as one number: a shard that steps this again must come to the same.
+    pub digest: Digest,
     /// What the models answered: computed again elsewhere, their last bits could differ.
     #[serde(default, skip_serializing_if = "Answers::is_empty")]
     pub answers: Answers,

@@ -268,6 +268,7 @@ impl<'c> Turn<'c> {
             patients: worker.shard.patients() as u64,
             ended: std::mem::take(&mut outputs.ended),
             counts: outputs.counts,
+            digest: worker.shard.digest(),
             answers: self.scorer.take(),
         };
         worker.sequence += 1;

@@ -7,6 +7,7 @@ use wardwatch_ingest::{Message, Reason};
 use wardwatch_pipeline::LimitAlarm;
 use wardwatch_windowing::Placed;
 
+use crate::digest::{Decision, Event, hash};
 use crate::patient::Latest;
 use crate::seen::{Sameness, device_number};
 use crate::shard::Io;
@@ -51,9 +52,16 @@ impl Shard {
         let admission = self.patient_mut(slot).sources[source]
             .clock
             .admit(ts, append_time, rules);
+        let event = |decision| {
+            Event::new(decision, hash(message.patient_id))
+                .whole(message.ts)
+                .whole(message.append_time)
+                .whole(i64::from(message.topic))
+        };
         match admission {
             Admission::Future => {
                 io.out.counts.future += 1;
+                self.digest.add(event(Decision::Future));
                 io.out.refused.push(whole(
                     row,
                     Reason::Future,
@@ -64,6 +72,7 @@ impl Shard {
             }
             Admission::Late => {
                 io.out.counts.late += 1;
+                self.digest.add(event(Decision::Late));
                 io.out.refused.push(whole(
                     row,
                     Reason::Late,
@@ -75,6 +84,11 @@ impl Shard {
         }
         self.heard(slot, source, message.device_id, io);
         let taken = self.sort_out(message, row, slot, admission == Admission::Newest, io);
+        let readings = taken.vitals.iter().zip(&taken.values).take(taken.len);
+        let event = readings.fold(event(Decision::Taken), |event, (vital, value)| {
+            event.whole(i64::from(*vital)).value(*value)
+        });
+        self.digest.add(event);
         if taken.len > 0 {
             self.place(slot, source, ts, &taken, io)?;
             self.judge_limits(slot, source, ts, &taken, io);

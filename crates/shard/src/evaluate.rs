@@ -18,6 +18,7 @@ use wardwatch_prefetch::prefetch;
 use wardwatch_windowing::Due;
 
 use crate::closing::Pending;
+use crate::digest::{Decision, Event, hash};
 use crate::inputs::{Columns, Facts, View};
 use crate::outcome::{Outcome, Results};
 use crate::shard::Io;
@@ -161,6 +162,13 @@ impl Shard {
             let patient = self.patients[pending.slot as usize]
                 .as_mut()
                 .expect("a stay ends only after its windows");
+            let event = Event::new(Decision::Window, hash(&patient.id))
+                .whole(pending.set as i64)
+                .whole(pending.end.micros())
+                .whole(i64::from(pending.revision))
+                .whole(pending.at.micros());
+            let event = row.iter().fold(event, |event, value| event.value(*value));
+            self.digest.add(event);
             if pending.is_newest {
                 let standing = &mut patient.sets[pending.set];
                 if self.baselines[pending.set] && pending.revision == 0 {
@@ -265,10 +273,19 @@ impl Shard {
         views: &mut [View],
     ) {
         for (at, (pending, view)) in pending.iter().zip(views).enumerate() {
-            let patient = self.patient_mut(pending.slot);
+            let patient = self.patients[pending.slot as usize]
+                .as_mut()
+                .expect("a stay ends only after its windows");
             for (score, outcomes) in outcomes.iter().enumerate() {
                 if let Some(outcome) = &outcomes[at] {
                     patient.scores[score] = Arc::clone(outcome);
+                    let event = Event::new(Decision::Score, hash(&patient.id))
+                        .whole(score as i64)
+                        .whole(pending.at.micros())
+                        .option(outcome.value)
+                        .option(outcome.lowest)
+                        .option(outcome.highest);
+                    self.digest.add(event);
                 }
             }
             view.scores.clone_from(&patient.scores);

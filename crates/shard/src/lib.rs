@@ -26,6 +26,7 @@
 //! | `baseline` | a patient's own usual values |
 //! | `tell` | transitions to alerts |
 //! | `account` | what records say of scores and inputs |
+//! | `digest` | what has been decided so far, as one number |
 //! | `technical` | silence and fast clocks |
 //!
 //! SHARD-1: log time never goes back. SHARD-2: batch cuts never change a result. SHARD-3: one patient's clock, silence or
@@ -38,6 +39,7 @@ mod baseline;
 mod batch;
 mod closing;
 mod conditions;
+mod digest;
 mod evaluate;
 mod inputs;
 mod outcome;
@@ -50,4 +52,5 @@ mod tell;
 mod timers;
 
 pub use batch::{Batch, ContextInput, Counts, Failure, FeatureRows, Outputs, Refused, StepError, Wants};
+pub use digest::Digest;
 pub use shard::Shard;

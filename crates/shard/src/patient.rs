@@ -11,6 +11,7 @@ use wardwatch_pipeline::Pipeline;
 use wardwatch_prefetch::{prefetch, prefetch_all};
 
 use crate::baseline::Baseline;
+use crate::digest::{Decision, Event};
 use crate::inputs::View;
 use crate::outcome::Outcome;
 use crate::seen::Seen;
@@ -94,6 +95,22 @@ pub(crate) struct Patient {
     pub(crate) begun_at: Timestamp,
     /// Log time of the newest accepted message or context record.
     pub(crate) heard_at: Timestamp,
+}
+
+// === impl Context ===
+
+impl Context {
+    /// As a decision about a patient.
+    pub(crate) fn event(&self, patient: u64) -> Event {
+        let flag = |known: Option<bool>| known.map_or(-1, i64::from);
+        Event::new(Decision::Context, patient)
+            .text(self.ward.as_deref().unwrap_or_default())
+            .text(self.bed.as_deref().unwrap_or_default())
+            .option(self.age)
+            .whole(self.sex.map_or(-1, |sex| sex as i64))
+            .whole(flag(self.spo2_scale.map(|scale| scale == Spo2Scale::Two)))
+            .whole(flag(self.on_oxygen))
+    }
 }
 
 // === impl Latest ===

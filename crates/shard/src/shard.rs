@@ -20,6 +20,7 @@ use wardwatch_windowing::SetState;
 
 use crate::account::identity;
 use crate::closing::Pending;
+use crate::digest::{Decision, Digest, Event, hash};
 use crate::patient::Patient;
 use crate::roster::Roster;
 use crate::timers::{Timer, TimerKind, Timers};
@@ -58,6 +59,7 @@ pub struct Shard {
     pub(crate) timers: Timers,
     pub(crate) pending: VecDeque<Pending>,
     pub(crate) silent_patients: u64,
+    pub(crate) digest: Digest,
     stays: u64,
 }
 
@@ -92,6 +94,7 @@ impl Shard {
             timers: Timers::default(),
             pending: VecDeque::new(),
             silent_patients: 0,
+            digest: Digest::default(),
             stays: 0,
         }
     }
@@ -198,6 +201,11 @@ impl Shard {
         self.log_time
     }
 
+    /// What it has decided so far, as one number.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
     /// Whether windows are decided that wait for the next step.
     pub fn has_more(&self) -> bool {
         !self.pending.is_empty()
@@ -300,6 +308,8 @@ impl Shard {
                 let patient = self.patient_mut(slot);
                 patient.set_context(record);
                 patient.heard_at = heard_at;
+                let event = patient.context.event(hash(&record.patient_id));
+                self.digest.add(event.whole(heard_at.micros()));
                 Ok(())
             }
         }
@@ -313,6 +323,8 @@ impl Shard {
             self.patients.resize_with(slot as usize + 1, || None);
         }
         self.stays += 1;
+        let event = Event::new(Decision::Begun, hash(&id));
+        self.digest.add(event.whole(self.log_time.micros()));
         self.patients[slot as usize] = Some(Patient::new(id, self.stays, self.log_time, &self.pipeline));
         let due = self.log_time + self.pipeline.time.forget_after;
         self.set_timer(slot, TimerKind::Forget, due);
@@ -369,6 +381,8 @@ impl Shard {
                 self.silent_patients -= 1;
             }
             self.roster.release(&patient.id);
+            let event = Event::new(Decision::Ended, hash(&patient.id));
+            self.digest.add(event.whole(now.micros()));
             io.out.ended.push(patient.id.to_string());
         }
         Ok(())

@@ -11,6 +11,7 @@ use wardwatch_event_time::Timestamp;
 use wardwatch_pipeline::{From as Origin, ScoreKind};
 
 use crate::Shard;
+use crate::digest::{Decision, Event, hash};
 use crate::inputs::{Facts, View};
 use crate::shard::Io;
 use crate::technical::Technical;
@@ -229,6 +230,12 @@ impl Shard {
             phase: transition.phase,
             ordinal: transition.ordinal,
         });
+        let event = Event::new(Decision::Alert, hash(&patient.id))
+            .text(&id.to_string())
+            .whole(transition.at.micros())
+            .option(saying.value)
+            .text(&saying.text);
+        self.digest.add(event);
         let decided_at = self.log_time.max(transition.at);
         let deadline = Deadline::new(transition.at, decided_at);
         io.out.counts.deadline_misses += u64::from(deadline.missed);

@@ -3,7 +3,7 @@
 mod support;
 
 use proptest::prelude::*;
-use support::{Row, pipeline, row, run, windows};
+use support::{Row, pipeline, row, run, run_to_digest, windows};
 use wardwatch_clinical::VitalSign::{self, HeartRate, Spo2};
 
 const LIVE: &str =
@@ -63,14 +63,18 @@ proptest! {
     #[test]
     fn batch_cuts_change_nothing(rows in rows(), cuts in proptest::collection::vec(1usize..20, 1..8), per_step in 1usize..6) {
         let pipeline = pipeline(LIVE, ALARMS);
-        let whole = run(&pipeline, &rows, &[usize::MAX], usize::MAX);
-        let cut = run(&pipeline, &rows, &cuts, per_step);
+        let (whole, digest) = run_to_digest(&pipeline, &rows, &[usize::MAX], usize::MAX);
+        let (cut, cut_digest) = run_to_digest(&pipeline, &rows, &cuts, per_step);
+        prop_assert_eq!(digest, cut_digest);
         let (expected, got) = (windows(&whole), windows(&cut));
         prop_assert_eq!(expected.len(), got.len());
         for (expected, got) in expected.iter().zip(&got) {
             prop_assert_eq!(expected, got);
         }
         prop_assert_eq!(whole.refused.len(), cut.refused.len());
+        let mut changed = rows.clone();
+        changed[0].value += 1e-9;
+        prop_assert_ne!(run_to_digest(&pipeline, &changed, &cuts, per_step).1, digest);
         let ids = |out: &wardwatch_shard::Outputs| {
             let mut ids: Vec<_> = out.alerts.iter().map(|alert| (alert.id, alert.text.clone(), alert.value.map(f64::to_bits))).collect();
             ids.sort();

@@ -9,7 +9,7 @@ use wardwatch_event_time::Timestamp;
 use wardwatch_inference::Models;
 use wardwatch_ingest::{MessageHead, Observations, ObservationsBuilder, Reading};
 use wardwatch_pipeline::Pipeline;
-use wardwatch_shard::{Batch, Outputs, Shard, Wants};
+use wardwatch_shard::{Batch, Digest, Outputs, Shard, Wants};
 
 pub const BASE: i64 = 1_790_000_000;
 
@@ -96,6 +96,16 @@ pub fn observations(rows: &[Row]) -> Observations {
 
 /// Runs rows in batches of the given sizes (repeated), then ends the file.
 pub fn run(pipeline: &Arc<Pipeline>, rows: &[Row], cuts: &[usize], per_step: usize) -> Outputs {
+    run_to_digest(pipeline, rows, cuts, per_step).0
+}
+
+/// As [`run`], with what the shard had decided at the end.
+pub fn run_to_digest(
+    pipeline: &Arc<Pipeline>,
+    rows: &[Row],
+    cuts: &[usize],
+    per_step: usize,
+) -> (Outputs, Digest) {
     let mut shard = Shard::new(
         Arc::clone(pipeline),
         Wants {
@@ -119,7 +129,7 @@ pub fn run(pipeline: &Arc<Pipeline>, rows: &[Row], cuts: &[usize], per_step: usi
         cut += 1;
     }
     shard.finish(&mut models, &mut out).expect("the end");
-    out
+    (out, shard.digest())
 }
 
 /// (patient, set, window end, revision, the exact bits of its features).
