@@ -85,10 +85,8 @@ impl Shard {
         self.heard(slot, source, message.device_id, io);
         let taken = self.sort_out(message, row, slot, admission == Admission::Newest, io);
         let readings = taken.vitals.iter().zip(&taken.values).take(taken.len);
-        let event = readings.fold(event(Decision::Taken), |event, (vital, value)| {
-            event.whole(i64::from(*vital)).value(*value)
-        });
-        self.digest.add(event);
+        let readings = readings.map(|(vital, value)| (u64::from(*vital), *value));
+        self.digest.add(event(Decision::Taken).values(readings));
         if taken.len > 0 {
             self.place(slot, source, ts, &taken, io)?;
             self.judge_limits(slot, source, ts, &taken, io);

@@ -9,6 +9,7 @@ use wardwatch_windowing::RowErrors;
 
 use crate::closing::Pending;
 use crate::inputs::{Columns, Facts, View};
+use crate::patient::Patient;
 use crate::shard::Io;
 use crate::timers::TimerKind;
 use crate::{Shard, StepError};
@@ -79,13 +80,26 @@ impl Shard {
         now: Timestamp,
         io: &mut Io<'_>,
     ) -> Result<(), StepError> {
-        if self.patients[slot as usize]
-            .as_ref()
-            .is_some_and(|patient| patient.pending_until != Timestamp::MIN)
-        {
+        self.evaluate_waiting(slot, io)?;
+        self.condition_due(slot, index, now, io);
+        Ok(())
+    }
+
+    /// Brings a patient to where it would be by `now` if no decided window had to wait: evaluated, and what its conditions
+    /// then have due is told.
+    pub(crate) fn catch_up(&mut self, slot: u32, now: Timestamp, io: &mut Io<'_>) -> Result<(), StepError> {
+        self.evaluate_waiting(slot, io)?;
+        for index in 0..self.pipeline.conditions.len() {
+            self.condition_due(slot, index, now, io);
+        }
+        Ok(())
+    }
+
+    fn evaluate_waiting(&mut self, slot: u32, io: &mut Io<'_>) -> Result<(), StepError> {
+        let waits = |patient: &Patient| patient.pending_until != Timestamp::MIN;
+        if self.patients[slot as usize].as_ref().is_some_and(waits) {
             self.evaluate(usize::MAX, io)?;
         }
-        self.condition_due(slot, index, now, io);
         Ok(())
     }
 

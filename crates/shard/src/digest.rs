@@ -66,6 +66,15 @@ impl Event {
         Self(mix(self.0, number as u64))
     }
 
+    /// Many values, by their places; none waits for the one before it.
+    #[inline]
+    pub(crate) fn values(self, values: impl Iterator<Item = (u64, f64)>) -> Self {
+        let sum = values
+            .map(|(place, value)| Self(mix(0, place + 1)).value(value).0)
+            .fold(0, u64::wrapping_add);
+        Self(mix(self.0, sum))
+    }
+
     /// All missing values are the same.
     #[inline]
     pub(crate) fn value(self, value: f64) -> Self {
@@ -128,6 +137,8 @@ mod tests {
             Event::new(Decision::Taken, 8).whole(1).value(72.0),
             Event::new(Decision::Taken, 7).whole(1).value(-0.0),
             Event::new(Decision::Taken, 7).whole(1).option(None),
+            Event::new(Decision::Taken, 7).values([(0, 1.0), (1, 2.0)].into_iter()),
+            Event::new(Decision::Taken, 7).values([(0, 2.0), (1, 1.0)].into_iter()),
         ];
         let sum = |events: &[Event]| {
             let mut digest = Digest::default();

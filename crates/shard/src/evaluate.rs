@@ -167,8 +167,7 @@ impl Shard {
                 .whole(pending.end.micros())
                 .whole(i64::from(pending.revision))
                 .whole(pending.at.micros());
-            let event = row.iter().fold(event, |event, value| event.value(*value));
-            self.digest.add(event);
+            self.digest.add(event.values((0..).zip(row.iter().copied())));
             if pending.is_newest {
                 let standing = &mut patient.sets[pending.set];
                 if self.baselines[pending.set] && pending.revision == 0 {

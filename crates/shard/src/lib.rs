@@ -16,6 +16,7 @@
 //! | `admit` | one message: clock, repeats, panes, limits |
 //! | `roster` | patients by id and by dense slot |
 //! | `patient` | one patient's state |
+//! | `ended` | what is left of a stay that has ended |
 //! | `seen` | which observations have been taken: repeats and conflicts |
 //! | `timers` | what is due by log time |
 //! | `closing` | when panes close, and what waits to be evaluated |
@@ -30,7 +31,8 @@
 //! | `technical` | silence and fast clocks |
 //!
 //! SHARD-1: log time never goes back. SHARD-2: batch cuts never change a result. SHARD-3: one patient's clock, silence or
-//! lateness changes nothing of another's.
+//! lateness changes nothing of another's. When a decided window is evaluated, and so `decided_at` and the order among the
+//! alarms of a patient, is no result: it may wait, half a second at most.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod account;
@@ -40,6 +42,7 @@ mod batch;
 mod closing;
 mod conditions;
 mod digest;
+mod ended;
 mod evaluate;
 mod inputs;
 mod outcome;

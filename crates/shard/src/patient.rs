@@ -201,6 +201,11 @@ impl Patient {
         };
     }
 
+    /// Whether any of its sources is silent.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.sources.iter().any(|source| source.silent.is_active())
+    }
+
     /// How far all active sources have come: the least of their clocks. A silent source does not hold up the others; a
     /// source that is only for trends counts where there is no other.
     pub(crate) fn clock(&self, pipeline: &Pipeline) -> Timestamp {

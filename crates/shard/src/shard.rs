@@ -21,6 +21,7 @@ use wardwatch_windowing::SetState;
 use crate::account::identity;
 use crate::closing::Pending;
 use crate::digest::{Decision, Digest, Event, hash};
+use crate::ended::Ended;
 use crate::patient::Patient;
 use crate::roster::Roster;
 use crate::timers::{Timer, TimerKind, Timers};
@@ -60,6 +61,7 @@ pub struct Shard {
     pub(crate) pending: VecDeque<Pending>,
     pub(crate) silent_patients: u64,
     pub(crate) digest: Digest,
+    ended: Ended,
     stays: u64,
 }
 
@@ -95,6 +97,7 @@ impl Shard {
             pending: VecDeque::new(),
             silent_patients: 0,
             digest: Digest::default(),
+            ended: Ended::default(),
             stays: 0,
         }
     }
@@ -289,13 +292,9 @@ impl Shard {
 
     fn take_context(&mut self, record: &ContextRecord, io: &mut Io<'_>) -> Result<(), StepError> {
         let known = self.roster.find(&record.patient_id);
-        if let Some(slot) = known
-            && self.patients[slot as usize]
-                .as_ref()
-                .is_some_and(|patient| patient.pending_until != Timestamp::MIN)
-        {
-            // Windows that are decided see the context as it was.
-            self.evaluate(usize::MAX, io)?;
+        if let Some(slot) = known {
+            // What is decided sees the context as it was.
+            self.catch_up(slot, self.log_time, io)?;
         }
         match (record.event, known) {
             (ContextEvent::Discharge, None) => Ok(()),
@@ -325,7 +324,9 @@ impl Shard {
         self.stays += 1;
         let event = Event::new(Decision::Begun, hash(&id));
         self.digest.add(event.whole(self.log_time.micros()));
-        self.patients[slot as usize] = Some(Patient::new(id, self.stays, self.log_time, &self.pipeline));
+        let mut patient = Patient::new(id, self.stays, self.log_time, &self.pipeline);
+        self.ended.pass_on(&mut patient);
+        self.patients[slot as usize] = Some(patient);
         let due = self.log_time + self.pipeline.time.forget_after;
         self.set_timer(slot, TimerKind::Forget, due);
         slot
@@ -369,7 +370,13 @@ impl Shard {
         now: Timestamp,
         io: &mut Io<'_>,
     ) -> Result<(), StepError> {
-        self.evaluate(usize::MAX, io)?;
+        self.catch_up(slot, now, io)?;
+        if self.patients[slot as usize]
+            .as_ref()
+            .is_some_and(Patient::is_silent)
+        {
+            self.silent_patients -= 1;
+        }
         self.end_alarms(slot, reason, now, io);
         for (set, state) in self.sets.iter_mut().enumerate() {
             state
@@ -377,13 +384,12 @@ impl Shard {
                 .map_err(|error| StepError::sql("feature set", &self.pipeline.sets[set].name, &error))?;
         }
         if let Some(patient) = self.patients[slot as usize].take() {
-            if patient.sources.iter().any(|source| source.silent.is_active()) {
-                self.silent_patients -= 1;
-            }
             self.roster.release(&patient.id);
             let event = Event::new(Decision::Ended, hash(&patient.id));
             self.digest.add(event.whole(now.micros()));
             io.out.ended.push(patient.id.to_string());
+            self.ended.forget(now - self.pipeline.time.forget_after);
+            self.ended.keep(patient, now);
         }
         Ok(())
     }

@@ -99,11 +99,9 @@ impl Shard {
         io: &mut Io<'_>,
     ) {
         let patient = self.patient_mut(slot);
-        let any_silent =
-            |patient: &crate::patient::Patient| patient.sources.iter().any(|state| state.silent.is_active());
-        let before = any_silent(patient);
+        let before = patient.is_silent();
         let transition = patient.sources[source].silent.judge(judgement, now, now, RULES);
-        match (before, any_silent(patient)) {
+        match (before, patient.is_silent()) {
             (false, true) => self.silent_patients += 1,
             (true, false) => self.silent_patients -= 1,
             _ => {}
@@ -161,11 +159,7 @@ impl Shard {
                 let ended = self.patients[slot as usize].as_mut().and_then(|patient| {
                     let state = &mut patient.sources[source];
                     match technical {
-                        Technical::Silent => {
-                            // Still counted as silent until the stay is over; see `end_stay`.
-                            let mut machine = state.silent;
-                            machine.end(now, reason)
-                        }
+                        Technical::Silent => state.silent.end(now, reason),
                         Technical::DeviceClock => state.device_clock.end(now, reason),
                     }
                 });

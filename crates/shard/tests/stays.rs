@@ -3,13 +3,14 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use support::{BASE, Row, alerts, at, observations, row, windows};
 use wardwatch_alarms::{AlarmKind, EndReason, Phase};
 use wardwatch_clinical::VitalSign::{self, HeartRate, Spo2};
-use wardwatch_event_time::Span;
+use wardwatch_event_time::{Span, Timestamp};
 use wardwatch_inference::Models;
 use wardwatch_ingest::{Record, decode_context};
 use wardwatch_pipeline::Pipeline;
@@ -59,9 +60,13 @@ impl Log {
     }
 
     fn rows(&mut self, rows: &[Row]) {
+        self.batch(rows, Vec::new());
+    }
+
+    fn batch(&mut self, rows: &[Row], context: Vec<ContextInput>) {
         let batch = Batch {
             observations: observations(rows),
-            context: Vec::new(),
+            context,
         };
         self.shard
             .step(&batch, None, &mut self.models, &mut self.out)
@@ -80,29 +85,7 @@ impl Log {
     }
 
     fn context(&mut self, second: i64, event: &str, more: &str) {
-        let payload = format!(
-            r#"{{"patient_id":"a","ts":"{}","event":"{event}"{more}}}"#,
-            at(second)
-        );
-        let record = Record {
-            payload: payload.as_bytes(),
-            key: Some(b"a"),
-            append_time: at(second),
-            topic: 2,
-            partition: 0,
-            offset: 0,
-        };
-        let context = vec![ContextInput {
-            append_time: at(second),
-            record: decode_context(&record).unwrap(),
-        }];
-        let batch = Batch {
-            context,
-            ..Batch::default()
-        };
-        self.shard
-            .step(&batch, None, &mut self.models, &mut self.out)
-            .unwrap();
+        self.batch(&[], vec![context(at(second), event, more)]);
     }
 
     /// (window end, revision) of every evaluation.
@@ -111,6 +94,23 @@ impl Log {
             .into_iter()
             .map(|window| (window.2, window.3))
             .collect()
+    }
+}
+
+/// A record about patient `a`.
+fn context(append_time: Timestamp, event: &str, more: &str) -> ContextInput {
+    let payload = format!(r#"{{"patient_id":"a","ts":"{append_time}","event":"{event}"{more}}}"#);
+    let record = Record {
+        payload: payload.as_bytes(),
+        key: Some(b"a"),
+        append_time,
+        topic: 2,
+        partition: 0,
+        offset: 0,
+    };
+    ContextInput {
+        append_time,
+        record: decode_context(&record).unwrap(),
     }
 }
 
@@ -204,6 +204,61 @@ fn monitoring_lasts_from_admission_to_discharge() {
     let before = log.out.alerts.len();
     log.tick(50);
     assert_eq!(log.out.alerts.len(), before);
+}
+
+/// Regression (ALARM-2): a row of before the discharge that comes after it began the same condition under the same name.
+#[test]
+fn who_comes_back_has_alerts_with_names_of_their_own() {
+    let mut log = Log::of(true, "rows");
+    log.rows(&[row("a", 5, Spo2, 75.0)]);
+    log.context(6, "discharge", "");
+    let late = Row {
+        append: 8,
+        device: Some("another"),
+        ..row("a", 5, Spo2, 75.0)
+    };
+    log.rows(&[late]);
+    log.context(9, "discharge", "");
+    let told: Vec<_> = log
+        .out
+        .alerts
+        .iter()
+        .map(|alert| (alert.phase, alert.ordinal))
+        .collect();
+    use Phase::{End, Start};
+    assert_eq!(told, [(Start, 0), (End, 1), (Start, 2), (End, 3)]);
+    let ids: BTreeSet<_> = log.out.alerts.iter().map(|alert| alert.id).collect();
+    assert_eq!(ids.len(), 4);
+}
+
+/// Regression (SHARD-3): a condition whose `for` ends between a window's decision and the discharge was told only when the
+/// window happened to be evaluated before, such as when many others closed with it.
+#[test]
+fn what_is_due_before_a_discharge_is_told() {
+    let told = |others: usize| {
+        let text = PIPELINE
+            .replace("TREND", "true")
+            .replace("EMIT", "rows")
+            .replace("count(spo2) AS spo2_count", "min(spo2) AS spo2_min")
+            + "  - { name: low, when: spo2_min < 88, for: 100ms, priority: medium }\n";
+        let mut log = Log::new(Pipeline::parse(&text, Path::new("models")).unwrap());
+        let mut rows = Vec::new();
+        for second in [5, 10] {
+            rows.push(row("a", second, Spo2, 85.0));
+            rows.extend((0..others).map(|other| row(&format!("q{other}"), second, Spo2, 97.0)));
+        }
+        log.batch(
+            &rows,
+            vec![context(at(10) + Span::from_millis(300), "discharge", "")],
+        );
+        alerts(&log.out, "a")
+            .into_iter()
+            .filter(|(alarm, ..)| alarm == "low")
+            .map(|(_, phase, _)| phase)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(told(0), ["start", "end"]);
+    assert_eq!(told(300), ["start", "end"]);
 }
 
 #[test]

@@ -173,7 +173,8 @@ impl Panes {
         readings: impl Iterator<Item = (Place, f64)> + Clone,
     ) {
         if index + 1 == self.panes.len() {
-            self.waiting.keep(width, ts, readings);
+            let origin = self.newest.end - trailing.grid().every();
+            self.waiting.keep(width, ts, origin, readings);
             if self.waiting.is_full(width) {
                 self.settle(width, trailing);
             }

@@ -11,7 +11,8 @@ use wardwatch_prefetch::{prefetch_all, prefetch_end};
 
 use crate::fused::{Group, LANES, Place};
 
-/// The waiting rows of one patient in one feature set. A row is its instant in microseconds, then `width` groups of values.
+/// The waiting rows of one patient in one feature set. A row is its instant in microseconds after the start of the pane, which
+/// is exact in any year, then `width` groups of values.
 #[derive(Clone, Debug)]
 pub(crate) struct Waiting {
     numbers: Vec<f64>,
@@ -44,15 +45,16 @@ impl Waiting {
         self.numbers.len() >= MOST_ROWS * stride(width)
     }
 
-    /// Keeps readings of one instant.
+    /// Keeps readings of one instant of the pane that starts at `origin`.
     #[inline]
     pub(crate) fn keep(
         &mut self,
         width: usize,
         ts: Timestamp,
+        origin: Timestamp,
         readings: impl Iterator<Item = (Place, f64)> + Clone,
     ) {
-        let micros = ts.micros() as f64;
+        let micros = (ts - origin).micros() as f64;
         let lane = |place: Place| 1 + place.group * LANES + place.lane;
         // Readings that come one by one belong to the last row, unless it has another value of the same vital sign.
         let last = self.numbers.len().saturating_sub(stride(width));
@@ -77,7 +79,7 @@ impl Waiting {
     pub(crate) fn fold(&mut self, groups: &mut [Group], origin: Timestamp) {
         for row in self.numbers.chunks_exact(stride(groups.len())) {
             let (micros, values) = (row[0], row[1..].as_chunks::<LANES>().0);
-            let ts = Timestamp::from_micros(micros as i64);
+            let ts = Timestamp::from_micros(origin.micros() + micros as i64);
             for (group, values) in groups.iter_mut().zip(values) {
                 let weights = values.map(|value| if value.is_nan() { 0.0 } else { 1.0 });
                 if weights != [0.0; LANES] {
@@ -118,14 +120,15 @@ mod tests {
             settle in proptest::collection::vec(any::<bool>(), 60),
         ) {
             const WIDTH: usize = 2;
-            let origin = Timestamp::from_micros(1_790_000_000_000_000);
+            // In the year 9000 microseconds since the epoch are too many for a floating-point number.
+            let origin = Timestamp::from_micros(221_845_392_000_000_000);
             let (mut kept, mut taken) = ([Group::EMPTY; WIDTH], [Group::EMPTY; WIDTH]);
             let mut waiting = Waiting::default();
             for ((instant, vital, value), settle) in readings.into_iter().zip(settle) {
-                let ts = Timestamp::from_micros(origin.micros() + instant / 4 * 250_000);
+                let ts = Timestamp::from_micros(origin.micros() + instant / 4 * 250_001);
                 let reading = [(Place::of(vital), value)].into_iter();
                 fused::push_together(&mut taken, reading.clone(), ts, origin);
-                waiting.keep(WIDTH, ts, reading);
+                waiting.keep(WIDTH, ts, origin, reading);
                 if settle || waiting.is_full(WIDTH) {
                     waiting.fold(&mut kept, origin);
                 }

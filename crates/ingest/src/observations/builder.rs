@@ -132,6 +132,20 @@ impl ObservationsBuilder {
         self.offset.push(head.offset);
     }
 
+    /// Takes the readings of the open message back, so that a later batch can have the whole of it.
+    pub fn withdraw(&mut self) -> Vec<Reading> {
+        self.open_vitals = 0;
+        let from = self.closed_readings();
+        let vitals = self.vitals.drain(from..);
+        vitals
+            .zip(self.values.drain(from..))
+            .filter_map(|(vital, value)| {
+                let vital = VitalSign::from_index(vital)?;
+                Some(Reading { vital, value })
+            })
+            .collect()
+    }
+
     /// Adds a whole message.
     ///
     /// # Panics

@@ -85,7 +85,7 @@ impl Chunks for CsvChunks {
             rows += 1;
         }
         if rows == 0 {
-            return Ok(None);
+            return Ok(self.rows.finish());
         }
         let columns: Vec<ArrayRef> = columns
             .into_iter()

@@ -79,7 +79,7 @@ fn with_views(schema: &Schema) -> Schema {
 impl Chunks for ParquetChunks {
     fn next(&mut self) -> Result<Option<Chunk>, ReplayError> {
         let Some(batch) = self.reader.next() else {
-            return Ok(None);
+            return Ok(self.rows.finish());
         };
         let batch = batch.map_err(|error| ReplayError::Parquet {
             path: self.path.clone(),

@@ -3,7 +3,7 @@
 //! Rows that follow one another and share patient, times and origin are readings of one message, as a device would have
 //! sent them; what is computed does not depend on it, only the cost does. A message is a run of rows without a gap, so
 //! that reading `n` of a message at offset `o` is row `o + n`: a row in quarantine ends the run, and so does a second
-//! reading of one vital sign, which the shard is to judge.
+//! reading of one vital sign, which the shard is to judge. A chunk's end does not: its last message waits for the next chunk.
 
 use std::path::Path;
 
@@ -26,6 +26,18 @@ pub(super) struct Rows {
     meanings: Meanings,
     /// The append time of the newest good row, which a row without a time of its own is filed under.
     newest: Timestamp,
+    held: Option<Held>,
+}
+
+/// The last message of a chunk, to which the next chunk may add.
+struct Held {
+    patient_id: String,
+    device_id: Option<String>,
+    source: Option<String>,
+    ts: Timestamp,
+    append_time: Timestamp,
+    offset: i64,
+    readings: Vec<Reading>,
 }
 
 // === impl Rows ===
@@ -37,6 +49,7 @@ impl Rows {
             before: 0,
             meanings: Meanings::new(),
             newest: Timestamp::from_micros(0),
+            held: None,
         }
     }
 
@@ -50,9 +63,10 @@ impl Rows {
         render: impl Fn(usize) -> Vec<u8>,
     ) -> Result<Chunk, ReplayError> {
         let table = Table::of(batch, path)?;
+        let held = self.held.take();
         let mut taken = ObservationsBuilder::with_capacity(batch.num_rows(), batch.num_rows());
         let mut quarantined = Vec::new();
-        let mut open: Option<MessageHead<'_>> = None;
+        let mut open: Option<MessageHead<'_>> = held.as_ref().map(|held| held.open(&mut taken));
         let mut flawed = flawed.iter().peekable();
         for row in 0..batch.num_rows() {
             let offset = Position {
@@ -82,11 +96,24 @@ impl Rows {
                 }
             }
         }
-        close(&mut taken, open);
+        self.held = open.map(|head| Held::new(&head, taken.withdraw()));
         self.before += batch.num_rows() as u64;
         Ok(Chunk {
             observations: taken.finish(),
             quarantined,
+            repeats: 0,
+        })
+    }
+
+    /// The last message of the last chunk, once.
+    pub fn finish(&mut self) -> Option<Chunk> {
+        let held = self.held.take()?;
+        let mut taken = ObservationsBuilder::with_capacity(1, held.readings.len());
+        let head = held.open(&mut taken);
+        taken.close(&head);
+        Some(Chunk {
+            observations: taken.finish(),
+            quarantined: Vec::new(),
             repeats: 0,
         })
     }
@@ -145,6 +172,39 @@ impl Rows {
             offset,
         };
         Quarantined::record(&record, flaw)
+    }
+}
+
+// === impl Held ===
+
+impl Held {
+    fn new(head: &MessageHead<'_>, readings: Vec<Reading>) -> Self {
+        Self {
+            patient_id: head.patient_id.to_owned(),
+            device_id: head.device_id.map(str::to_owned),
+            source: head.source.map(str::to_owned),
+            ts: head.ts,
+            append_time: head.append_time,
+            offset: head.offset,
+            readings,
+        }
+    }
+
+    /// Opens the message again.
+    fn open(&self, taken: &mut ObservationsBuilder) -> MessageHead<'_> {
+        for reading in &self.readings {
+            let placed = taken.reading(*reading);
+            debug_assert_eq!(placed, Placed::Taken, "it was taken before");
+        }
+        MessageHead {
+            patient_id: &self.patient_id,
+            ts: self.ts,
+            device_id: self.device_id.as_deref(),
+            source: self.source.as_deref(),
+            append_time: self.append_time,
+            topic: 0,
+            offset: self.offset,
+        }
     }
 }
 

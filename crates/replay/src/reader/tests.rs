@@ -137,6 +137,39 @@ fn a_second_value_of_one_vital_sign_is_left_to_the_shard() {
     assert!(quarantined.is_empty());
 }
 
+/// Regression: an instant across the end of a chunk became two messages, and its window closed between them.
+#[test]
+fn a_message_across_the_end_of_a_chunk_stays_one() {
+    let dir = TempDir::new().unwrap();
+    for rows_before in [CHUNK_ROWS - 1, CHUNK_ROWS - 2, CHUNK_ROWS, 2 * CHUNK_ROWS - 1] {
+        let mut text = "patient_id,ts,code,value,unit\n".to_owned();
+        for row in 0..rows_before {
+            let (minute, second) = (row / 60 % 60, row % 60);
+            text += &format!(
+                "q{row},2026-03-01T{:02}:{minute:02}:{second:02}Z,spo2,97,%\n",
+                row / 3600
+            );
+        }
+        text += "p,2026-03-01T09:00:00Z,heart_rate,80,/min\np,2026-03-01T09:00:00Z,spo2,95,%\n";
+        let path = write(&dir, "rows.csv", &text);
+        let mut reader = Reader::open(&[path], &["bedside".to_owned()]).unwrap();
+        let (mut messages, mut last) = (0, 0);
+        while let Some(batch) = reader.next_batch().unwrap() {
+            let rows = batch.observations.messages();
+            messages += rows.len();
+            last = rows
+                .len()
+                .checked_sub(1)
+                .map_or(last, |row| rows.get(row).vitals.len());
+        }
+        assert_eq!(
+            (messages, last),
+            (rows_before + 1, 2),
+            "{rows_before} rows before"
+        );
+    }
+}
+
 #[test]
 fn ndjson_holds_observations_and_context() {
     let dir = TempDir::new().unwrap();
