@@ -66,6 +66,9 @@ pub enum EngineError {
         /// What librdkafka says.
         source: KafkaError,
     },
+    /// Outside system: where to begin is not known. Start again.
+    #[error("the committed offsets could not be read")]
+    Committed(#[source] KafkaError),
     /// Outside system: offsets were not committed. Start again: outputs since the last commit are produced again.
     #[error("committing offsets failed")]
     Commit(#[source] KafkaError),

@@ -27,10 +27,14 @@ use crate::journal::JournalRecord;
 use crate::lane::{EngineContext, Lane, Received, consumer_error};
 use crate::meter::{self, Stage};
 use crate::outbox::Outbox;
+use crate::topics::PATIENCE;
 use crate::worker::{Worker, now};
 
 /// How long the thread sleeps when nothing comes; what comes wakes it.
 const IDLE: Duration = Duration::from_millis(10);
+
+/// Between two questions for the committed offsets.
+const AGAIN: Duration = Duration::from_millis(200);
 
 /// A step takes so many records at most: what is decoded of them is then still in the processor's cache.
 const MOST_RECORDS: usize = 2_000;
@@ -90,16 +94,15 @@ impl<'c> Turn<'c> {
         consumer: &EngineConsumer,
         shards: i32,
     ) -> Result<Vec<Vec<PartitionQueue<EngineContext>>>, EngineError> {
+        let committed = self.committed(consumer, shards)?;
         let mut assignment = TopicPartitionList::new();
         let mut queues = Vec::new();
         for shard in 0..shards {
             let mut of_shard = Vec::new();
-            for (ordinal, topic) in self.inputs.iter().enumerate() {
-                let is_context = ordinal + 1 == self.inputs.len();
-                let from = if is_context {
-                    Offset::Beginning
-                } else {
-                    Offset::Stored
+            for topic in &self.inputs {
+                let from = match committed.find_partition(topic, shard).map(|known| known.offset()) {
+                    Some(Offset::Offset(offset)) => Offset::Offset(offset),
+                    _ => Offset::Beginning,
                 };
                 assignment
                     .add_partition_offset(topic, shard, from)
@@ -115,6 +118,30 @@ impl<'c> Turn<'c> {
         }
         consumer.assign(&assignment).map_err(EngineError::Consume)?;
         Ok(queues)
+    }
+
+    /// The committed offsets of the sources. Asked for in so many words, and again: of a coordinator that has just started,
+    /// librdkafka by itself takes a refusal for final and then never fetches the partition.
+    fn committed(&self, consumer: &EngineConsumer, shards: i32) -> Result<TopicPartitionList, EngineError> {
+        let mut wanted = TopicPartitionList::new();
+        for topic in &self.inputs[..self.config.pipeline.sources.len()] {
+            wanted.add_partition_range(topic, 0, shards - 1);
+        }
+        let asked = now();
+        loop {
+            let error = match consumer.committed_offsets(wanted.clone(), PATIENCE) {
+                Ok(committed) => match committed.elements().iter().find_map(|part| part.error().err()) {
+                    None => return Ok(committed),
+                    Some(error) => error,
+                },
+                Err(error) => error,
+            };
+            if asked.elapsed() > PATIENCE {
+                return Err(EngineError::Committed(error));
+            }
+            tracing::warn!(%error, "the committed offsets are not known yet; asking again");
+            thread::sleep(AGAIN);
+        }
     }
 
     fn workers<'q>(&self, queues: &'q [Vec<PartitionQueue<EngineContext>>]) -> Vec<Worker<'q>> {
