@@ -177,9 +177,8 @@ impl<'c> Turn<'c> {
             let tick = worker.tick(received - config.tick_lag);
             if !records.is_empty() || tick.is_some() || worker.shard.has_more() {
                 // The tick comes with the last records; without any it comes alone.
-                let (first, last) =
-                    records.split_at(records.len().saturating_sub(1) / MOST_RECORDS * MOST_RECORDS);
-                for records in first.chunks(MOST_RECORDS) {
+                let last = records.chunks(MOST_RECORDS).next_back().unwrap_or_default();
+                for records in records[..records.len() - last.len()].chunks(MOST_RECORDS) {
                     self.step(worker, records, None, received, &mut bundle, &mut did)?;
                 }
                 self.step(worker, last, tick, received, &mut bundle, &mut did)?;

@@ -10,34 +10,23 @@ const LINE: usize = 64;
 /// Asks for the memory of a value.
 #[inline(always)]
 pub fn prefetch<T>(value: &T) {
-    let start = std::ptr::from_ref(value).cast::<u8>();
-    for offset in (0..size_of::<T>()).step_by(LINE) {
-        line(start.wrapping_add(offset));
-    }
-}
-
-/// Asks for the memory behind the last value, where so many more will go.
-#[inline(always)]
-pub fn prefetch_end<T>(values: &[T], more: usize) {
-    let start = values.as_ptr_range().end.cast::<u8>();
-    for offset in (0..more * size_of::<T>()).step_by(LINE) {
-        line(start.wrapping_add(offset));
-    }
+    prefetch_all(std::slice::from_ref(value));
 }
 
 /// Asks for the memory of all values.
 #[inline(always)]
 pub fn prefetch_all<T>(values: &[T]) {
-    let start = values.as_ptr().cast::<u8>();
-    for offset in (0..size_of_val(values)).step_by(LINE) {
-        line(start.wrapping_add(offset));
-    }
+    lines(values.as_ptr().cast(), size_of_val(values));
 }
 
-/// Asks for the memory that follows a value, so many bytes of it.
+/// Asks for the memory behind the last value, where so many more will go.
 #[inline(always)]
-pub fn prefetch_after<T>(value: &T, bytes: usize) {
-    let start = std::ptr::from_ref(value).wrapping_add(1).cast::<u8>();
+pub fn prefetch_end<T>(values: &[T], more: usize) {
+    lines(values.as_ptr_range().end.cast(), more * size_of::<T>());
+}
+
+#[inline(always)]
+fn lines(start: *const u8, bytes: usize) {
     for offset in (0..bytes).step_by(LINE) {
         line(start.wrapping_add(offset));
     }

@@ -7,7 +7,7 @@ use wardwatch_ingest::{Message, Reason};
 use wardwatch_pipeline::LimitAlarm;
 use wardwatch_windowing::Placed;
 
-use crate::digest::{Decision, Event, hash};
+use crate::digest::{Decision, Event};
 use crate::patient::Latest;
 use crate::seen::{Sameness, device_number};
 use crate::shard::Io;
@@ -49,11 +49,11 @@ impl Shard {
         let ts = Timestamp::from_micros(message.ts);
         let append_time = Timestamp::from_micros(message.append_time);
         let rules = self.pipeline.sources[source].rules;
-        let admission = self.patient_mut(slot).sources[source]
-            .clock
-            .admit(ts, append_time, rules);
+        let patient = self.patient_mut(slot);
+        let key = patient.key;
+        let admission = patient.sources[source].clock.admit(ts, append_time, rules);
         let event = |decision| {
-            Event::new(decision, hash(message.patient_id))
+            Event::new(decision, key)
                 .whole(message.ts)
                 .whole(message.append_time)
                 .whole(i64::from(message.topic))

@@ -35,7 +35,7 @@ pub(crate) struct Event(u64);
 
 /// One step of the hash: quick, and the same on every machine.
 #[inline]
-pub(crate) const fn mix(hash: u64, word: u64) -> u64 {
+const fn mix(hash: u64, word: u64) -> u64 {
     let hash = (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     hash ^ hash >> 29
 }

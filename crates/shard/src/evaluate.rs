@@ -18,7 +18,7 @@ use wardwatch_prefetch::prefetch;
 use wardwatch_windowing::Due;
 
 use crate::closing::Pending;
-use crate::digest::{Decision, Event, hash};
+use crate::digest::{Decision, Event};
 use crate::inputs::{Columns, Facts, View};
 use crate::outcome::{Outcome, Results};
 use crate::shard::Io;
@@ -162,7 +162,7 @@ impl Shard {
             let patient = self.patients[pending.slot as usize]
                 .as_mut()
                 .expect("a stay ends only after its windows");
-            let event = Event::new(Decision::Window, hash(&patient.id))
+            let event = Event::new(Decision::Window, patient.key)
                 .whole(pending.set as i64)
                 .whole(pending.end.micros())
                 .whole(i64::from(pending.revision))
@@ -278,7 +278,7 @@ impl Shard {
             for (score, outcomes) in outcomes.iter().enumerate() {
                 if let Some(outcome) = &outcomes[at] {
                     patient.scores[score] = Arc::clone(outcome);
-                    let event = Event::new(Decision::Score, hash(&patient.id))
+                    let event = Event::new(Decision::Score, patient.key)
                         .whole(score as i64)
                         .whole(pending.at.micros())
                         .option(outcome.value)

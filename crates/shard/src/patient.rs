@@ -11,7 +11,7 @@ use wardwatch_pipeline::Pipeline;
 use wardwatch_prefetch::{prefetch, prefetch_all};
 
 use crate::baseline::Baseline;
-use crate::digest::{Decision, Event};
+use crate::digest::{Decision, Event, hash};
 use crate::inputs::View;
 use crate::outcome::Outcome;
 use crate::seen::Seen;
@@ -76,6 +76,8 @@ pub(crate) struct SetStanding {
 #[derive(Debug)]
 pub(crate) struct Patient {
     pub(crate) id: Arc<str>,
+    /// The id's hash, by which the digest knows the patient.
+    pub(crate) key: u64,
     /// Tells this stay's timers from those of the slot's last patient.
     pub(crate) stay: u64,
     pub(crate) context: Context,
@@ -142,6 +144,7 @@ impl Patient {
         let mut sources = Vec::new();
         sources.resize_with(pipeline.sources.len(), SourceState::default);
         Self {
+            key: hash(&id),
             id,
             stay,
             context: Context::default(),

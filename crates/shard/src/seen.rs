@@ -11,8 +11,9 @@
 //! SEEN-1: the log covers every observation taken at or after the clock minus the lateness.
 
 use std::collections::VecDeque;
+use std::slice;
 
-use wardwatch_prefetch::{prefetch, prefetch_after};
+use wardwatch_prefetch::{prefetch, prefetch_end};
 
 /// What one device measured at one instant.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -149,10 +150,10 @@ impl Seen {
     pub(crate) fn prefetch(&self) {
         if let Some(newest) = self.instants.back() {
             prefetch(newest);
-            prefetch_after(newest, size_of::<Instant>());
+            prefetch_end(slice::from_ref(newest), 1);
         }
         if let Some(newest) = self.readings.back() {
-            prefetch_after(newest, NEXT * size_of::<Reading>());
+            prefetch_end(slice::from_ref(newest), NEXT);
         }
     }
 

@@ -20,7 +20,7 @@ use wardwatch_windowing::SetState;
 
 use crate::account::identity;
 use crate::closing::Pending;
-use crate::digest::{Decision, Digest, Event, hash};
+use crate::digest::{Decision, Digest, Event};
 use crate::ended::Ended;
 use crate::patient::Patient;
 use crate::roster::Roster;
@@ -307,7 +307,7 @@ impl Shard {
                 let patient = self.patient_mut(slot);
                 patient.set_context(record);
                 patient.heard_at = heard_at;
-                let event = patient.context.event(hash(&record.patient_id));
+                let event = patient.context.event(patient.key);
                 self.digest.add(event.whole(heard_at.micros()));
                 Ok(())
             }
@@ -322,9 +322,9 @@ impl Shard {
             self.patients.resize_with(slot as usize + 1, || None);
         }
         self.stays += 1;
-        let event = Event::new(Decision::Begun, hash(&id));
-        self.digest.add(event.whole(self.log_time.micros()));
         let mut patient = Patient::new(id, self.stays, self.log_time, &self.pipeline);
+        let event = Event::new(Decision::Begun, patient.key);
+        self.digest.add(event.whole(self.log_time.micros()));
         self.ended.pass_on(&mut patient);
         self.patients[slot as usize] = Some(patient);
         let due = self.log_time + self.pipeline.time.forget_after;
@@ -385,7 +385,7 @@ impl Shard {
         }
         if let Some(patient) = self.patients[slot as usize].take() {
             self.roster.release(&patient.id);
-            let event = Event::new(Decision::Ended, hash(&patient.id));
+            let event = Event::new(Decision::Ended, patient.key);
             self.digest.add(event.whole(now.micros()));
             io.out.ended.push(patient.id.to_string());
             self.ended.forget(now - self.pipeline.time.forget_after);

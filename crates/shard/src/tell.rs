@@ -11,7 +11,7 @@ use wardwatch_event_time::Timestamp;
 use wardwatch_pipeline::{From as Origin, ScoreKind};
 
 use crate::Shard;
-use crate::digest::{Decision, Event, hash};
+use crate::digest::{Decision, Event};
 use crate::inputs::{Facts, View};
 use crate::shard::Io;
 use crate::technical::Technical;
@@ -230,7 +230,7 @@ impl Shard {
             phase: transition.phase,
             ordinal: transition.ordinal,
         });
-        let event = Event::new(Decision::Alert, hash(&patient.id))
+        let event = Event::new(Decision::Alert, patient.key)
             .text(&id.to_string())
             .whole(transition.at.micros())
             .option(saying.value)

@@ -122,14 +122,19 @@ pub(crate) fn push_together(
     ts: Timestamp,
     origin: Timestamp,
 ) {
-    let mut dense = [([0.0; LANES], [0.0; LANES]); VitalSign::COUNT.div_ceil(LANES)];
-    for (place, value) in values {
-        let (values, weights) = &mut dense[place.group];
-        (values[place.lane], weights[place.lane]) = (value, 1.0);
-    }
-    for (group, (values, weights)) in groups.iter_mut().zip(&dense) {
-        if weights.contains(&1.0) {
-            group.push(values, weights, ts, origin);
+    let mut row = [[f64::NAN; LANES]; VitalSign::COUNT.div_ceil(LANES)];
+    values.for_each(|(place, value)| row[place.group][place.lane] = value);
+    push_row(groups, &row, ts, origin);
+}
+
+/// Takes a row of values, all observed at `ts`, into a pane's groups; NaN where there is none.
+#[inline]
+pub(crate) fn push_row(groups: &mut [Group], row: &[[f64; LANES]], ts: Timestamp, origin: Timestamp) {
+    for (group, values) in groups.iter_mut().zip(row) {
+        let weights = values.map(|value| if value.is_nan() { 0.0 } else { 1.0 });
+        if weights != [0.0; LANES] {
+            let values = values.map(|value| if value.is_nan() { 0.0 } else { value });
+            group.push(&values, &weights, ts, origin);
         }
     }
 }

@@ -11,7 +11,7 @@
 //! PANE-2: a row for a pane that no future window can use is counted, never merged.
 //! PANE-3: a window's state is a fold of its pieces in the order of [`Trailing::pieces`], so it is a function of the panes'
 //! states and the window's end alone.
-//! PANE-4: rows that wait are the newest pane's, and it has no states before they are folded.
+//! PANE-4: rows that wait are the newest pane's; it has no states before some are folded.
 
 use wardwatch_event_time::{Piece, Timestamp, Trailing};
 use wardwatch_prefetch::{prefetch, prefetch_all, prefetch_end};
@@ -82,6 +82,10 @@ impl Newest {
         end: Timestamp::MIN,
         closed: false,
     };
+
+    fn start(self, trailing: Trailing) -> Timestamp {
+        self.end - trailing.grid().every()
+    }
 }
 
 // === impl Panes ===
@@ -173,7 +177,7 @@ impl Panes {
         readings: impl Iterator<Item = (Place, f64)> + Clone,
     ) {
         if index + 1 == self.panes.len() {
-            let origin = self.newest.end - trailing.grid().every();
+            let origin = self.newest.start(trailing);
             self.waiting.keep(width, ts, origin, readings);
             if self.waiting.is_full(width) {
                 self.settle(width, trailing);
@@ -187,9 +191,10 @@ impl Panes {
 
     /// Folds the rows that wait into the states of the newest pane, which are made if there are none.
     fn settle(&mut self, width: usize, trailing: Trailing) {
-        let Some(newest) = self.panes.last() else { return };
-        let origin = trailing.grid().start(newest.number);
-        let start = (self.panes.len() - 1) * width;
+        let Some(before) = self.panes.len().checked_sub(1) else {
+            return;
+        };
+        let (origin, start) = (self.newest.start(trailing), before * width);
         if self.stats.len() == start {
             self.make_room(width);
             self.stats.resize(start + width, Group::EMPTY);
@@ -309,7 +314,7 @@ impl Panes {
         if width == 0 {
             return;
         }
-        if self.panes.last().is_some_and(|newest| newest.number <= last) {
+        if self.newest.number <= last {
             self.settle(width, trailing);
         }
         let every = trailing.grid().every().secs_f64();

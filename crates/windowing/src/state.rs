@@ -55,6 +55,7 @@ const MOST_STAGED: usize = 16_384;
 const FOLDED: usize = 256;
 /// So many windows ahead of its turn a window's panes are asked for.
 const AHEAD: usize = 4;
+
 // === impl SetState ===
 
 impl SetState {

@@ -9,7 +9,7 @@
 use wardwatch_event_time::Timestamp;
 use wardwatch_prefetch::{prefetch_all, prefetch_end};
 
-use crate::fused::{Group, LANES, Place};
+use crate::fused::{self, Group, LANES, Place};
 
 /// The waiting rows of one patient in one feature set. A row is its instant in microseconds after the start of the pane, which
 /// is exact in any year, then `width` groups of values.
@@ -78,15 +78,8 @@ impl Waiting {
     /// Folds all rows into the groups of their pane, whose states begin at `origin`.
     pub(crate) fn fold(&mut self, groups: &mut [Group], origin: Timestamp) {
         for row in self.numbers.chunks_exact(stride(groups.len())) {
-            let (micros, values) = (row[0], row[1..].as_chunks::<LANES>().0);
-            let ts = Timestamp::from_micros(origin.micros() + micros as i64);
-            for (group, values) in groups.iter_mut().zip(values) {
-                let weights = values.map(|value| if value.is_nan() { 0.0 } else { 1.0 });
-                if weights != [0.0; LANES] {
-                    let values = values.map(|value| if value.is_nan() { 0.0 } else { value });
-                    group.push(&values, &weights, ts, origin);
-                }
-            }
+            let ts = Timestamp::from_micros(origin.micros() + row[0] as i64);
+            fused::push_row(groups, row[1..].as_chunks().0, ts, origin);
         }
         self.numbers.clear();
         self.last = f64::NAN;
@@ -110,7 +103,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::fused;
 
     proptest! {
         /// Rows that wait, and readings that join a row, give the same bits as readings taken one by one.

@@ -137,13 +137,9 @@ impl ObservationsBuilder {
         self.open_vitals = 0;
         let from = self.closed_readings();
         let vitals = self.vitals.drain(from..);
-        vitals
-            .zip(self.values.drain(from..))
-            .filter_map(|(vital, value)| {
-                let vital = VitalSign::from_index(vital)?;
-                Some(Reading { vital, value })
-            })
-            .collect()
+        let vitals = vitals.map(|vital| VitalSign::from_index(vital).expect("`reading` wrote it"));
+        let readings = vitals.zip(self.values.drain(from..));
+        readings.map(|(vital, value)| Reading { vital, value }).collect()
     }
 
     /// Adds a whole message.
