@@ -130,6 +130,9 @@ impl Phase {
 // === impl Machine ===
 
 impl Machine {
+    /// How many numbers a machine is.
+    pub const NUMBERS: usize = 6;
+
     /// Takes a judgement of data from `event_time`, at log time `now`.
     pub fn judge(
         &mut self,
@@ -230,6 +233,55 @@ impl Machine {
             State::Active { since, .. } => Some(self.tell(Phase::End, since, now, Some(reason))),
             State::Idle | State::Pending { .. } => None,
         }
+    }
+
+    /// The machine as plain numbers, for a snapshot.
+    pub fn to_numbers(&self) -> [i64; Self::NUMBERS] {
+        let [state, since, until, judged] = match self.state {
+            State::Idle => [0, 0, 0, 0],
+            State::Pending { since, due, judged } => [1, since.micros(), due.micros(), judged.micros()],
+            State::Active {
+                since,
+                escalated,
+                told,
+            } => [2 + i64::from(escalated), since.micros(), told.micros(), 0],
+        };
+        let last_start = self.last_start.unwrap_or(Timestamp::MIN).micros();
+        [
+            state,
+            since,
+            until,
+            judged,
+            last_start,
+            i64::from(self.next_ordinal),
+        ]
+    }
+
+    /// The machine that gave these numbers; none when no machine gives them.
+    pub fn from_numbers(
+        [state, since, until, judged, last_start, next_ordinal]: [i64; Self::NUMBERS],
+    ) -> Option<Self> {
+        let (since, until) = (Timestamp::from_micros(since), Timestamp::from_micros(until));
+        let state = match state {
+            0 => State::Idle,
+            1 => State::Pending {
+                since,
+                due: until,
+                judged: Timestamp::from_micros(judged),
+            },
+            2 | 3 => State::Active {
+                since,
+                escalated: state == 3,
+                told: until,
+            },
+            _ => return None,
+        };
+        let last_start = Some(Timestamp::from_micros(last_start)).filter(|start| *start != Timestamp::MIN);
+        Some(Self {
+            state,
+            last_start,
+            next_ordinal: next_ordinal.try_into().ok()?,
+        })
     }
 
     /// Whether nothing is going on: neither active nor waiting to be. A judgement that is clear then changes nothing.

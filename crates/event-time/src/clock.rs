@@ -65,6 +65,11 @@ impl Clock {
         }
     }
 
+    /// A clock that stands there.
+    pub const fn at(now: Timestamp) -> Self {
+        Self(now)
+    }
+
     /// Where the clock stands.
     pub const fn now(self) -> Timestamp {
         self.0

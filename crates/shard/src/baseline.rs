@@ -30,14 +30,7 @@ impl Baseline {
     /// Takes in a row of features, NaN where missing.
     pub(crate) fn take(&mut self, window_end: Timestamp, features: &[f64]) {
         let number = window_end.micros().div_euclid(BUCKET.micros());
-        let place = number.rem_euclid(BUCKETS as i64) as usize;
-        if self.buckets.is_empty() {
-            self.buckets.resize_with(BUCKETS, || Bucket {
-                number: i64::MIN,
-                ..Bucket::default()
-            });
-        }
-        let bucket = &mut self.buckets[place];
+        let bucket = self.place(number);
         if bucket.number > number {
             return;
         }
@@ -55,6 +48,28 @@ impl Baseline {
                 *count += 1;
             }
         }
+    }
+
+    /// Where the bucket of this number goes.
+    fn place(&mut self, number: i64) -> &mut Bucket {
+        if self.buckets.is_empty() {
+            self.buckets.resize_with(BUCKETS, || Bucket {
+                number: i64::MIN,
+                ..Bucket::default()
+            });
+        }
+        &mut self.buckets[number.rem_euclid(BUCKETS as i64) as usize]
+    }
+
+    /// The sums for a snapshot: of each bucket its number, rows, and by feature the sum and the count.
+    pub(crate) fn buckets(&self) -> impl Iterator<Item = (i64, u32, &[(f64, u32)])> + Clone {
+        let used = self.buckets.iter().filter(|bucket| bucket.rows > 0);
+        used.map(|bucket| (bucket.number, bucket.rows, &bucket.sums[..]))
+    }
+
+    /// Puts a bucket back.
+    pub(crate) fn put_back(&mut self, number: i64, rows: u32, sums: Vec<(f64, u32)>) {
+        *self.place(number) = Bucket { number, rows, sums };
     }
 
     /// The mean of a feature over the last 24 h before `now`; none when there are fewer than six rows.

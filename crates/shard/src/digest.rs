@@ -96,6 +96,16 @@ impl Event {
 // === impl Digest ===
 
 impl Digest {
+    /// As a number, for a snapshot.
+    pub(crate) fn number(self) -> u64 {
+        self.0
+    }
+
+    /// The digest that gave the number.
+    pub(crate) fn from_number(number: u64) -> Self {
+        Self(number)
+    }
+
     #[inline]
     pub(crate) fn add(&mut self, event: Event) {
         self.0 = self.0.wrapping_add(mix(event.0, 0x5bd1_e995));

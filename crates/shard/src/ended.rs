@@ -9,7 +9,7 @@ use std::sync::Arc;
 use wardwatch_alarms::Machine;
 use wardwatch_event_time::Timestamp;
 
-use crate::patient::Patient;
+use crate::patient::{MachinePlace, Patient};
 
 /// The machines of patients who are no longer monitored.
 #[derive(Debug, Default)]
@@ -22,28 +22,16 @@ pub(crate) struct Ended {
 #[derive(Debug)]
 struct Left {
     at: Timestamp,
-    limits: Vec<Machine>,
-    conditions: Vec<Machine>,
-    /// By source: silent, device clock.
-    technical: Vec<[Machine; 2]>,
+    /// Those that have ever moved.
+    machines: Vec<(MachinePlace, Machine)>,
 }
 
 // === impl Ended ===
 
 impl Ended {
-    /// Keeps what is left of a stay that ends at log time `at`.
-    pub(crate) fn keep(&mut self, patient: Patient, at: Timestamp) {
-        let id = patient.id;
-        let sources = patient.sources.iter();
-        let left = Left {
-            at,
-            limits: patient.limits,
-            conditions: patient.conditions,
-            technical: sources
-                .map(|source| [source.silent, source.device_clock])
-                .collect(),
-        };
-        self.left.insert(Arc::clone(&id), left);
+    /// Keeps what is left of a stay that ends at log time `at`, no earlier than the others.
+    pub(crate) fn keep(&mut self, id: Arc<str>, machines: Vec<(MachinePlace, Machine)>, at: Timestamp) {
+        self.left.insert(Arc::clone(&id), Left { at, machines });
         self.ends.push_back((at, id));
     }
 
@@ -52,10 +40,8 @@ impl Ended {
         let Some(left) = self.left.remove(&to.id) else {
             return;
         };
-        to.limits = left.limits;
-        to.conditions = left.conditions;
-        for (source, [silent, device_clock]) in to.sources.iter_mut().zip(left.technical) {
-            (source.silent, source.device_clock) = (silent, device_clock);
+        for (place, machine) in left.machines {
+            *to.machine_mut(place).expect("a place of the same pipeline") = machine;
         }
     }
 
@@ -67,5 +53,13 @@ impl Ended {
                 self.left.remove(&id);
             }
         }
+    }
+
+    /// What [`Ended::keep`] was told and is not forgotten, in that order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &[(MachinePlace, Machine)], Timestamp)> {
+        self.ends.iter().filter_map(|(at, id)| {
+            let left = self.left.get(id).filter(|left| left.at == *at)?;
+            Some((&**id, &left.machines[..], *at))
+        })
     }
 }

@@ -28,6 +28,7 @@
 //! | `tell` | transitions to alerts |
 //! | `account` | what records say of scores and inputs |
 //! | `digest` | what has been decided so far, as one number |
+//! | `snapshot` | the whole state as Arrow tables, and back |
 //! | `technical` | silence and fast clocks |
 //!
 //! SHARD-1: log time never goes back. SHARD-2: batch cuts never change a result. SHARD-3: one patient's clock, silence or
@@ -50,6 +51,7 @@ mod patient;
 mod roster;
 mod seen;
 mod shard;
+mod snapshot;
 mod technical;
 mod tell;
 mod timers;
@@ -57,3 +59,5 @@ mod timers;
 pub use batch::{Batch, ContextInput, Counts, Failure, FeatureRows, Outputs, Refused, StepError, Wants};
 pub use digest::Digest;
 pub use shard::Shard;
+pub use snapshot::Snapshot;
+pub use wardwatch_windowing::table::{TableError, Tables};

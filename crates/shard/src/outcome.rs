@@ -104,6 +104,6 @@ impl<'a> Results<'a> {
 }
 
 /// A parameter's name, not copied where the registry has it.
-fn parameter(name: &str) -> Text {
+pub(crate) fn parameter(name: &str) -> Text {
     VitalSign::from_name(name).map_or_else(|| name.to_owned().into(), |vital| vital.name().into())
 }

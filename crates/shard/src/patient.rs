@@ -99,6 +99,32 @@ pub(crate) struct Patient {
     pub(crate) heard_at: Timestamp,
 }
 
+/// Where a machine of a patient stands: its kind, and its index among those of the pipeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MachinePlace {
+    pub(crate) kind: MachineKind,
+    pub(crate) index: u16,
+}
+
+/// What a machine is about; its number stands in snapshots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum MachineKind {
+    Limit = 0,
+    Condition = 1,
+    Silent = 2,
+    DeviceClock = 3,
+}
+
+// === impl MachineKind ===
+
+impl MachineKind {
+    pub(crate) fn from_number(number: u8) -> Option<Self> {
+        let all = [Self::Limit, Self::Condition, Self::Silent, Self::DeviceClock];
+        all.get(usize::from(number)).copied()
+    }
+}
+
 // === impl Context ===
 
 impl Context {
@@ -202,6 +228,33 @@ impl Patient {
             spo2_scale: record.spo2_scale,
             on_oxygen: record.on_oxygen,
         };
+    }
+
+    /// Its machines that have ever moved.
+    pub(crate) fn machines(&self) -> impl Iterator<Item = (MachinePlace, Machine)> {
+        let numbered = |kind, machines: &'_ [Machine]| {
+            let places = (0..).map(move |index| MachinePlace { kind, index });
+            places.zip(machines.to_vec())
+        };
+        let technical = |kind, machine: fn(&SourceState) -> Machine| {
+            numbered(kind, &self.sources.iter().map(machine).collect::<Vec<_>>())
+        };
+        numbered(MachineKind::Limit, &self.limits)
+            .chain(numbered(MachineKind::Condition, &self.conditions))
+            .chain(technical(MachineKind::Silent, |source| source.silent))
+            .chain(technical(MachineKind::DeviceClock, |source| source.device_clock))
+            .filter(|(_, machine)| *machine != Machine::default())
+    }
+
+    /// The machine at a place; none when the pipeline has no such one.
+    pub(crate) fn machine_mut(&mut self, MachinePlace { kind, index }: MachinePlace) -> Option<&mut Machine> {
+        let index = usize::from(index);
+        match kind {
+            MachineKind::Limit => self.limits.get_mut(index),
+            MachineKind::Condition => self.conditions.get_mut(index),
+            MachineKind::Silent => self.sources.get_mut(index).map(|source| &mut source.silent),
+            MachineKind::DeviceClock => self.sources.get_mut(index).map(|source| &mut source.device_clock),
+        }
     }
 
     /// Whether any of its sources is silent.

@@ -58,13 +58,17 @@ impl Roster {
             self.ids.push(None);
             self.ids.len() as u32 - 1
         });
+        self.occupy(slot, id);
+        slot
+    }
+
+    fn occupy(&mut self, slot: u32, id: Arc<str>) {
         let hash = hash(&id);
         self.hashes[slot as usize] = hash;
         self.ids[slot as usize] = Some(id);
         let entry = Entry { tag: tag(hash), slot };
         self.slots
             .insert_unique(hash, entry, |entry| self.hashes[entry.slot as usize]);
-        slot
     }
 
     pub(crate) fn release(&mut self, id: &str) {
@@ -74,6 +78,30 @@ impl Roster {
             self.ids[slot as usize] = None;
             self.free.push(slot);
         }
+    }
+
+    /// The free slots, the next one to be given last.
+    pub(crate) fn free(&self) -> &[u32] {
+        &self.free
+    }
+
+    /// A roster of so many slots, to be filled by [`Roster::put_back`].
+    pub(crate) fn restored(slots: usize, free: Vec<u32>) -> Self {
+        Self {
+            slots: HashTable::new(),
+            hashes: vec![0; slots],
+            ids: vec![None; slots],
+            free,
+        }
+    }
+
+    /// Puts a patient back into a slot; false when the slot is taken or there is none.
+    pub(crate) fn put_back(&mut self, slot: u32, id: Arc<str>) -> bool {
+        if self.ids.get(slot as usize).is_none_or(Option::is_some) {
+            return false;
+        }
+        self.occupy(slot, id);
+        true
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -41,6 +41,15 @@ const GROWTH: (usize, usize) = (16, 128);
 /// Readings that a message adds, as a rule.
 const NEXT: usize = 8;
 
+/// Observations as plain numbers, for a snapshot.
+#[derive(Debug, Default)]
+pub(crate) struct SeenNumbers {
+    /// Of each instant: time, device, how many readings.
+    pub(crate) instants: Vec<(i64, u32, u32)>,
+    /// Of each reading: value and vital sign.
+    pub(crate) readings: Vec<(f32, u8)>,
+}
+
 /// The observations taken within lateness: 16 bytes an instant and 8 a reading.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
@@ -70,6 +79,38 @@ pub(crate) fn device_number(device: Option<&str>) -> u32 {
 // === impl Seen ===
 
 impl Seen {
+    /// Adds them to `numbers`; returns how many instants and readings those are, and the oldest time kept.
+    pub(crate) fn to_numbers(&self, numbers: &mut SeenNumbers) -> (u32, u32, i64) {
+        let instants = self.instants.iter();
+        numbers
+            .instants
+            .extend(instants.map(|instant| (instant.ts, instant.device, instant.readings)));
+        let readings = self.readings.iter();
+        numbers
+            .readings
+            .extend(readings.map(|reading| (reading.value, reading.vital)));
+        (
+            self.instants.len() as u32,
+            self.readings.len() as u32,
+            self.oldest_kept,
+        )
+    }
+
+    /// The observations that gave these numbers.
+    pub(crate) fn from_numbers(
+        instants: impl Iterator<Item = (i64, u32, u32)>,
+        readings: impl Iterator<Item = (f32, u8)>,
+        oldest_kept: i64,
+    ) -> Self {
+        Self {
+            instants: instants
+                .map(|(ts, device, readings)| Instant { ts, device, readings })
+                .collect(),
+            readings: readings.map(|(value, vital)| Reading { value, vital }).collect(),
+            oldest_kept,
+        }
+    }
+
     /// Looks an observation up and, when it is new, keeps it.
     pub(crate) fn take(&mut self, ts: i64, device: u32, vital: u8, value: f64) -> Sameness {
         let value = value as f32;

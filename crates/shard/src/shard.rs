@@ -61,8 +61,8 @@ pub struct Shard {
     pub(crate) pending: VecDeque<Pending>,
     pub(crate) silent_patients: u64,
     pub(crate) digest: Digest,
-    ended: Ended,
-    stays: u64,
+    pub(crate) ended: Ended,
+    pub(crate) stays: u64,
 }
 
 /// The world outside a step: models in, outputs out.
@@ -389,7 +389,8 @@ impl Shard {
             self.digest.add(event.whole(now.micros()));
             io.out.ended.push(patient.id.to_string());
             self.ended.forget(now - self.pipeline.time.forget_after);
-            self.ended.keep(patient, now);
+            self.ended
+                .keep(Arc::clone(&patient.id), patient.machines().collect(), now);
         }
         Ok(())
     }

@@ -53,6 +53,35 @@ pub(crate) struct Timers {
     horizon: Option<i64>,
 }
 
+// === impl TimerKind ===
+
+impl TimerKind {
+    /// As numbers, for a snapshot: which kind, of which part of the pipeline, at which pane.
+    pub(crate) fn to_numbers(self) -> (u8, u16, i64) {
+        match self {
+            Self::Pane { rank, pane } => (0, rank, pane),
+            Self::Revision { rank } => (1, rank, 0),
+            Self::Limit { index } => (2, index, 0),
+            Self::Condition { index } => (3, index, 0),
+            Self::Silence { source } => (4, source, 0),
+            Self::Forget => (5, 0, 0),
+        }
+    }
+
+    /// The kind that gave these numbers.
+    pub(crate) fn from_numbers((kind, part, pane): (u8, u16, i64)) -> Option<Self> {
+        Some(match kind {
+            0 => Self::Pane { rank: part, pane },
+            1 => Self::Revision { rank: part },
+            2 => Self::Limit { index: part },
+            3 => Self::Condition { index: part },
+            4 => Self::Silence { source: part },
+            5 => Self::Forget,
+            _ => return None,
+        })
+    }
+}
+
 fn second(at: Timestamp) -> i64 {
     at.micros().div_euclid(1_000_000)
 }
@@ -67,6 +96,13 @@ impl Timers {
         } else {
             self.later.entry(second).or_default().push(timer);
         }
+    }
+
+    /// All of them, in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Timer> + Clone {
+        let added = self.added.iter().map(|Reverse(timer)| timer);
+        let later = self.later.values().flatten();
+        self.sorted.iter().chain(added).chain(later)
     }
 
     /// When the next timer is due, if that is by `now`.

@@ -25,6 +25,8 @@
 //! | `tiers` | runs of panes, merged once |
 //! | `staged` | rows that wait to be taken into generic states |
 //! | `state` | a feature set's state in one shard: take, close, evaluate, forget |
+//! | `snapshot` | a feature set's state as Arrow tables, and back |
+//! | `table` | columns of plain values by name |
 //! | `expression` | a scalar SQL expression over named inputs: scores and conditions |
 //! | `row_errors` | what happens to rows over which SQL fails |
 //! | `functions` | our SQL functions |
@@ -47,10 +49,12 @@ mod relation;
 mod rewrite;
 mod row_errors;
 mod session;
+mod snapshot;
 mod split_check;
 mod staged;
 mod state;
 mod stats;
+pub mod table;
 mod tiers;
 mod waiting;
 

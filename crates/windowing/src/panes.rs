@@ -381,6 +381,54 @@ impl Panes {
         self.panes.drain(..dead).filter_map(|pane| pane.generic).collect()
     }
 
+    /// All panes, by number.
+    pub(crate) fn held(&self) -> &[Pane] {
+        &self.panes
+    }
+
+    /// Tells the fused states of all panes, as they are when the rows that wait are folded.
+    pub(crate) fn for_each_state(&self, width: usize, trailing: Trailing, mut tell: impl FnMut(&Group)) {
+        let Some(before) = self.panes.len().checked_sub(1) else {
+            return;
+        };
+        let (settled, newest) = self.stats.split_at(before * width);
+        settled.iter().for_each(&mut tell);
+        let mut newest = newest.to_vec();
+        newest.resize(width, Group::EMPTY);
+        self.waiting
+            .clone()
+            .fold(&mut newest, self.newest.start(trailing));
+        newest.iter().for_each(tell);
+    }
+
+    /// Adds a pane of a snapshot; false when it is not newer than those that are there.
+    pub(crate) fn put_back(
+        &mut self,
+        pane: Pane,
+        states: impl Iterator<Item = Group>,
+        trailing: Trailing,
+    ) -> bool {
+        if pane.number <= self.newest.number {
+            return false;
+        }
+        self.newest = Newest {
+            number: pane.number,
+            end: trailing.grid().end(pane.number),
+            closed: pane.closed,
+        };
+        if !pane.closed {
+            self.oldest_open = self.oldest_open.min(pane.number);
+        }
+        self.panes.push(pane);
+        self.stats.extend(states);
+        true
+    }
+
+    /// Says which of a snapshot's panes closed last; it may hold no rows.
+    pub(crate) fn put_back_newest_closed(&mut self, number: i64) {
+        self.newest_closed = number;
+    }
+
     /// All generic states, to be moved.
     pub(crate) fn generic_mut(&mut self) -> impl Iterator<Item = &mut RowRef> {
         self.panes.iter_mut().filter_map(|pane| pane.generic.as_mut())

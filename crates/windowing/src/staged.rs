@@ -1,13 +1,15 @@
 //! Rows for the generic aggregates that have not been taken into states yet.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Float64Type, Int64Type, SchemaRef, UInt16Type, UInt32Type};
 use datafusion::error::Result;
 use wardwatch_event_time::Timestamp;
 
 use crate::relation::{SOURCE, TS};
+use crate::table::{self, Table, TableError, Tables};
 
 /// Staged rows, a column each.
 #[derive(Clone, Debug)]
@@ -88,6 +90,54 @@ impl Staged {
         }
         let rows = self.batch(&order, schema, sources)?;
         Ok(Rows { panes, groups, rows })
+    }
+
+    /// Adds the rows of these patients to `tables`.
+    pub(crate) fn capture(&self, slots: &[u32], name: String, tables: &mut Tables) -> Result<(), TableError> {
+        let wanted: HashSet<u32> = slots.iter().copied().collect();
+        let rows: Vec<usize> = (0..self.len())
+            .filter(|row| wanted.contains(&self.panes[*row].0))
+            .collect();
+        let rows = || rows.iter().copied();
+        let names: Vec<String> = (0..self.values.len())
+            .map(|vital| format!("value_{vital}"))
+            .collect();
+        let values = names.iter().zip(&self.values).map(|(name, column)| {
+            let values = table::values::<Float64Type>(rows().map(|row| column[row]));
+            (name.as_str(), values)
+        });
+        let places = [
+            (
+                "slot",
+                table::values::<UInt32Type>(rows().map(|row| self.panes[row].0)),
+            ),
+            (
+                "pane",
+                table::values::<Int64Type>(rows().map(|row| self.panes[row].1)),
+            ),
+            ("ts", table::values::<Int64Type>(rows().map(|row| self.ts[row]))),
+            (
+                "source",
+                table::values::<UInt16Type>(rows().map(|row| self.source[row])),
+            ),
+        ];
+        table::add(tables, name, places.into_iter().chain(values))
+    }
+
+    /// Adds the rows that [`Staged::capture`] wrote.
+    pub(crate) fn restore(&mut self, table: Table<'_>) -> Result<(), TableError> {
+        let (slots, panes) = (
+            table.values::<UInt32Type>("slot")?,
+            table.values::<Int64Type>("pane")?,
+        );
+        self.panes
+            .extend(slots.iter().copied().zip(panes.iter().copied()));
+        self.ts.extend(table.values::<Int64Type>("ts")?);
+        self.source.extend(table.values::<UInt16Type>("source")?);
+        for (vital, column) in self.values.iter_mut().enumerate() {
+            column.extend(table.values::<Float64Type>(&format!("value_{vital}"))?);
+        }
+        Ok(())
     }
 
     fn batch(&self, order: &[usize], schema: &SchemaRef, sources: &[String]) -> Result<RecordBatch> {

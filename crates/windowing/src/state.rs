@@ -39,10 +39,10 @@ pub struct Due {
 /// The panes of every patient of a shard, for one feature set.
 #[derive(Clone, Debug)]
 pub struct SetState {
-    plan: Arc<SetPlan>,
-    patients: Vec<Panes>,
-    generic: GenericStates,
-    staged: Staged,
+    pub(crate) plan: Arc<SetPlan>,
+    pub(crate) patients: Vec<Panes>,
+    pub(crate) generic: GenericStates,
+    pub(crate) staged: Staged,
     /// By [`VitalSign::index`]: the place of its fused state, and of its staged column.
     places: [(u8, u8); VitalSign::COUNT],
 }
@@ -341,19 +341,19 @@ impl SetState {
         }
     }
 
+    /// How many columns the generic states have together.
+    pub(crate) fn generic_width(&self) -> usize {
+        let states = self.plan.generic.iter().map(|aggregate| aggregate.nothing.len());
+        states.sum()
+    }
+
     /// Moves every live generic state into one batch.
     fn move_together(&mut self) -> Result<()> {
         let mut refs = Vec::new();
         for panes in &mut self.patients {
             refs.extend(panes.generic_mut().map(|row| Some(*row)));
         }
-        let width = self
-            .plan
-            .generic
-            .iter()
-            .map(|aggregate| aggregate.nothing.len())
-            .sum();
-        let columns = self.generic.gather(&refs, 0..width, &[])?;
+        let columns = self.generic.gather(&refs, 0..self.generic_width(), &[])?;
         self.generic = GenericStates::default();
         let row_ref = self.generic.store(columns);
         for (index, row) in self.patients.iter_mut().flat_map(Panes::generic_mut).enumerate() {

@@ -26,6 +26,9 @@ pub struct Stats<const LANES: usize = 1> {
     products: [f64; LANES],
 }
 
+/// Numbers of a vital sign's state.
+pub(crate) const NUMBERS: usize = 10;
+
 #[inline(always)]
 fn lesser(one: f64, other: f64) -> f64 {
     if other < one { other } else { one }
@@ -102,6 +105,50 @@ impl<const LANES: usize> Stats<LANES> {
         }
     }
 
+    /// The states as numbers: a row of each number, by lane.
+    pub(crate) fn to_rows(self) -> [[f64; LANES]; NUMBERS] {
+        [
+            self.count,
+            self.mean,
+            self.squares,
+            self.least,
+            self.greatest,
+            self.latest,
+            self.latest_micros,
+            self.mean_time,
+            self.squares_time,
+            self.products,
+        ]
+    }
+
+    /// The states from the rows of [`Stats::to_rows`].
+    pub(crate) fn from_rows(rows: [[f64; LANES]; NUMBERS]) -> Self {
+        let [
+            count,
+            mean,
+            squares,
+            least,
+            greatest,
+            latest,
+            latest_micros,
+            mean_time,
+            squares_time,
+            products,
+        ] = rows;
+        Self {
+            count,
+            mean,
+            squares,
+            least,
+            greatest,
+            latest,
+            latest_micros,
+            mean_time,
+            squares_time,
+            products,
+        }
+    }
+
     /// Of two values observed at the same instant the larger stays, so that the order of arrival does not matter.
     #[inline(always)]
     fn keep_latest(&mut self, lane: usize, value: f64, micros: f64) {
@@ -131,7 +178,7 @@ impl<const LANES: usize> Stats<LANES> {
 
 impl Stats {
     /// How many numbers a state is made of.
-    pub const NUMBERS: usize = 10;
+    pub const NUMBERS: usize = NUMBERS;
 
     /// How many values.
     pub fn count(&self) -> f64 {
@@ -180,46 +227,12 @@ impl Stats {
 
     /// The state as numbers, for an Arrow row.
     pub fn to_numbers(self) -> [f64; Self::NUMBERS] {
-        [
-            self.count[0],
-            self.mean[0],
-            self.squares[0],
-            self.least[0],
-            self.greatest[0],
-            self.latest[0],
-            self.latest_micros[0],
-            self.mean_time[0],
-            self.squares_time[0],
-            self.products[0],
-        ]
+        self.to_rows().map(|[number]| number)
     }
 
     /// The state from the numbers of [`Stats::to_numbers`].
     pub fn from_numbers(numbers: [f64; Self::NUMBERS]) -> Self {
-        let [
-            count,
-            mean,
-            squares,
-            least,
-            greatest,
-            latest,
-            latest_micros,
-            mean_time,
-            squares_time,
-            products,
-        ] = numbers;
-        Self {
-            count: [count],
-            mean: [mean],
-            squares: [squares],
-            least: [least],
-            greatest: [greatest],
-            latest: [latest],
-            latest_micros: [latest_micros],
-            mean_time: [mean_time],
-            squares_time: [squares_time],
-            products: [products],
-        }
+        Self::from_rows(numbers.map(|number| [number]))
     }
 }
 

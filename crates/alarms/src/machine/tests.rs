@@ -171,6 +171,7 @@ proptest! {
                 }
             }
             prop_assert_eq!(machine.is_active(), active.is_some());
+            prop_assert_eq!(Machine::from_numbers(machine.to_numbers()), Some(machine));
         }
     }
 }

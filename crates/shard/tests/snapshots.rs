@@ -1,0 +1,280 @@
+//! SNAPSHOT-1: captured, restored and going on is the same as never stopped.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod support;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use support::{Row, at, observations, row, windows};
+use wardwatch_alarms::Alert;
+use wardwatch_clinical::VitalSign::{self, HeartRate, RespRate, Spo2};
+use wardwatch_event_time::Timestamp;
+use wardwatch_inference::Models;
+use wardwatch_ingest::{ContextRecord, Observations, Record, decode_context};
+use wardwatch_pipeline::Pipeline;
+use wardwatch_shard::{Batch, ContextInput, Digest, Outputs, Shard, Snapshot, TableError, Wants};
+
+const PIPELINE: &str = "pipeline: test
+version: 1
+sources:
+  - { name: bedside, topic: vitals.bedside, format: observation-json }
+  - { name: wearable, topic: vitals.wearable, format: observation-json, lateness: 5m }
+time: { lateness: 1m, hold: 5s, grace: 2s, future_skew: 10s, silent_after: 40s, forget_after: 3m }
+features:
+  - name: short
+    window: 1m
+    every: 10s
+    emit: every_pane
+    sql: |
+      SELECT patient_id, avg(heart_rate) AS heart_rate_mean, stddev(heart_rate) AS heart_rate_sd, median(spo2) AS spo2_median,
+             slope(spo2) AS spo2_slope, count(resp_rate) AS resp_rate_count, array_length(array_agg(spo2 ORDER BY ts DESC)) AS spo2_rows
+      FROM vitals GROUP BY patient_id
+  - name: long
+    window: 2m
+    every: 30s
+    sql: SELECT patient_id, max(heart_rate) AS heart_rate_max FROM vitals WHERE source = 'bedside' GROUP BY patient_id
+scores:
+  - { name: news2, sql: \"news2(resp_rate, spo2, spo2_scale, on_oxygen, systolic_bp, heart_rate, consciousness, temperature)\" }
+  - { name: shock, sql: \"shock_index(heart_rate_mean, spo2_median)\" }
+alarms:
+  - { name: desaturation, limit: spo2 < 88, for: 15s, at_once: spo2 < 80, repeat_after: 30s, priority: high }
+  - { name: fast, when: heart_rate_mean > 130, clear_when: heart_rate_mean < 110, for: 20s, repeat_after: 1m, priority: medium }
+  - { name: urgent, when: news2_lowest >= 3, for: 10s, priority: medium }
+";
+
+/// What happens at an append time.
+#[derive(Clone, Debug)]
+enum Event {
+    Row(Row),
+    Context {
+        patient: usize,
+        event: &'static str,
+        bed: u8,
+    },
+    Tick,
+}
+
+const PATIENTS: [&str; 4] = ["a", "b", "c", "d"];
+
+fn event() -> impl Strategy<Value = Event> {
+    let vital = prop_oneof![
+        (60u32..160).prop_map(|value| (HeartRate, f64::from(value))),
+        (76u32..100).prop_map(|value| (Spo2, f64::from(value))),
+        (8u32..30).prop_map(|value| (RespRate, f64::from(value))),
+    ];
+    let reading = (
+        0usize..4,
+        vital,
+        0u16..2,
+        prop_oneof![Just(None), Just(Some("monitor-1")), Just(Some("watch"))],
+    );
+    // Mostly in time, some late, some far ahead of the broker.
+    let delay = prop_oneof![6 => 0i64..5, 2 => 5i64..90, 1 => -90i64..-5];
+    prop_oneof![
+        16 => (reading, delay).prop_map(|((patient, (vital, value), topic, device), delay)| {
+            Event::Row(Row { topic, device, ..row(PATIENTS[patient], -delay, vital, value) })
+        }),
+        2 => (0usize..4, prop_oneof![Just("admit"), Just("update"), Just("discharge")], 0u8..9)
+            .prop_map(|(patient, event, bed)| Event::Context { patient, event, bed }),
+        2 => Just(Event::Tick),
+    ]
+}
+
+/// Events with their append times; now and then the ward falls silent.
+fn events() -> impl Strategy<Value = Vec<(i64, Event)>> {
+    let pause = prop_oneof![12 => 0i64..4, 2 => 5i64..40, 1 => 60i64..240];
+    proptest::collection::vec((pause, event()), 1..120).prop_map(|events| {
+        let mut now = 0;
+        let place = |(pause, event)| {
+            now += pause;
+            (now, event)
+        };
+        events.into_iter().map(place).collect()
+    })
+}
+
+fn context(patient: &str, event: &str, bed: u8, now: i64) -> ContextRecord {
+    let payload = format!(
+        r#"{{"patient_id":"{patient}","event":"{event}","ts":"{}","bed":"{bed}","age":7{bed},"sex":"female","on_oxygen":true}}"#,
+        at(now)
+    );
+    let record = Record {
+        topic: 2,
+        partition: 0,
+        offset: 0,
+        key: Some(patient.as_bytes()),
+        payload: payload.as_bytes(),
+        append_time: at(now),
+    };
+    decode_context(&record).unwrap()
+}
+
+/// A shard that is thrown away and restored after some of its steps.
+struct Log {
+    pipeline: Arc<Pipeline>,
+    shard: Shard,
+    models: Models,
+    out: Outputs,
+    wants: Wants,
+}
+
+impl Log {
+    fn new(pipeline: &Arc<Pipeline>, per_step: usize) -> Self {
+        let wants = Wants {
+            features: true,
+            scores: true,
+            per_step,
+        };
+        Self {
+            pipeline: Arc::clone(pipeline),
+            shard: Shard::new(Arc::clone(pipeline), wants),
+            models: Models::new(pipeline.models.clone()),
+            out: Outputs::default(),
+            wants,
+        }
+    }
+
+    fn step(&mut self, observations: Observations, context: Vec<ContextInput>, tick: Option<Timestamp>) {
+        let batch = Batch {
+            observations,
+            context,
+        };
+        self.shard
+            .step(&batch, tick, &mut self.models, &mut self.out)
+            .unwrap();
+    }
+
+    fn restart(&mut self) {
+        let snapshot = self.shard.capture().unwrap();
+        self.shard = Shard::restore(Arc::clone(&self.pipeline), self.wants, &snapshot).unwrap();
+        assert_eq!(
+            self.shard.capture().unwrap(),
+            snapshot,
+            "what is restored is what was captured"
+        );
+    }
+
+    fn run(mut self, events: &[(i64, Event)], restarts: &[bool]) -> (Outputs, Digest) {
+        for ((now, event), restart) in events.iter().zip(restarts.iter().cycle()) {
+            match event {
+                Event::Row(row) => {
+                    let row = Row {
+                        append: *now,
+                        ts: now + row.ts,
+                        ..row.clone()
+                    };
+                    self.step(observations(&[row]), Vec::new(), None);
+                }
+                Event::Context { patient, event, bed } => {
+                    let record = context(PATIENTS[*patient], event, *bed, *now);
+                    let input = ContextInput {
+                        append_time: at(*now),
+                        record,
+                    };
+                    self.step(Observations::empty(), vec![input], None);
+                }
+                Event::Tick => self.step(Observations::empty(), Vec::new(), Some(at(*now))),
+            }
+            if *restart {
+                self.restart();
+            }
+        }
+        self.shard.finish(&mut self.models, &mut self.out).unwrap();
+        (self.out, self.shard.digest())
+    }
+}
+
+fn json(alerts: &[Alert]) -> Vec<String> {
+    alerts
+        .iter()
+        .map(|alert| serde_json::to_string(alert).unwrap())
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    /// SNAPSHOT-1, with late rows, fast clocks, silence, discharges, returns, and windows that wait.
+    #[test]
+    fn a_restored_shard_goes_on_as_if_never_stopped(
+        events in events(),
+        restarts in proptest::collection::vec(any::<bool>(), 1..9),
+        per_step in 1usize..4,
+    ) {
+        let pipeline = Arc::new(Pipeline::parse(PIPELINE, Path::new("models")).unwrap());
+        let (whole, digest) = Log::new(&pipeline, per_step).run(&events, &[false]);
+        let (stopped, stopped_digest) = Log::new(&pipeline, per_step).run(&events, &restarts);
+        prop_assert_eq!(json(&whole.alerts), json(&stopped.alerts));
+        prop_assert_eq!(windows(&whole), windows(&stopped));
+        prop_assert_eq!(whole.refused, stopped.refused);
+        prop_assert_eq!(whole.scores, stopped.scores);
+        prop_assert_eq!(whole.ended, stopped.ended);
+        prop_assert_eq!(digest, stopped_digest);
+    }
+}
+
+/// A model's baseline is state too: hours of intensive care, stopped after each.
+#[test]
+fn what_a_model_explains_itself_by_is_restored() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let text = std::fs::read_to_string(root.join("pipelines/icu-deterioration.yaml")).unwrap();
+    let pipeline = Arc::new(Pipeline::parse(&text, &root.join("models")).unwrap());
+    let vital_signs = [
+        (HeartRate, 95.0, 1.5),
+        (VitalSign::ArterialSystolic, 110.0, -1.5),
+        (VitalSign::ArterialMean, 75.0, -1.2),
+        (VitalSign::RespRate, 22.0, 0.5),
+        (Spo2, 95.0, -0.5),
+        (VitalSign::Temperature, 36.0, -0.1),
+        (VitalSign::GcsTotal, 12.0, -0.3),
+    ];
+    let events: Vec<(i64, Event)> = (0..30)
+        .flat_map(|hour| {
+            vital_signs.map(|(vital, begins, moves)| {
+                let value: f64 = begins + moves * hour as f64;
+                (hour * 3_600, Event::Row(row("a", 0, vital, value.max(3.0))))
+            })
+        })
+        .collect();
+    let (whole, digest) = Log::new(&pipeline, 500).run(&events, &[false]);
+    let (stopped, stopped_digest) = Log::new(&pipeline, 500).run(&events, &[true]);
+    assert!(
+        whole.alerts.iter().any(|alert| alert.model.is_some()),
+        "a model alarms"
+    );
+    assert_eq!(json(&whole.alerts), json(&stopped.alerts));
+    assert_eq!(digest, stopped_digest);
+}
+
+#[test]
+fn tables_of_another_build_are_refused_by_name() {
+    let pipeline = Arc::new(Pipeline::parse(PIPELINE, Path::new("models")).unwrap());
+    let mut log = Log::new(&pipeline, 500);
+    log.step(observations(&[row("a", 0, Spo2, 91.0)]), Vec::new(), None);
+    let whole = log.shard.capture().unwrap();
+    let refused = |spoil: fn(&mut Snapshot)| {
+        let mut spoiled = whole.clone();
+        spoil(&mut spoiled);
+        Shard::restore(Arc::clone(&pipeline), log.wants, &spoiled).unwrap_err()
+    };
+    let missing = refused(|snapshot| drop(snapshot.shard.remove("timers")));
+    assert!(
+        matches!(&missing, TableError::NoTable { table } if table == "timers"),
+        "{missing}"
+    );
+    let column = refused(|snapshot| {
+        let panes = snapshot.patients[0].get_mut("set_0.panes").unwrap();
+        panes.remove_column(2);
+    });
+    assert!(
+        matches!(&column, TableError::Column { column, .. } if column == "first_at"),
+        "{column}"
+    );
+    let twice = refused(|snapshot| snapshot.patients.push(snapshot.patients[0].clone()));
+    assert!(
+        matches!(&twice, TableError::Row { table, row: 0, .. } if table == "patients"),
+        "{twice}"
+    );
+}
