@@ -1,7 +1,6 @@
-//! The outputs of one turn as records of topics.
+//! The outputs of some steps as records of topics: what one transaction holds.
 //!
-//! A bundle is published as a whole before the offsets behind it are committed (LOG-1); the next stage makes the two one
-//! transaction. Payloads are a function of the log; what depends on this machine's clock travels in headers.
+//! Payloads are a function of the log; what depends on this machine's clock travels in headers.
 
 use serde::Serialize;
 use wardwatch_clinical::VitalSign;
@@ -10,7 +9,7 @@ use wardwatch_ingest::Quarantined;
 use wardwatch_shard::Outputs;
 
 use crate::decode::RefusedRecord;
-use crate::journal::JournalRecord;
+use crate::journal::{JournalRecord, Position};
 use crate::{EngineError, TopicNames};
 
 /// One record to be produced.
@@ -30,18 +29,29 @@ pub(crate) struct Bundle<'n> {
     names: &'n TopicNames,
     /// What the pipeline reads, by topic ordinal.
     inputs: &'n [&'n str],
+    shard: i32,
     records: Vec<Outgoing<'n>>,
+    /// Where the shard stands after the last step of it.
+    ends: Option<Position>,
 }
 
 // === impl Bundle ===
 
 impl<'n> Bundle<'n> {
-    pub(crate) fn new(names: &'n TopicNames, inputs: &'n [&'n str]) -> Self {
+    pub(crate) fn new(names: &'n TopicNames, inputs: &'n [&'n str], shard: i32) -> Self {
         Self {
             names,
             inputs,
+            shard,
             records: Vec::new(),
+            ends: None,
         }
+    }
+
+    /// Adds what later steps gave.
+    pub(crate) fn append(&mut self, later: Self) {
+        self.records.extend(later.records);
+        self.ends = later.ends.or(self.ends.take());
     }
 
     /// Adds what a step gave. `received` is when the engine took the records from Kafka, `produced` is now.
@@ -62,6 +72,8 @@ impl<'n> Bundle<'n> {
         for alarm in &outputs.alarms {
             let key = format!("{}|{}", alarm.patient_id, alarm.alarm);
             self.json(&names.alarms, &key, alarm, Vec::new())?;
+            // Whoever takes the shard over reads its alarms from one partition.
+            self.in_own_partition();
         }
         for score in &outputs.scores {
             self.json(&names.scores, &score.patient_id, score, Vec::new())?;
@@ -112,14 +124,19 @@ impl<'n> Bundle<'n> {
         });
     }
 
-    /// Adds a step's journal record.
-    pub(crate) fn journal(&mut self, record: &JournalRecord) -> Result<(), EngineError> {
+    /// Adds a step's journal record; the shard then stands there.
+    pub(crate) fn journal(&mut self, record: &JournalRecord, ends: &Position) -> Result<(), EngineError> {
         let names = self.names;
         self.json(&names.journal, &record.pipeline, record, Vec::new())?;
-        if let Some(journal) = self.records.last_mut() {
-            journal.partition = Some(record.shard);
-        }
+        self.in_own_partition();
+        self.ends = Some(ends.clone());
         Ok(())
+    }
+
+    fn in_own_partition(&mut self) {
+        if let Some(newest) = self.records.last_mut() {
+            newest.partition = Some(self.shard);
+        }
     }
 
     fn json(
@@ -145,6 +162,11 @@ impl<'n> Bundle<'n> {
 
     pub(crate) fn records(&self) -> &[Outgoing<'n>] {
         &self.records
+    }
+
+    /// Where the shard stands after it; none while it is empty.
+    pub(crate) fn ends(&self) -> Option<&Position> {
+        self.ends.as_ref()
     }
 
     pub(crate) fn is_empty(&self) -> bool {

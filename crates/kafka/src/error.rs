@@ -28,7 +28,7 @@ pub enum EngineError {
     },
     /// Configuration: a patient would be in different partitions of different topics.
     #[error(
-        "topic {topic} has {found} partitions and {first} has {expected}; a pipeline's sources and its context need equally many"
+        "topic {topic} has {found} partitions and {first} has {expected}; a pipeline's sources, its context, alarms and journal need equally many"
     )]
     UnevenPartitions {
         /// The topic that differs.
@@ -57,9 +57,8 @@ pub enum EngineError {
     /// Outside system: the consumer cannot go on. Start again: it resumes at the committed offsets.
     #[error("reading from Kafka failed for good")]
     Consume(#[source] KafkaError),
-    /// Outside system, **outcome unknown**: outputs may or may not be in their topics. Start again: it resumes at the
-    /// committed offsets, and alerts keep their ids.
-    #[error("writing to topic {topic} failed or its outcome is unknown")]
+    /// Outside system: an output was not acknowledged, so its transaction is not committed. It is tried again.
+    #[error("writing to topic {topic} failed")]
     Produce {
         /// The topic.
         topic: String,
@@ -67,11 +66,57 @@ pub enum EngineError {
         source: KafkaError,
     },
     /// Outside system: where to begin is not known. Start again.
-    #[error("the committed offsets could not be read")]
+    #[error("the offsets to begin at could not be read")]
     Committed(#[source] KafkaError),
-    /// Outside system: offsets were not committed. Start again: outputs since the last commit are produced again.
-    #[error("committing offsets failed")]
+    /// Outside system: the journal cannot be read. Start again.
+    #[error("the journal could not be read")]
+    Journal(#[source] KafkaError),
+    /// Outside system: the journal gives nothing for too long. Start again.
+    #[error("the journal of shard {shard} could not be read to its end in time")]
+    JournalSilent {
+        /// The partition number.
+        shard: i32,
+    },
+    /// Outside system: records that the journal speaks of do not come. Start again.
+    #[error(
+        "records that the journal of shard {shard} speaks of did not come; they may be gone: check the topics' retention.ms"
+    )]
+    LogSilent {
+        /// The partition number.
+        shard: i32,
+    },
+    /// Outside system, **outcome unknown** until it is looked up: a transaction failed.
+    #[error(
+        "a transaction failed; check that the cluster's transaction coordinator runs and that this user may use it"
+    )]
+    Transactions(#[source] KafkaError),
+    /// Us: offsets could not be listed.
+    #[error("the offsets of a transaction could not be listed")]
     Commit(#[source] KafkaError),
+    /// Outside system: another engine works on the shard. Whoever the group gives it to goes on.
+    #[error("another engine has taken over shard {shard}")]
+    Overtaken {
+        /// The partition number.
+        shard: i32,
+    },
+    /// Us, or damage: the state that was restored does not lead where the journal says. It is rebuilt from the log.
+    #[error("shard {shard} cannot step its journal again, at step {sequence}: {what}")]
+    Diverged {
+        /// The partition number.
+        shard: i32,
+        /// Of the step.
+        sequence: u64,
+        /// What went wrong.
+        what: &'static str,
+    },
+    /// Configuration: the group gave this engine a shard without some of its topics.
+    #[error(
+        "the group gave partition {shard} of some topics only; every engine of the group needs the same pipeline and partition.assignment.strategy=range"
+    )]
+    TornShard {
+        /// The partition number.
+        shard: i32,
+    },
     /// Configuration or us: the pipeline fails over data.
     #[error("shard {shard} failed")]
     Step {

@@ -10,6 +10,8 @@
 //! each topic happens to arrive. Once every lane has been at its end, what arrives is taken at once: waiting for a quiet
 //! topic would delay an alert. The journal keeps the order that was taken.
 
+use std::collections::BTreeMap;
+
 use wardwatch_event_time::Timestamp;
 
 use crate::EngineError;
@@ -27,6 +29,23 @@ impl<'q> Inbox<'q> {
     /// Reads ahead on every lane.
     pub(crate) fn fill(&mut self) -> Result<(), EngineError> {
         self.lanes.iter_mut().try_for_each(Lane::fill)
+    }
+
+    /// From now on only what lies before these offsets is taken, by topic ordinal; nothing of topics that are not named.
+    pub(crate) fn limit(&mut self, offsets: &BTreeMap<u16, i64>) {
+        for (topic, lane) in (0..).zip(&mut self.lanes) {
+            lane.limit(Some(offsets.get(&topic).copied().unwrap_or(0)));
+        }
+    }
+
+    /// From now on everything is taken.
+    pub(crate) fn unlimit(&mut self) {
+        self.lanes.iter_mut().for_each(|lane| lane.limit(None));
+    }
+
+    /// Whether everything before the limits is at hand.
+    pub(crate) fn is_at_limit(&self) -> bool {
+        self.lanes.iter().all(Lane::is_at_limit)
     }
 
     /// The records that can be stepped now, in log order.

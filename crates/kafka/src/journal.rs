@@ -1,12 +1,16 @@
 //! The journal: one record a step, which says what the step took and how far it came.
 //!
 //! With the topics' own records it is enough to step a shard again exactly: the offsets say which records a step held, the
-//! tick is the only time that did not come with them.
+//! tick is the only time that did not come with them, and what the models answered is written down.
+//!
+//! A *lineage* is a run of steps each of which began where the one before ended. It goes on over restarts; where the state
+//! had to be rebuilt instead of restored, a new one begins.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use wardwatch_alarms::ModelIdentity;
 use wardwatch_event_time::Timestamp;
 use wardwatch_inference::Answers;
 use wardwatch_shard::{Counts, Digest};
@@ -20,7 +24,9 @@ pub struct JournalRecord {
     pub pipeline_version: u32,
     /// The partition number.
     pub shard: i32,
-    /// Steps of this run of the shard before this one.
+    /// The run of steps that it belongs to, from 1.
+    pub lineage: u64,
+    /// Steps of the shard before this one, in all lineages.
     pub sequence: u64,
     /// By topic, the offset after the last record that has been stepped.
     pub offsets: BTreeMap<String, i64>,
@@ -40,7 +46,54 @@ pub struct JournalRecord {
     pub counts: Counts,
     /// What the shard has decided so far, as one number: a shard that steps this again must come to the same.
     pub digest: Digest,
+    /// The program that stepped; another one may come to another digest.
+    pub build: Arc<str>,
     /// What the models answered: computed again elsewhere, their last bits could differ.
     #[serde(default, skip_serializing_if = "Answers::is_empty")]
     pub answers: Answers,
+    /// What begins with this step, when it is the first of a lineage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begins: Option<Box<LineageRecord>>,
+}
+
+/// The begin of a lineage.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineageRecord {
+    /// Why it begins.
+    pub reason: String,
+    /// SHA-256 of the pipeline's text.
+    pub pipeline_hash: Arc<str>,
+    /// The pipeline's text, whole.
+    pub pipeline_text: Arc<str>,
+    /// Its models.
+    pub models: Vec<ModelIdentity>,
+}
+
+/// How far a shard came, and what it had decided by then.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Position {
+    pub lineage: u64,
+    /// Of the next step.
+    pub sequence: u64,
+    /// By topic ordinal, the offset of the next record.
+    pub offsets: BTreeMap<u16, i64>,
+    pub digest: Digest,
+}
+
+// === impl JournalRecord ===
+
+impl JournalRecord {
+    /// How far the shard came with it; `inputs` are the topics by ordinal.
+    pub(crate) fn position(&self, inputs: &[&str]) -> Position {
+        let offset = |topic: &&str| self.offsets.get(*topic).copied();
+        let offsets = (0..)
+            .zip(inputs)
+            .filter_map(|(ordinal, topic)| Some((ordinal, offset(topic)?)));
+        Position {
+            lineage: self.lineage,
+            sequence: self.sequence + 1,
+            offsets: offsets.collect(),
+            digest: self.digest,
+        }
+    }
 }

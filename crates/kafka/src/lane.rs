@@ -6,22 +6,18 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use rdkafka::consumer::ConsumerContext;
+use rdkafka::Timestamp as KafkaTimestamp;
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::{BorrowedMessage, Message};
-use rdkafka::{ClientContext, Timestamp as KafkaTimestamp, TopicPartitionList};
 use wardwatch_event_time::Timestamp;
 use wardwatch_ingest::Record;
 
+use crate::member::MemberContext;
 use crate::{EngineError, meter};
 
 /// Records that a lane holds at most; librdkafka holds more behind them, within its own bounds.
 pub(crate) const MOST_AHEAD: usize = 10_000;
-
-/// Callbacks of the engine's consumer.
-#[derive(Debug)]
-pub(crate) struct EngineContext;
 
 /// A record with its place in the log.
 pub(crate) struct Received<'q> {
@@ -34,27 +30,17 @@ pub(crate) struct Received<'q> {
 
 /// One partition of one topic.
 pub(crate) struct Lane<'q> {
-    queue: &'q PartitionQueue<EngineContext>,
+    queue: &'q PartitionQueue<MemberContext>,
     topic: u16,
     pending: VecDeque<Received<'q>>,
     /// Nothing is left to read now.
     at_end: bool,
+    /// After the newest record that has come.
+    next: i64,
+    /// Nothing is taken from this offset on.
+    limit: Option<i64>,
     /// Its end has been reached once since the start: it no longer has to catch up.
     caught_up: bool,
-}
-
-// === impl EngineContext ===
-
-impl ClientContext for EngineContext {}
-
-impl ConsumerContext for EngineContext {
-    fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
-        if let Err(error) = result {
-            // The next commit covers this one.
-            tracing::warn!(%error, "offsets were not committed");
-            meter::commit_failed();
-        }
-    }
 }
 
 // === impl Received ===
@@ -99,12 +85,15 @@ impl<'q> Received<'q> {
 // === impl Lane ===
 
 impl<'q> Lane<'q> {
-    pub(crate) fn new(queue: &'q PartitionQueue<EngineContext>, topic: u16) -> Self {
+    /// A lane that begins to read at `offset`.
+    pub(crate) fn new(queue: &'q PartitionQueue<MemberContext>, topic: u16, offset: i64) -> Self {
         Self {
             queue,
             topic,
             pending: VecDeque::new(),
             at_end: false,
+            next: offset,
+            limit: None,
             caught_up: false,
         }
     }
@@ -132,15 +121,25 @@ impl<'q> Lane<'q> {
         Ok(())
     }
 
-    /// Adds a record that came by the consumer's common queue, before this lane had its own.
-    pub(crate) fn push(&mut self, message: BorrowedMessage<'q>) {
+    fn push(&mut self, message: BorrowedMessage<'q>) {
         self.at_end = false;
+        self.next = message.offset() + 1;
         self.pending.push_back(Received::new(message, self.topic));
+    }
+
+    /// From now on nothing is taken from this offset on.
+    pub(crate) fn limit(&mut self, offset: Option<i64>) {
+        self.limit = offset;
+    }
+
+    /// Whether everything before the limit is at hand. The last records before it may be gone: compacted away, or markers.
+    pub(crate) fn is_at_limit(&self) -> bool {
+        self.at_end || self.limit.is_none_or(|limit| self.next >= limit)
     }
 
     /// Up to which append time this lane is known; later records of others have to wait for it.
     pub(crate) fn known_until(&self) -> Timestamp {
-        if self.caught_up {
+        if self.caught_up || (self.limit.is_some() && self.is_at_limit()) {
             return Timestamp::MAX;
         }
         self.pending
@@ -149,10 +148,11 @@ impl<'q> Lane<'q> {
     }
 
     pub(crate) fn take_until(&mut self, until: Timestamp, into: &mut Vec<Received<'q>>) {
+        let limit = self.limit.unwrap_or(i64::MAX);
         while self
             .pending
             .front()
-            .is_some_and(|oldest| oldest.append_time <= until)
+            .is_some_and(|oldest| oldest.append_time <= until && oldest.offset() < limit)
         {
             into.extend(self.pending.pop_front());
         }

@@ -1,62 +1,78 @@
-//! The shard's log on Kafka: records in, one bundle of outputs out, offsets committed behind it.
+//! The shard's log on Kafka: records in, outputs and offsets out together, recovery from the journal.
 //!
 //! ```text
-//!  sources ─┐                                             ┌─▶ alerts, alarms, scores, quarantine
-//!  context ─┴▶ lanes ─▶ inbox ─▶ decode ─▶ Shard::step ─▶ bundle ─▶ outbox ─▶ journal ─▶ commit
-//!              (a queue    (log order)     (pure)          (one a turn)
-//!              a partition)
+//!                       a shard's thread                                       its committing thread
+//!  sources ─┐                                                                 ┌───────── one transaction ─────────┐
+//!  context ─┴▶ lanes ─▶ inbox ─▶ decode ─▶ Shard::step ─▶ bundle ─▶ desk ─▶  │ alerts, alarms, scores, quarantine │
+//!              (a queue    (log order)     (pure)          (outputs)          │ journal, consumed offsets          │
+//!              a partition)                                                   └────────────────────────────────────┘
 //! ```
 //!
 //! | file | room |
 //! |---|---|
-//! | `engine` | configuration, start and stop of the engine's one thread |
-//! | `turn` | the loop: poll, step, bundle, publish, commit |
-//! | `worker` | one shard with its log |
+//! | `engine` | configuration, start and stop |
+//! | `member` | the engine in its group: which shards are its own, a thread for each |
+//! | `recovery` | before a shard's first step: who wrote last, and what state to begin with |
+//! | `worker` | a shard's thread: catch up, then poll, step, hand over |
 //! | `lane` | one partition of one topic, read ahead by a bounded amount |
 //! | `inbox` | the lanes of a shard, merged into log order |
 //! | `decode` | records to a batch; what is refused finds its bytes again |
-//! | `bundle` | the outputs of one turn as records of topics |
-//! | `journal` | the record that says how far a shard came, and with what |
-//! | `outbox` | the producer: a bundle is out when every record of it is acknowledged |
+//! | `bundle` | the outputs of some steps as records of topics |
+//! | `desk` | where bundles wait for the commit before them |
+//! | `committer` | bundles to transactions, and what became of one that failed |
+//! | `outbox` | the transactional producer |
+//! | `journal`, `journal_reader` | the record that says how far a shard came, and with what; read back |
+//! | `snapshots`, `snapshot_file`, `snapshot_writer` | where snapshots are kept; one of them; the thread that writes |
 //! | `topics` | names of topics; creating and checking them |
 //! | `reader` | the engine's outputs, read back for a screen |
 //! | `embedded` | a broker in this process and a feed for it, for demos and tests |
 //! | `clock` | the wall clock, or the scaled clock of a demo |
+//! | `program` | which program this is |
 //! | `settings` | what librdkafka is told to do differently, and why |
-//! | `meter` | metrics; never a patient in a label |
+//! | `health`, `meter` | how the engine fares; metrics, never a patient in a label |
+//! | `failpoint` | where a test may kill this process |
 //! | `error` | what can fail, and what to do then |
 //!
-//! LOG-1: offsets are committed only after every output of the records before them is acknowledged by the broker.
+//! LOG-1: outputs, journal and consumed offsets of a step become visible together, or not at all.
 //! LOG-2: a shard's records are stepped in the order (append time, topic ordinal, offset) within a batch; while catching up,
 //! also across batches. LOG-3: what is read ahead is bounded per partition.
-//!
-//! Deliberately absent until the next stage: transactions and snapshots. A restart begins at the committed offsets with
-//! an empty state, and outputs since the last commit are produced again under the same ids.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod bundle;
 mod clock;
+mod committer;
 mod decode;
+mod desk;
 mod embedded;
 mod engine;
 mod error;
+mod failpoint;
+mod health;
 mod inbox;
 mod journal;
+mod journal_reader;
 mod lane;
+mod member;
 mod meter;
 mod outbox;
+mod program;
 mod reader;
+mod recovery;
 mod settings;
+mod snapshot_file;
+mod snapshot_writer;
+mod snapshots;
 mod topics;
-mod turn;
 mod worker;
 
 pub use clock::{EngineClock, SystemClock};
 pub use embedded::{EmbeddedBroker, Feed};
-pub use engine::{Engine, EngineConfig, EngineHandle, Health, Stats};
+pub use engine::{Engine, EngineConfig, EngineHandle};
 pub use error::EngineError;
-pub use journal::JournalRecord;
+pub use health::{Health, Stats};
+pub use journal::{JournalRecord, LineageRecord};
 pub use meter::describe_metrics;
 pub use reader::{Output, OutputReader};
 pub use settings::ClientSettings;
+pub use snapshots::{SnapshotStore, StoreError};
 pub use topics::{TopicNames, create_topics};

@@ -2,7 +2,7 @@
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use wardwatch_alarms::Alert;
-use wardwatch_event_time::Span;
+use wardwatch_event_time::{Span, Timestamp};
 use wardwatch_ingest::Reason;
 use wardwatch_shard::Counts;
 
@@ -13,8 +13,12 @@ pub(crate) enum Stage {
     Decode,
     /// The shard's step.
     Step,
-    /// Producing a bundle until it is acknowledged.
-    Produce,
+    /// A transaction, from its begin to its commit.
+    Commit,
+    /// Copying a shard's state; the shard waits meanwhile.
+    Capture,
+    /// Writing a snapshot away; nobody waits.
+    Snapshot,
 }
 
 const STAGE: &str = "wardwatch_stage_seconds";
@@ -32,7 +36,13 @@ const PATIENTS: &str = "wardwatch_patients";
 const SILENT: &str = "wardwatch_silent_patients";
 const OLDEST: &str = "wardwatch_oldest_record_age_seconds";
 const DISTURBED: &str = "wardwatch_consumer_errors_total";
-const COMMITS_FAILED: &str = "wardwatch_commit_failures_total";
+const TROUBLED: &str = "wardwatch_transactions_looked_up_total";
+const REBUILT: &str = "wardwatch_rebuilds_total";
+const DIVERGED: &str = "wardwatch_digest_mismatches_total";
+const REFUSED: &str = "wardwatch_snapshots_refused_total";
+const NOT_WRITTEN: &str = "wardwatch_snapshot_failures_total";
+const SNAPSHOT_BYTES: &str = "wardwatch_snapshot_bytes";
+const SNAPSHOT_AT: &str = "wardwatch_snapshot_timestamp_seconds";
 
 /// Tells the recorder what every metric means. Call once it is installed.
 pub fn describe_metrics() {
@@ -65,8 +75,25 @@ pub fn describe_metrics() {
         "Errors of the consumer that librdkafka mends by itself"
     );
     describe_counter!(
-        COMMITS_FAILED,
-        "Commits of offsets that failed; the next one covers them"
+        TROUBLED,
+        "Transactions that failed or whose outcome had to be looked up"
+    );
+    describe_counter!(REBUILT, "Shards whose state was rebuilt from the log");
+    describe_counter!(
+        DIVERGED,
+        "Recoveries in which stepping the journal again came to another digest"
+    );
+    describe_counter!(REFUSED, "Snapshots that were passed over in recovery");
+    describe_counter!(NOT_WRITTEN, "Snapshots that were not written");
+    describe_gauge!(
+        SNAPSHOT_BYTES,
+        Unit::Bytes,
+        "Size of the newest snapshot, by shard"
+    );
+    describe_gauge!(
+        SNAPSHOT_AT,
+        Unit::Seconds,
+        "When the newest snapshot was written, in Unix time, by shard"
     );
 }
 
@@ -74,7 +101,9 @@ pub(crate) fn stage(stage: Stage, seconds: f64) {
     let stage = match stage {
         Stage::Decode => "decode",
         Stage::Step => "step",
-        Stage::Produce => "produce",
+        Stage::Commit => "commit",
+        Stage::Capture => "capture",
+        Stage::Snapshot => "snapshot",
     };
     histogram!(STAGE, "stage" => stage).record(seconds);
 }
@@ -111,6 +140,28 @@ pub(crate) fn consumer_disturbed() {
     counter!(DISTURBED).increment(1);
 }
 
-pub(crate) fn commit_failed() {
-    counter!(COMMITS_FAILED).increment(1);
+pub(crate) fn transaction_troubled() {
+    counter!(TROUBLED).increment(1);
+}
+
+pub(crate) fn rebuilt() {
+    counter!(REBUILT).increment(1);
+}
+
+pub(crate) fn diverged() {
+    counter!(DIVERGED).increment(1);
+}
+
+pub(crate) fn snapshot_refused() {
+    counter!(REFUSED).increment(1);
+}
+
+pub(crate) fn snapshot_failed() {
+    counter!(NOT_WRITTEN).increment(1);
+}
+
+pub(crate) fn snapshot_written(shard: i32, bytes: usize, at: Timestamp) {
+    let shard = shard.to_string();
+    gauge!(SNAPSHOT_BYTES, "shard" => shard.clone()).set(bytes as f64);
+    gauge!(SNAPSHOT_AT, "shard" => shard).set(at.micros() as f64 / 1e6);
 }

@@ -1,28 +1,50 @@
-//! The producer: a bundle is out when every record of it is acknowledged.
+//! A shard's transactional producer: a bundle and the offsets behind it become visible together, or not at all.
 
 use std::sync::Mutex;
-use std::time::Duration;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, NoCustomPartitioner, Producer, ProducerContext};
 
 use crate::bundle::{Bundle, Outgoing};
-use crate::{ClientSettings, EngineError, settings};
+use crate::failpoint::failpoint;
+use crate::worker::now;
+use crate::{EngineConfig, EngineError, settings};
 
 /// How long one look for acknowledgements may take; `flush` itself looks in slices of 100 ms, a floor under every bundle.
 const SLICE: Duration = Duration::from_millis(1);
 
-/// Takes delivery reports and keeps the first failure.
-#[derive(Debug, Default)]
+/// How long one call about a transaction may take; a call that timed out is made again.
+const CALL: Duration = Duration::from_secs(2);
+
+/// How long a transaction may take in all, before its outcome is looked up instead.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// Takes delivery reports: keeps the first failure, and where the newest journal record went.
+#[derive(Debug)]
 pub(crate) struct Deliveries {
+    journal: String,
     failed: Mutex<Option<(String, KafkaError)>>,
+    journaled: AtomicI64,
 }
 
-/// Publishes bundles.
+/// A producer that has fenced every earlier one of its shard.
 pub(crate) struct Outbox {
     producer: BaseProducer<Deliveries>,
+}
+
+/// Why a bundle did not go out for certain.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    /// A newer producer has taken over the shard, or the broker has given this one up.
+    Fenced(KafkaError),
+    /// The transaction was not committed, or nobody knows.
+    Unknown(EngineError),
 }
 
 // === impl Deliveries ===
@@ -33,9 +55,15 @@ impl ProducerContext<NoCustomPartitioner> for Deliveries {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        if let Err((error, message)) = result {
-            let mut failed = self.failed.lock().expect("no panic while it is held");
-            failed.get_or_insert_with(|| (message.topic().to_owned(), error.clone()));
+        match result {
+            Ok(message) if message.topic() == self.journal => {
+                self.journaled.fetch_max(message.offset(), Ordering::Relaxed);
+            }
+            Ok(_) => {}
+            Err((error, message)) => {
+                let mut failed = self.failed.lock().expect("no panic while it is held");
+                failed.get_or_insert_with(|| (message.topic().to_owned(), error.clone()));
+            }
         }
     }
 }
@@ -52,27 +80,80 @@ impl Deliveries {
 // === impl Outbox ===
 
 impl Outbox {
-    pub(crate) fn new(brokers: &str, more: &ClientSettings) -> Result<Self, EngineError> {
-        let producer = settings::producer(brokers, more)
-            .create_with_context(Deliveries::default())
-            .map_err(EngineError::Client)?;
-        Ok(Self { producer })
-    }
-
-    /// Produces a bundle and waits until the broker has acknowledged all of it. Bounded by `message.timeout.ms`.
+    /// Opens the shard's producer: earlier ones are fenced, and what they left open is aborted or completed. Blocks.
     ///
     /// # Errors
-    /// [`EngineError::Produce`]: the outcome of some records is a failure, or unknown.
-    pub(crate) fn publish(&mut self, bundle: &Bundle<'_>) -> Result<(), EngineError> {
+    /// [`EngineError::Client`], or [`EngineError::Transactions`] when the coordinator does not answer in time.
+    pub(crate) fn open(config: &EngineConfig, shard: i32) -> Result<Self, EngineError> {
+        let context = Deliveries {
+            journal: config.topics.journal.clone(),
+            failed: Mutex::default(),
+            journaled: AtomicI64::new(-1),
+        };
+        let id = format!("{}-{shard}", config.group);
+        let producer = settings::transactional(&config.brokers, &id, &config.settings)
+            .create_with_context(context)
+            .map_err(EngineError::Client)?;
+        let outbox = Self { producer };
+        let begun = now();
+        outbox
+            .again(begun, |producer| producer.init_transactions(CALL))
+            .map_err(EngineError::Transactions)?;
+        Ok(outbox)
+    }
+
+    /// The offset of the newest journal record that the broker has acknowledged.
+    pub(crate) fn journaled(&self) -> Option<i64> {
+        let offset = self.producer.context().journaled.load(Ordering::Relaxed);
+        (offset >= 0).then_some(offset)
+    }
+
+    /// One transaction: the bundle, and the offsets behind it.
+    pub(crate) fn publish(
+        &self,
+        bundle: &Bundle<'_>,
+        offsets: &TopicPartitionList,
+        member: &ConsumerGroupMetadata,
+    ) -> Result<(), Trouble> {
+        let begun = now();
+        self.again(begun, Producer::begin_transaction)?;
         for record in bundle.records() {
-            self.send(record)?;
+            failpoint("produce");
+            self.send(record).map_err(Trouble::Unknown)?;
         }
+        failpoint("journal");
         while self.producer.in_flight_count() > 0 {
             self.producer.poll(SLICE);
         }
         // What was acknowledged last may still wait to be told.
         self.producer.poll(Duration::ZERO);
-        self.producer.context().take_failure()
+        self.producer.context().take_failure().map_err(Trouble::Unknown)?;
+        if offsets.count() > 0 {
+            failpoint("offsets");
+            self.again(begun, |producer| {
+                producer.send_offsets_to_transaction(offsets, member, CALL)
+            })?;
+        }
+        failpoint("commit");
+        self.again(begun, |producer| producer.commit_transaction(CALL))?;
+        failpoint("committed");
+        Ok(())
+    }
+
+    /// Makes a call again for as long as it may be, and there is patience left.
+    fn again(
+        &self,
+        begun: Instant,
+        call: impl Fn(&BaseProducer<Deliveries>) -> Result<(), KafkaError>,
+    ) -> Result<(), KafkaError> {
+        loop {
+            match call(&self.producer) {
+                Err(KafkaError::Transaction(error)) if error.is_retriable() && begun.elapsed() < PATIENCE => {
+                    tracing::debug!(%error, "a call about a transaction is made again");
+                }
+                outcome => return outcome,
+            }
+        }
     }
 
     fn send(&self, outgoing: &Outgoing<'_>) -> Result<(), EngineError> {
@@ -105,6 +186,18 @@ impl Outbox {
                     });
                 }
             }
+        }
+    }
+}
+
+// === impl Trouble ===
+
+impl From<KafkaError> for Trouble {
+    fn from(error: KafkaError) -> Self {
+        use RDKafkaErrorCode::{Fenced, InvalidProducerEpoch, ProducerFenced};
+        match error.rdkafka_error_code() {
+            Some(Fenced | InvalidProducerEpoch | ProducerFenced) => Self::Fenced(error),
+            _ => Self::Unknown(EngineError::Transactions(error)),
         }
     }
 }

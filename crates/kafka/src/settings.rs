@@ -17,8 +17,18 @@ const BOTH: [(&str, &str); 4] = [
     ("allow.auto.create.topics", "false"),
 ];
 
+/// Of the engine in its group: gone for six seconds is gone.
+const MEMBER: [(&str, &str); 3] = [
+    ("partition.assignment.strategy", "range"),
+    ("session.timeout.ms", "6000"),
+    ("heartbeat.interval.ms", "1500"),
+];
+
+/// An open transaction holds up whoever reads only what is committed, so none stays open for long.
+const TRANSACTIONAL: [(&str, &str); 2] = [("transaction.timeout.ms", "5000"), ("message.timeout.ms", "4500")];
+
 const CONSUMER: [(&str, &str); 10] = [
-    // Offsets are committed by hand, behind the outputs (LOG-1).
+    // Offsets are committed in the transaction of their outputs (LOG-1).
     ("enable.auto.commit", "false"),
     ("enable.auto.offset.store", "false"),
     ("auto.offset.reset", "earliest"),
@@ -53,6 +63,29 @@ pub(crate) fn consumer(brokers: &str, group: &str, more: &ClientSettings) -> Cli
     let mut config = both(brokers);
     config.set("group.id", group);
     set_all(&mut config, &CONSUMER);
+    with(config, more)
+}
+
+/// The settings of an engine in its group; `instance` is its name there, if it has one of its own.
+pub(crate) fn member(
+    brokers: &str,
+    group: &str,
+    instance: Option<&str>,
+    more: &ClientSettings,
+) -> ClientConfig {
+    let mut config = consumer(brokers, group, &ClientSettings::new());
+    set_all(&mut config, &MEMBER);
+    if let Some(instance) = instance {
+        config.set("group.instance.id", instance);
+    }
+    with(config, more)
+}
+
+/// The settings of a shard's producer.
+pub(crate) fn transactional(brokers: &str, id: &str, more: &ClientSettings) -> ClientConfig {
+    let mut config = producer(brokers, &ClientSettings::new());
+    set_all(&mut config, &TRANSACTIONAL);
+    config.set("transactional.id", id);
     with(config, more)
 }
 

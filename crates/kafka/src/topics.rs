@@ -21,7 +21,7 @@ pub struct TopicNames {
     pub context: String,
     /// What happened; append only.
     pub alerts: String,
-    /// The state of every alarm condition; compacted.
+    /// The state of every alarm condition; compacted; as many partitions as the sources.
     pub alarms: String,
     /// Scores of patients; append only.
     pub scores: String,
@@ -121,12 +121,8 @@ pub fn create_topics(
     Ok(())
 }
 
-/// How many shards a pipeline has on this cluster: the partitions that all its inputs and the journal share.
-pub(crate) fn shards(
-    metadata: &Metadata,
-    pipeline: &Pipeline,
-    names: &TopicNames,
-) -> Result<i32, EngineError> {
+/// Whether a pipeline can run on this cluster: all topics are there, and a shard is the same partition of each.
+pub(crate) fn check(metadata: &Metadata, pipeline: &Pipeline, names: &TopicNames) -> Result<(), EngineError> {
     let inputs = names.inputs(pipeline);
     let mut all: Vec<&str> = inputs.iter().copied().chain(names.outputs()).collect();
     let partitions = |name: &str| -> usize {
@@ -140,7 +136,10 @@ pub(crate) fn shards(
     }
     let first = inputs[0];
     let expected = partitions(first);
-    for topic in inputs.into_iter().chain([names.journal.as_str()]) {
+    for topic in inputs
+        .into_iter()
+        .chain([names.journal.as_str(), names.alarms.as_str()])
+    {
         let found = partitions(topic);
         if found != expected {
             return Err(EngineError::UnevenPartitions {
@@ -157,5 +156,5 @@ pub(crate) fn shards(
             topic: twice[0].to_owned(),
         });
     }
-    Ok(i32::try_from(expected).expect("Kafka numbers partitions by 32 bits"))
+    Ok(())
 }

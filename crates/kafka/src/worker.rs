@@ -1,45 +1,371 @@
-//! One shard with its log: what waits for it, and how far it came.
+//! A shard's thread: catches up, then turns until told to stop.
+//!
+//! ```text
+//!   assigned ─▶ catch up ─▶ [ poll, step, put on the desk ]* ─▶ flush, snapshot ─▶ parked
+//! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
+use rdkafka::consumer::base_consumer::PartitionQueue;
 use wardwatch_event_time::Timestamp;
-use wardwatch_shard::Shard;
+use wardwatch_inference::{Models, Recorded, Recording};
+use wardwatch_shard::{Outputs, Shard, StepError};
 
+use crate::bundle::Bundle;
+use crate::committer::Committer;
+use crate::decode::{decode, refused_records};
+use crate::desk::Desk;
+use crate::failpoint::failpoint;
+use crate::health::{Health, Stats};
 use crate::inbox::Inbox;
-use crate::lane::Received;
+use crate::journal::{JournalRecord, LineageRecord, Position};
+use crate::lane::{Lane, Received};
+use crate::member::{EngineConsumer, MemberContext};
+use crate::meter::{self, Stage};
+use crate::recovery::{CatchUp, Opened, Parked};
+use crate::snapshot_writer::{Job, SnapshotWriter};
+use crate::{EngineConfig, EngineError};
 
 /// Between two ticks of a shard.
 const TICK: Duration = Duration::from_secs(1);
 
+/// How long the thread sleeps when nothing comes; what comes wakes it.
+const IDLE: Duration = Duration::from_millis(10);
+
+/// How long the log may give nothing while a shard catches up with what the journal says is there.
+const STALLED: Duration = Duration::from_secs(30);
+
+/// A step takes so many records at most: what is decoded of them is then still in the processor's cache.
+const MOST_RECORDS: usize = 2_000;
+
+/// What a shard's thread shares with the engine.
+#[derive(Clone)]
+pub(crate) struct Surroundings {
+    pub config: Arc<EngineConfig>,
+    pub health: Arc<Health>,
+    pub consumer: EngineConsumer,
+    pub writer: Option<SnapshotWriter>,
+}
+
 /// One shard with its log.
-pub(crate) struct Worker<'q> {
-    pub number: i32,
-    pub shard: Shard,
-    pub inbox: Inbox<'q>,
-    pub sequence: u64,
-    /// By topic ordinal, the offset after the last record stepped.
-    pub offsets: BTreeMap<u16, i64>,
+struct Worker<'w> {
+    config: &'w EngineConfig,
+    health: &'w Health,
+    writer: Option<&'w SnapshotWriter>,
+    number: i32,
+    shard: Shard,
+    position: Position,
+    inbox: Inbox<'w>,
+    /// What the pipeline reads, by topic ordinal: its sources, then the context.
+    inputs: &'w [&'w str],
+    scorer: Recording<Models>,
     last_tick: Instant,
+    last_snapshot: Instant,
+    /// The sequence at the last snapshot, or at the begin.
+    snapshotted: u64,
+    /// It has no snapshot yet.
+    is_new_lineage: bool,
+    /// To be told with the first step of a new lineage.
+    begins: Option<Box<LineageRecord>>,
+    /// Parts of the pipeline whose failing has been told of.
+    warned: BTreeSet<String>,
+}
+
+/// Runs a shard until told to stop. Returns it as it then stands, committed and written away.
+///
+/// # Errors
+/// [`EngineError::Diverged`] when the journal cannot be stepped again; [`EngineError::Overtaken`] when another engine works on
+/// the shard; others as they come.
+pub(crate) fn run(
+    around: &Surroundings,
+    opened: Opened,
+    mut queues: Vec<PartitionQueue<MemberContext>>,
+    stop: &AtomicBool,
+) -> Result<Parked, EngineError> {
+    for queue in &mut queues {
+        let worker = thread::current();
+        queue.set_nonempty_callback(move || worker.unpark());
+    }
+    let config = &*around.config;
+    let inputs = config.topics.inputs(&config.pipeline);
+    let begins = |topic: &u16| opened.position.offsets.get(topic).copied().unwrap_or(0);
+    let lanes = (0..)
+        .zip(&queues)
+        .map(|(topic, queue)| Lane::new(queue, topic, begins(&topic)));
+    let lanes = lanes.collect();
+    let mut worker = Worker {
+        config,
+        health: &around.health,
+        writer: around.writer.as_ref(),
+        number: opened.number,
+        shard: opened.shard,
+        position: opened.position,
+        inbox: Inbox { lanes },
+        inputs: &inputs,
+        scorer: Recording::new(Models::new(config.pipeline.models.clone())),
+        last_tick: now(),
+        last_snapshot: now(),
+        snapshotted: 0,
+        is_new_lineage: false,
+        begins: None,
+        warned: BTreeSet::new(),
+    };
+    worker.catch_up(opened.catch_up, stop)?;
+    let desk = Desk::new(opened.journaled);
+    let consumer = around.consumer.clone();
+    let committed = (opened.committed, opened.journaled);
+    let committer = Committer::new(
+        config,
+        consumer,
+        opened.number,
+        &inputs,
+        opened.outbox,
+        committed,
+        stop,
+    );
+    let journaled = thread::scope(|scope| {
+        thread::Builder::new()
+            .name(format!("commit-{}", opened.number))
+            .spawn_scoped(scope, || committer.run(&desk))
+            .map_err(EngineError::Thread)?;
+        let outcome = worker.turn_until(stop, &desk);
+        desk.close();
+        outcome
+    })?;
+    worker.snapshot(journaled);
+    Ok(Parked {
+        shard: worker.shard,
+        position: worker.position,
+        journaled,
+    })
 }
 
 // === impl Worker ===
 
-impl<'q> Worker<'q> {
-    /// A shard that has stepped nothing yet.
-    pub(crate) fn new(number: i32, shard: Shard, inbox: Inbox<'q>) -> Self {
-        Self {
-            number,
-            shard,
-            inbox,
-            sequence: 0,
-            offsets: BTreeMap::new(),
-            last_tick: now(),
+impl<'w> Worker<'w> {
+    /// Brings the state to where the journal ends.
+    fn catch_up(&mut self, what: CatchUp, stop: &AtomicBool) -> Result<(), EngineError> {
+        let begun = now();
+        match what {
+            CatchUp::Replay(records) => {
+                for record in &records {
+                    self.take_again(record, stop)?;
+                }
+            }
+            CatchUp::Rebuild { until, reason } => {
+                self.rebuild(&until, stop)?;
+                self.begins = Some(Box::new(self.lineage(reason)));
+                self.is_new_lineage = true;
+            }
+        }
+        self.snapshotted = self.position.sequence;
+        let seconds = begun.elapsed().as_secs_f64();
+        tracing::info!(
+            shard = self.number,
+            seconds,
+            patients = self.shard.patients(),
+            "the shard is where its journal ends"
+        );
+        Ok(())
+    }
+
+    /// Takes a step of the journal again, with its outputs dropped.
+    fn take_again(&mut self, record: &JournalRecord, stop: &AtomicBool) -> Result<(), EngineError> {
+        let ends = record.position(self.inputs);
+        let diverged = |what| EngineError::Diverged {
+            shard: self.number,
+            sequence: record.sequence,
+            what,
+        };
+        if (record.lineage, record.sequence) != (self.position.lineage, self.position.sequence) {
+            return Err(diverged("a step before it is missing in the journal"));
+        }
+        self.inbox.limit(&ends.offsets);
+        let mut wait = patience(stop, self.number);
+        while !self.inbox.is_at_limit() {
+            self.inbox.fill()?;
+            wait(self.inbox.is_at_limit())?;
+        }
+        let records = self.inbox.take();
+        self.inbox.unlimit();
+        let decoded = decode(&records, self.sources());
+        let mut scorer = Recorded::new(record.answers.clone());
+        let mut outputs = Outputs::default();
+        self.shard
+            .step(&decoded.batch, record.tick, &mut scorer, &mut outputs)
+            .map_err(|source| failed(self.number, source))?;
+        // Another build may decide differently in the last digits, and rightly so.
+        if record.build == self.config.build {
+            scorer
+                .finish()
+                .map_err(|_| diverged("the models were asked something else"))?;
+            if self.shard.digest() != record.digest {
+                return Err(diverged("it came to another digest"));
+            }
+        }
+        self.position = Position {
+            digest: self.shard.digest(),
+            ..ends
+        };
+        Ok(())
+    }
+
+    /// Steps the log before `until` through an empty shard, with outputs dropped.
+    fn rebuild(&mut self, until: &BTreeMap<u16, i64>, stop: &AtomicBool) -> Result<(), EngineError> {
+        let mut models = Models::new(self.config.pipeline.models.clone());
+        let mut wait = patience(stop, self.number);
+        self.inbox.limit(until);
+        let mut reached = false;
+        while !reached || self.shard.has_more() {
+            self.inbox.fill()?;
+            reached = self.inbox.is_at_limit();
+            let records = self.inbox.take();
+            wait(!records.is_empty() || reached)?;
+            for records in records.chunks(MOST_RECORDS).chain(reached.then_some(&[][..])) {
+                let decoded = decode(records, self.sources());
+                self.shard
+                    .step(&decoded.batch, None, &mut models, &mut Outputs::default())
+                    .map_err(|source| failed(self.number, source))?;
+            }
+        }
+        self.inbox.unlimit();
+        self.position.offsets.extend(until);
+        self.position.digest = self.shard.digest();
+        Ok(())
+    }
+
+    fn lineage(&self, reason: String) -> LineageRecord {
+        let pipeline = &self.config.pipeline;
+        LineageRecord {
+            reason,
+            pipeline_hash: Arc::clone(&pipeline.hash),
+            pipeline_text: Arc::clone(&pipeline.text),
+            models: pipeline.model_identities(),
+        }
+    }
+
+    /// Turns until told to stop; returns where the journal then ends.
+    fn turn_until(&mut self, stop: &AtomicBool, desk: &Desk<'w>) -> Result<Option<i64>, EngineError> {
+        while !stop.load(Ordering::Acquire) {
+            if !self.turn(desk)? {
+                thread::park_timeout(IDLE);
+            }
+            if self.snapshot_is_due() {
+                let journaled = desk.flush()?;
+                self.snapshot(journaled);
+            }
+        }
+        desk.flush()
+    }
+
+    /// Takes what has arrived, steps, and puts the outputs on the desk. Returns whether there was anything to do.
+    fn turn(&mut self, desk: &Desk<'w>) -> Result<bool, EngineError> {
+        let config = self.config;
+        let mut bundle = Bundle::new(&config.topics, self.inputs, self.number);
+        let mut did = Stats::default();
+        failpoint("poll");
+        self.inbox.fill()?;
+        let received = config.clock.now();
+        let oldest = self.inbox.oldest().unwrap_or(received);
+        meter::oldest_record(self.number, received - oldest);
+        let records = self.inbox.take();
+        let tick = self.tick(received - config.tick_lag);
+        if !records.is_empty() || tick.is_some() || self.shard.has_more() {
+            // The tick comes with the last records; without any it comes alone.
+            let last = records.chunks(MOST_RECORDS).next_back().unwrap_or_default();
+            for records in records[..records.len() - last.len()].chunks(MOST_RECORDS) {
+                self.step(records, None, received, &mut bundle, &mut did)?;
+            }
+            self.step(last, tick, received, &mut bundle, &mut did)?;
+        }
+        let caught_up = self.inbox.is_at_end() && !self.shard.has_more();
+        if !bundle.is_empty() {
+            desk.put(bundle)?;
+        }
+        self.health.turned(self.number, did, caught_up);
+        Ok(did.steps > 0)
+    }
+
+    /// One step, its outputs into the bundle.
+    fn step(
+        &mut self,
+        records: &[Received<'_>],
+        tick: Option<Timestamp>,
+        received: Timestamp,
+        bundle: &mut Bundle<'_>,
+        did: &mut Stats,
+    ) -> Result<(), EngineError> {
+        let span = tracing::info_span!("batch", shard = self.number, records = records.len());
+        let _in_span = span.enter();
+
+        failpoint("decode");
+        let begun = now();
+        let decoded = decode(records, self.sources());
+        let decode_took = begun.elapsed();
+
+        failpoint("step");
+        let begun = now();
+        let mut outputs = Outputs::default();
+        self.shard
+            .step(&decoded.batch, tick, &mut self.scorer, &mut outputs)
+            .map_err(|source| failed(self.number, source))?;
+        let step_took = begun.elapsed();
+        if !records.is_empty() {
+            meter::stage(Stage::Decode, decode_took.as_secs_f64());
+        }
+        meter::stage(Stage::Step, step_took.as_secs_f64());
+
+        let refused = refused_records(&outputs.refused, &decoded.batch.observations, records);
+        let reasons = decoded.quarantined.iter().map(|entry| entry.reason);
+        let reasons = reasons.chain(refused.iter().map(|entry| entry.quarantined.reason));
+        reasons.for_each(meter::quarantined);
+        did.steps += 1;
+        did.windows += outputs.counts.windows;
+        did.records += records.len() as u64;
+        did.alerts += outputs.alerts.len() as u64;
+        did.quarantined += (decoded.quarantined.len() + refused.len()) as u64;
+        meter::records(records.len());
+
+        self.warn_of(&outputs);
+        self.passed(records);
+        let journal = self.journal(tick, &mut outputs);
+        meter::stepped(
+            self.number,
+            &journal.counts,
+            decoded.repeats,
+            journal.patients,
+            &outputs.alerts,
+        );
+        tracing::debug!(
+            windows = journal.counts.windows,
+            alerts = outputs.alerts.len(),
+            "stepped"
+        );
+        bundle.outputs(&outputs, received, journal.at)?;
+        bundle.quarantined(decoded.quarantined);
+        bundle.refused(refused);
+        bundle.journal(&journal, &self.position)
+    }
+
+    /// Says which SQL fails over data, and why; each part once, since it may fail with every window.
+    fn warn_of(&mut self, outputs: &Outputs) {
+        for (what, failure) in &outputs.failures {
+            if self.warned.insert(what.clone()) {
+                tracing::warn!(
+                    what,
+                    reason = failure.reason,
+                    "SQL fails over some data; its result is missing there"
+                );
+            }
         }
     }
 
     /// The log time to advance to: once a second, and only where every topic is read to its end.
-    pub(crate) fn tick(&mut self, to: Timestamp) -> Option<Timestamp> {
+    fn tick(&mut self, to: Timestamp) -> Option<Timestamp> {
         if !self.inbox.is_at_end() || self.last_tick.elapsed() < TICK {
             return None;
         }
@@ -48,11 +374,103 @@ impl<'q> Worker<'q> {
     }
 
     /// Notes that these records have been stepped.
-    pub(crate) fn passed(&mut self, records: &[Received<'_>]) {
+    fn passed(&mut self, records: &[Received<'_>]) {
         for record in records {
-            let after = self.offsets.entry(record.topic).or_default();
+            let after = self.position.offsets.entry(record.topic).or_default();
             *after = (*after).max(record.offset() + 1);
         }
+    }
+
+    /// The record of the step that was just taken; the position is then behind it.
+    fn journal(&mut self, tick: Option<Timestamp>, outputs: &mut Outputs) -> JournalRecord {
+        self.position.digest = self.shard.digest();
+        let offsets = self.position.offsets.iter();
+        let record = JournalRecord {
+            pipeline: self.config.pipeline.name.clone(),
+            pipeline_version: self.config.pipeline.version,
+            shard: self.number,
+            lineage: self.position.lineage,
+            sequence: self.position.sequence,
+            offsets: offsets
+                .map(|(topic, offset)| (self.inputs[usize::from(*topic)].to_owned(), *offset))
+                .collect(),
+            tick,
+            log_time: self.shard.log_time(),
+            at: self.config.clock.now(),
+            patients: self.shard.patients() as u64,
+            ended: std::mem::take(&mut outputs.ended),
+            counts: outputs.counts,
+            digest: self.position.digest,
+            build: Arc::clone(&self.config.build),
+            answers: self.scorer.take(),
+            begins: self.begins.take(),
+        };
+        self.position.sequence += 1;
+        record
+    }
+
+    /// Now and then; and soon after the begin of a lineage, which has none to go back to.
+    fn snapshot_is_due(&self) -> bool {
+        let is_first = self.is_new_lineage && self.position.sequence > self.snapshotted;
+        self.writer.is_some() && (is_first || self.last_snapshot.elapsed() >= self.config.snapshot_every)
+    }
+
+    /// Hands the state to whoever writes it away. Everything that was stepped is committed.
+    fn snapshot(&mut self, journaled: Option<i64>) {
+        self.last_snapshot = now();
+        let (Some(writer), Some(journal_offset)) = (self.writer, journaled) else {
+            return;
+        };
+        if self.position.sequence == self.snapshotted {
+            return;
+        }
+        self.snapshotted = self.position.sequence;
+        self.is_new_lineage = false;
+        let begun = now();
+        match self.shard.capture() {
+            Ok(snapshot) => {
+                meter::stage(Stage::Capture, begun.elapsed().as_secs_f64());
+                writer.write(Job {
+                    number: self.number,
+                    position: self.position.clone(),
+                    journal_offset,
+                    log_time: self.shard.log_time(),
+                    snapshot,
+                });
+            }
+            Err(error) => {
+                tracing::error!(
+                    shard = self.number,
+                    error = &error as &dyn std::error::Error,
+                    "the state cannot be captured"
+                );
+                meter::snapshot_failed();
+            }
+        }
+    }
+
+    /// The ordinal of the context topic.
+    fn sources(&self) -> u16 {
+        u16::try_from(self.config.pipeline.sources.len()).expect("checked when it was loaded")
+    }
+}
+
+fn failed(shard: i32, source: StepError) -> EngineError {
+    EngineError::Step { shard, source }
+}
+
+/// How a shard waits for its log while it catches up: some at a time, and not for ever.
+fn patience(stop: &AtomicBool, shard: i32) -> impl FnMut(bool) -> Result<(), EngineError> {
+    let mut heard = now();
+    move |came| {
+        if came {
+            heard = now();
+        } else if stop.load(Ordering::Acquire) || heard.elapsed() > STALLED {
+            return Err(EngineError::LogSilent { shard });
+        } else {
+            thread::park_timeout(IDLE);
+        }
+        Ok(())
     }
 }
 

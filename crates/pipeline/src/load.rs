@@ -85,6 +85,7 @@ fn build(path: &Path, text: &str, models: ModelPlace) -> Result<Pipeline, Pipeli
         name: document.pipeline.into(),
         version: document.version,
         hash: sha256_hex(text).into(),
+        text: text.into(),
         sources,
         time,
         max_age,

@@ -11,7 +11,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use wardwatch_alarms::{Comparison, Rules};
+use wardwatch_alarms::{Comparison, ModelIdentity, Rules};
 use wardwatch_clinical::{AlarmPriority, VitalSign};
 use wardwatch_event_time::{ClockRules, Span};
 use wardwatch_inference::Model;
@@ -29,6 +29,8 @@ pub struct Pipeline {
     pub version: u32,
     /// SHA-256 of the file's text, in lower-case hexadecimal.
     pub hash: Arc<str>,
+    /// The file's text.
+    pub text: Arc<str>,
     /// Where observations come from; observations carry the index.
     pub sources: Vec<Source>,
     /// When panes close and patients are forgotten.
@@ -252,6 +254,18 @@ pub struct TechnicalAlarms {
 // === impl Pipeline ===
 
 impl Pipeline {
+    /// Its models, as records name them.
+    pub fn model_identities(&self) -> Vec<ModelIdentity> {
+        let identities = self.models.iter().map(Model::identity);
+        identities
+            .map(|identity| ModelIdentity {
+                name: identity.name.clone(),
+                version: identity.version,
+                sha256: identity.sha256.clone(),
+            })
+            .collect()
+    }
+
     /// Reads and checks the pipeline file at `path`. Models are looked up in the nearest folder `models` beside it or above.
     ///
     /// # Errors

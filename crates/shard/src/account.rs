@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wardwatch_alarms::{Contributor, Input, ModelIdentity, ScoreRecord, ScoreValue, Text};
+use wardwatch_alarms::{Contributor, Input, ScoreRecord, ScoreValue, Text};
 use wardwatch_clinical::{Acvpu, VitalSign};
 use wardwatch_event_time::Timestamp;
 use wardwatch_pipeline::{From as Origin, Input as Named, Score, ScoreKind};
@@ -177,14 +177,4 @@ impl Shard {
             stale: latest.is_known() && age > max_age,
         }
     }
-}
-
-/// How a model is named in records.
-pub(crate) fn identity(model: &wardwatch_inference::Model) -> Arc<ModelIdentity> {
-    let identity = model.identity();
-    Arc::new(ModelIdentity {
-        name: identity.name.clone(),
-        version: identity.version,
-        sha256: identity.sha256.clone(),
-    })
 }

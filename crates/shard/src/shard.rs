@@ -18,7 +18,6 @@ use wardwatch_pipeline::Pipeline;
 use wardwatch_prefetch::prefetch;
 use wardwatch_windowing::SetState;
 
-use crate::account::identity;
 use crate::closing::Pending;
 use crate::digest::{Decision, Digest, Event};
 use crate::ended::Ended;
@@ -85,7 +84,7 @@ impl Shard {
             .collect();
         Self {
             baselines: crate::inputs::explained_sets(&pipeline),
-            models: pipeline.models.iter().map(identity).collect(),
+            models: pipeline.model_identities().into_iter().map(Arc::new).collect(),
             pipeline,
             wants,
             ranks,

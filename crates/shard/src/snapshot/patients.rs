@@ -230,7 +230,7 @@ impl Shard {
             standing.view = Some(Box::new(View {
                 latest: latest(row),
                 newest: vec![None; sets],
-                scores: vec![Arc::new(Outcome::number(None)); scores],
+                scores: (0..scores).map(|_| Arc::new(Outcome::number(None))).collect(),
                 at: Timestamp::from_micros(at[row]),
             }));
         }

@@ -9,7 +9,7 @@ use anyhow::Context;
 use clap::builder::NonEmptyStringValueParser;
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
-use wardwatch_kafka::{ClientSettings, Engine, EngineConfig, Health, create_topics};
+use wardwatch_kafka::{ClientSettings, Engine, EngineConfig, Health, SnapshotStore, create_topics};
 
 use super::metrics;
 use super::models::ModelsFolder;
@@ -30,6 +30,15 @@ pub struct Args {
     /// The group under which offsets are committed [default: wardwatch-PIPELINE]
     #[arg(long)]
     group: Option<String>,
+    /// This engine's own name in the group, kept over restarts (on Kubernetes: the pod's name)
+    #[arg(long, value_name = "NAME", env = "WARDWATCH_INSTANCE")]
+    instance: Option<String>,
+    /// Where snapshots are kept: a folder, or s3://BUCKET/FOLDER; without it each restart rebuilds the state from the log
+    #[arg(long, value_name = "FOLDER", env = "WARDWATCH_SNAPSHOTS")]
+    snapshots: Option<String>,
+    /// Seconds between two snapshots of a shard
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    snapshot_every: u64,
     /// Where metrics and health are served
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9464")]
     listen: SocketAddr,
@@ -52,6 +61,12 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         .group
         .unwrap_or_else(|| format!("wardwatch-{}", pipeline.name));
     let mut config = EngineConfig::new(args.brokers, group, pipeline);
+    config.instance = args.instance;
+    config.snapshot_every = Duration::from_secs(args.snapshot_every);
+    match &args.snapshots {
+        Some(place) => config.snapshots = Some(Arc::new(SnapshotStore::open(place)?)),
+        None => tracing::warn!("without --snapshots every restart rebuilds the state from the log"),
+    }
     config.settings = args.settings.into_iter().collect::<ClientSettings>();
     tracing::info!(brokers = config.brokers, "connecting");
     if let Some(partitions) = args.create_topics {

@@ -1,0 +1,194 @@
+//! The thread that commits a shard's bundles, one transaction each, in order.
+//!
+//! After a failure, or when nobody knows whether a commit was one, the producer is thrown away and a new one is opened
+//! under the same id. That settles the old transaction; the journal's last record then tells what became of it. A bundle is
+//! a function of the log, so one that was lost is simply published again.
+//!
+//! ```text
+//!   publish ──▶ committed
+//!      └─ trouble ─▶ open anew ─▶ the journal ends ┬ with this bundle:        committed
+//!                                                  ├ where this bundle begins: publish again
+//!                                                  └ elsewhere:               another engine works on the shard
+//! ```
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use rdkafka::consumer::Consumer;
+use rdkafka::{Offset, TopicPartitionList};
+
+use crate::bundle::Bundle;
+use crate::desk::Desk;
+use crate::journal::Position;
+use crate::journal_reader::JournalReader;
+use crate::member::EngineConsumer;
+use crate::meter::{self, Stage};
+use crate::outbox::{Outbox, Trouble};
+use crate::worker::now;
+use crate::{EngineConfig, EngineError};
+
+/// Between two attempts after a failure.
+const AGAIN: Duration = Duration::from_millis(200);
+
+/// Commits bundles of one shard.
+pub(crate) struct Committer<'c> {
+    config: &'c EngineConfig,
+    consumer: EngineConsumer,
+    shard: i32,
+    inputs: &'c [&'c str],
+    /// None between two producers.
+    outbox: Option<Outbox>,
+    /// What is committed.
+    committed: Position,
+    /// Where the newest committed journal record stands.
+    journaled: Option<i64>,
+    /// Told when this thread has to come to an end; then a failure is final.
+    stop: &'c AtomicBool,
+}
+
+// === impl Committer ===
+
+impl<'c> Committer<'c> {
+    pub(crate) fn new(
+        config: &'c EngineConfig,
+        consumer: EngineConsumer,
+        shard: i32,
+        inputs: &'c [&'c str],
+        outbox: Outbox,
+        (committed, journaled): (Position, Option<i64>),
+        stop: &'c AtomicBool,
+    ) -> Self {
+        Self {
+            config,
+            consumer,
+            shard,
+            inputs,
+            outbox: Some(outbox),
+            committed,
+            journaled,
+            stop,
+        }
+    }
+
+    /// Commits what comes to the desk until nothing more comes.
+    pub(crate) fn run(mut self, desk: &Desk<'_>) {
+        let _leaves = Leaves(desk);
+        while let Some(bundle) = desk.take() {
+            let begun = now();
+            if let Err(error) = self.commit(&bundle) {
+                return desk.fail(error);
+            }
+            meter::stage(Stage::Commit, begun.elapsed().as_secs_f64());
+            desk.committed(self.journaled);
+        }
+    }
+
+    fn commit(&mut self, bundle: &Bundle<'_>) -> Result<(), EngineError> {
+        let ends = bundle.ends().expect("a bundle holds a step");
+        while !self.attempt(bundle)? {}
+        self.committed = ends.clone();
+        Ok(())
+    }
+
+    /// One transaction. Returns whether the bundle is committed.
+    fn attempt(&mut self, bundle: &Bundle<'_>) -> Result<bool, EngineError> {
+        let Some(outbox) = &self.outbox else {
+            return self.look_up(bundle);
+        };
+        let offsets = self.offsets(bundle.ends().expect("a bundle holds a step"))?;
+        let member = self.consumer.group_metadata();
+        let member = member.ok_or(EngineError::Overtaken { shard: self.shard })?;
+        match outbox.publish(bundle, &offsets, &member) {
+            Ok(()) => {
+                self.journaled = outbox.journaled().or(self.journaled);
+                Ok(true)
+            }
+            Err(Trouble::Fenced(error)) => {
+                tracing::warn!(shard = self.shard, %error, "the shard's producer was fenced");
+                Err(EngineError::Overtaken { shard: self.shard })
+            }
+            Err(Trouble::Unknown(error)) => {
+                tracing::warn!(
+                    shard = self.shard,
+                    error = &error as &dyn std::error::Error,
+                    "a transaction failed, or its outcome is unknown; it is looked up"
+                );
+                meter::transaction_troubled();
+                self.outbox = None;
+                self.give_up_if_stopped(error)?;
+                Ok(false)
+            }
+        }
+    }
+
+    /// Opens a new producer and finds out what became of the bundle.
+    fn look_up(&mut self, bundle: &Bundle<'_>) -> Result<bool, EngineError> {
+        let looked = Outbox::open(self.config, self.shard).and_then(|outbox| {
+            let tail = JournalReader::open(self.config, self.shard)?.tail(self.journaled)?;
+            Ok((outbox, tail))
+        });
+        let (outbox, tail) = match looked {
+            Ok(looked) => looked,
+            Err(error @ EngineError::Client(_)) => return Err(error),
+            Err(error) => {
+                tracing::warn!(
+                    shard = self.shard,
+                    error = &error as &dyn std::error::Error,
+                    "Kafka is out of reach"
+                );
+                thread::sleep(AGAIN);
+                self.give_up_if_stopped(error)?;
+                return Ok(false);
+            }
+        };
+        let last = tail.last();
+        let stands = last.map_or_else(Position::default, |(_, record)| record.position(self.inputs));
+        let is_at = |position: &Position| {
+            (stands.lineage, stands.sequence, stands.digest)
+                == (position.lineage, position.sequence, position.digest)
+        };
+        if bundle.ends().is_some_and(is_at) {
+            self.journaled = last.map(|(offset, _)| *offset);
+            self.outbox = Some(outbox);
+            Ok(true)
+        } else if is_at(&self.committed) {
+            self.outbox = Some(outbox);
+            Ok(false)
+        } else {
+            Err(EngineError::Overtaken { shard: self.shard })
+        }
+    }
+
+    /// The offsets behind a bundle, as the group commits them.
+    fn offsets(&self, ends: &Position) -> Result<TopicPartitionList, EngineError> {
+        let mut list = TopicPartitionList::new();
+        for (topic, offset) in &ends.offsets {
+            list.add_partition_offset(
+                self.inputs[usize::from(*topic)],
+                self.shard,
+                Offset::Offset(*offset),
+            )
+            .map_err(EngineError::Commit)?;
+        }
+        Ok(list)
+    }
+
+    fn give_up_if_stopped(&self, error: EngineError) -> Result<(), EngineError> {
+        if self.stop.load(Ordering::Acquire) {
+            return Err(error);
+        }
+        Ok(())
+    }
+}
+
+/// Tells the worker if this thread panics; it would wait for ever.
+struct Leaves<'d, 'n>(&'d Desk<'n>);
+
+impl Drop for Leaves<'_, '_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.fail(EngineError::Panicked);
+        }
+    }
+}

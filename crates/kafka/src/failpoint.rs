@@ -1,0 +1,30 @@
+//! Places where a test may kill this process; nothing at all without the feature `failpoints`.
+//!
+//! With `WARDWATCH_FAILPOINT=commit:3` the process ends the third time it passes `commit`, as `kill -9` would end it: nothing is
+//! flushed, dropped or told to anyone.
+
+/// Passes a named place.
+#[cfg(not(feature = "failpoints"))]
+#[inline(always)]
+pub(crate) fn failpoint(_name: &str) {}
+
+/// Passes a named place.
+#[cfg(feature = "failpoints")]
+pub(crate) fn failpoint(name: &str) {
+    use std::sync::LazyLock;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    static FATAL: LazyLock<Option<(String, u32)>> = LazyLock::new(|| {
+        let text = std::env::var("WARDWATCH_FAILPOINT").ok()?;
+        let (name, pass) = text.split_once(':')?;
+        Some((name.to_owned(), pass.parse().ok()?))
+    });
+    static PASSES: AtomicU32 = AtomicU32::new(0);
+
+    if let Some((fatal, pass)) = &*FATAL
+        && fatal == name
+        && PASSES.fetch_add(1, Ordering::Relaxed) + 1 == *pass
+    {
+        std::process::abort();
+    }
+}

@@ -1,0 +1,104 @@
+//! The journal of one shard, read back: only what is committed.
+
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::{Offset, TopicPartitionList};
+
+use crate::topics::PATIENCE;
+use crate::worker::now;
+use crate::{EngineConfig, EngineError, JournalRecord, settings};
+
+/// How many places from the end the last record is looked for first; then twice as many.
+const BACK: i64 = 500;
+
+/// How long one look takes when nothing comes.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Reads one partition of the journal.
+pub(crate) struct JournalReader<'c> {
+    consumer: BaseConsumer,
+    topic: &'c str,
+    shard: i32,
+}
+
+/// Records with their offsets, in order.
+pub(crate) type Tail = Vec<(i64, JournalRecord)>;
+
+// === impl JournalReader ===
+
+impl<'c> JournalReader<'c> {
+    pub(crate) fn open(config: &'c EngineConfig, shard: i32) -> Result<Self, EngineError> {
+        let consumer = settings::consumer(&config.brokers, &config.group, &config.settings)
+            .create()
+            .map_err(EngineError::Client)?;
+        Ok(Self {
+            consumer,
+            topic: &config.topics.journal,
+            shard,
+        })
+    }
+
+    /// The records from offset `from` to the end; without it at least the last one, if there is any.
+    ///
+    /// # Errors
+    /// [`EngineError::Journal`] when the broker does not answer in time.
+    pub(crate) fn tail(&self, from: Option<i64>) -> Result<Tail, EngineError> {
+        let (low, high) = self
+            .consumer
+            .fetch_watermarks(self.topic, self.shard, PATIENCE)
+            .map_err(EngineError::Journal)?;
+        let mut back = BACK;
+        loop {
+            let start = from.unwrap_or(high - back).max(low);
+            let tail = self.read(start)?;
+            if from.is_some() || !tail.is_empty() || start <= low {
+                return Ok(tail);
+            }
+            back *= 2;
+        }
+    }
+
+    fn read(&self, start: i64) -> Result<Tail, EngineError> {
+        let mut assignment = TopicPartitionList::new();
+        assignment
+            .add_partition_offset(self.topic, self.shard, Offset::Offset(start))
+            .and_then(|()| self.consumer.assign(&assignment))
+            .map_err(EngineError::Journal)?;
+        let mut tail = Vec::new();
+        let mut heard = now();
+        while heard.elapsed() < PATIENCE {
+            match self.consumer.poll(LOOK) {
+                None => continue,
+                Some(Ok(message)) => tail.extend(decode(&message)),
+                Some(Err(KafkaError::PartitionEOF(_))) => return Ok(tail),
+                Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => {
+                    return Err(EngineError::Journal(error));
+                }
+                Some(Err(error)) => {
+                    tracing::warn!(%error, "reading the journal is disturbed");
+                    continue;
+                }
+            }
+            heard = now();
+        }
+        Err(EngineError::JournalSilent { shard: self.shard })
+    }
+}
+
+fn decode(message: &BorrowedMessage<'_>) -> Option<(i64, JournalRecord)> {
+    match serde_json::from_slice(message.payload()?) {
+        Ok(record) => Some((message.offset(), record)),
+        Err(error) => {
+            tracing::error!(
+                partition = message.partition(),
+                offset = message.offset(),
+                kind = ?error.classify(),
+                "a record of the journal is not of this version; it is passed over"
+            );
+            None
+        }
+    }
+}

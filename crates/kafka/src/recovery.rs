@@ -1,0 +1,338 @@
+//! Before a shard's first step: who wrote last, where that ended, and what state to begin with.
+//!
+//! ```text
+//!   open the producer ─▶ read the journal ─▶ a state ─────────────▶ steps to take again
+//!   (older ones fenced)  (now it is final)   kept in this process    those after it in the journal
+//!                                            newest good snapshot    those after it in the journal
+//!                                            none                    the log, as far back as windows reach
+//! ```
+//!
+//! REC-1: a state is gone on with only if the journal holds the step that it was taken after, with the same digest.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::{Offset, TopicPartitionList};
+use wardwatch_event_time::{Span, Timestamp};
+use wardwatch_pipeline::Pipeline;
+use wardwatch_shard::{Shard, Snapshot, Wants};
+
+use crate::journal::Position;
+use crate::journal_reader::{JournalReader, Tail};
+use crate::outbox::Outbox;
+use crate::snapshot_file::{self, FileError, Header};
+use crate::topics::PATIENCE;
+use crate::{EngineConfig, EngineError, JournalRecord, meter, settings};
+
+/// Between two attempts while Kafka does not answer.
+const AGAIN: Duration = Duration::from_millis(200);
+
+/// A shard between two assignments.
+pub(crate) struct Parked {
+    pub shard: Shard,
+    pub position: Position,
+    /// Where the newest journal record stands.
+    pub journaled: Option<i64>,
+}
+
+/// A shard that is ours, with what it has to do before it is live.
+pub(crate) struct Opened {
+    pub number: i32,
+    pub outbox: Outbox,
+    pub shard: Shard,
+    /// Where `shard` stands.
+    pub position: Position,
+    /// Where the journal ends, and where its newest record stands.
+    pub committed: Position,
+    pub journaled: Option<i64>,
+    pub catch_up: CatchUp,
+}
+
+/// What a shard has to do before it is live.
+pub(crate) enum CatchUp {
+    /// The steps that the journal holds after the state.
+    Replay(Vec<JournalRecord>),
+    /// The log before `until`, without outputs; a new lineage begins.
+    Rebuild {
+        until: BTreeMap<u16, i64>,
+        reason: String,
+    },
+}
+
+/// Why a snapshot is not gone on with.
+#[derive(Debug, thiserror::Error)]
+enum Unfit {
+    #[error("it is damaged")]
+    Damaged(#[from] FileError),
+    #[error(
+        "it was written for {its}, and this engine runs {ours}; restoring across versions is not possible"
+    )]
+    OtherPipeline { its: String, ours: String },
+    #[error("its models are not those of this engine")]
+    OtherModels,
+    #[error("its tables have format {its}, and this build reads format {ours}")]
+    OtherFormat { its: u32, ours: u32 },
+    #[error("the journal no longer reaches back to it; lengthen the journal's retention.ms")]
+    BeforeJournal,
+    #[error("the journal holds no such step with this digest")]
+    NotInJournal,
+}
+
+/// Opens a shard. Blocks, and goes on trying while Kafka does not answer.
+///
+/// # Errors
+/// [`EngineError::Client`], or the last failure once `stop` is set.
+pub(crate) fn open(
+    config: &EngineConfig,
+    number: i32,
+    parked: Option<Parked>,
+    distrusted: bool,
+    stop: &AtomicBool,
+) -> Result<Opened, EngineError> {
+    let (outbox, tail) = loop {
+        let parked_at = parked.as_ref().and_then(|parked| parked.journaled);
+        let opened = Outbox::open(config, number).and_then(|outbox| {
+            let tail = JournalReader::open(config, number)?.tail(parked_at)?;
+            Ok((outbox, tail))
+        });
+        match opened {
+            Ok(opened) => break opened,
+            Err(error @ EngineError::Client(_)) => return Err(error),
+            Err(error) if stop.load(Ordering::Acquire) => return Err(error),
+            Err(error) => {
+                tracing::warn!(
+                    shard = number,
+                    error = &error as &dyn std::error::Error,
+                    "the shard cannot be opened yet"
+                );
+                thread::sleep(AGAIN);
+            }
+        }
+    };
+    let inputs = config.topics.inputs(&config.pipeline);
+    let last = tail
+        .last()
+        .map(|(offset, record)| (*offset, record.position(&inputs)));
+    let (journaled, committed) = last.map_or((None, Position::default()), |(offset, at)| (Some(offset), at));
+    let found = match parked {
+        Some(parked) if is_same(&parked.position, &committed) => {
+            Some((parked.shard, parked.position, Vec::new()))
+        }
+        _ if distrusted || tail.is_empty() => None,
+        _ => restore(config, number, &committed, &inputs),
+    };
+    let (shard, position, catch_up) = match found {
+        Some((shard, position, records)) => (shard, position, CatchUp::Replay(records)),
+        None => {
+            let reason = match tail.last() {
+                None => "nothing is in the journal".to_owned(),
+                Some((_, last)) => why_rebuilt(config, last, distrusted),
+            };
+            rebuild(config, number, &tail, reason)?
+        }
+    };
+    Ok(Opened {
+        number,
+        outbox,
+        shard,
+        position,
+        committed,
+        journaled,
+        catch_up,
+    })
+}
+
+fn is_same(one: &Position, other: &Position) -> bool {
+    (one.lineage, one.sequence, one.digest) == (other.lineage, other.sequence, other.digest)
+}
+
+fn why_rebuilt(config: &EngineConfig, last: &JournalRecord, distrusted: bool) -> String {
+    let pipeline = &config.pipeline;
+    if distrusted {
+        "stepping the journal again came to another digest".to_owned()
+    } else if last.pipeline_version != pipeline.version {
+        format!(
+            "the pipeline went from version {} to {}",
+            last.pipeline_version, pipeline.version
+        )
+    } else if config.snapshots.is_none() {
+        "no place for snapshots is configured".to_owned()
+    } else {
+        "no snapshot could be gone on with".to_owned()
+    }
+}
+
+/// The newest snapshot that can be gone on with, and the steps after it.
+fn restore(
+    config: &EngineConfig,
+    number: i32,
+    committed: &Position,
+    inputs: &[&str],
+) -> Option<(Shard, Position, Vec<JournalRecord>)> {
+    let store = config.snapshots.as_ref()?;
+    let paths = store.list(&config.pipeline.name, number);
+    let paths = paths.inspect_err(|error| {
+        tracing::error!(
+            shard = number,
+            error = error as &dyn std::error::Error,
+            "snapshots cannot be looked for"
+        );
+        meter::snapshot_refused();
+    });
+    for path in paths.ok()? {
+        let object = match store.load(&path) {
+            Ok(object) => object,
+            Err(error) => {
+                tracing::error!(%path, error = &error as &dyn std::error::Error, "a snapshot is passed over");
+                meter::snapshot_refused();
+                continue;
+            }
+        };
+        match restore_from(config, number, &object, committed, inputs) {
+            Ok(restored) => {
+                tracing::info!(shard = number, %path, steps = restored.2.len(), "restored; the steps since then are taken again");
+                return Some(restored);
+            }
+            Err(unfit) => {
+                tracing::warn!(%path, error = &unfit as &dyn std::error::Error, "a snapshot is passed over");
+                meter::snapshot_refused();
+            }
+        }
+    }
+    None
+}
+
+fn restore_from(
+    config: &EngineConfig,
+    number: i32,
+    object: &[u8],
+    committed: &Position,
+    inputs: &[&str],
+) -> Result<(Shard, Position, Vec<JournalRecord>), Unfit> {
+    let (header, _) = snapshot_file::read_header(object)?;
+    check(config, &header)?;
+    let tail =
+        JournalReader::open(config, number).and_then(|reader| reader.tail(Some(header.journal_offset)));
+    let tail = tail.map_err(|_| Unfit::BeforeJournal)?;
+    let (step, later) = tail.split_first().ok_or(Unfit::NotInJournal)?;
+    let position = step.1.position(inputs);
+    if step.0 != header.journal_offset {
+        return Err(Unfit::BeforeJournal);
+    }
+    let is_it = (position.lineage, position.sequence, position.digest)
+        == (header.lineage, header.sequence, header.digest);
+    if !is_it || position.lineage != committed.lineage {
+        return Err(Unfit::NotInJournal);
+    }
+    let snapshot = snapshot_file::read(object)?;
+    let shard = Shard::restore(Arc::clone(&config.pipeline), Wants::default(), &snapshot);
+    let shard = shard.map_err(FileError::Tables)?;
+    let later = later.iter().map(|(_, record)| record.clone()).collect();
+    Ok((shard, position, later))
+}
+
+/// Whether it is of the same pipeline, models and layout.
+fn check(config: &EngineConfig, header: &Header) -> Result<(), Unfit> {
+    let pipeline = &config.pipeline;
+    if header.format != Snapshot::FORMAT {
+        return Err(Unfit::OtherFormat {
+            its: header.format,
+            ours: Snapshot::FORMAT,
+        });
+    }
+    if header.pipeline_hash != pipeline.hash {
+        let named = |name: &str, version: u32, hash: &str| {
+            format!("{name} version {version} ({})", hash.get(..8).unwrap_or(hash))
+        };
+        return Err(Unfit::OtherPipeline {
+            its: named(&header.pipeline, header.pipeline_version, &header.pipeline_hash),
+            ours: named(&pipeline.name, pipeline.version, &pipeline.hash),
+        });
+    }
+    if header.models != pipeline.model_identities() {
+        return Err(Unfit::OtherModels);
+    }
+    Ok(())
+}
+
+/// A shard that has seen nothing, to be fed with the log before the last committed step.
+fn rebuild(
+    config: &EngineConfig,
+    number: i32,
+    tail: &Tail,
+    reason: String,
+) -> Result<(Shard, Position, CatchUp), EngineError> {
+    let inputs = config.topics.inputs(&config.pipeline);
+    let last = tail.last().map(|(_, record)| record);
+    let until = last
+        .map(|last| last.position(&inputs).offsets)
+        .unwrap_or_default();
+    let mut position = Position {
+        lineage: last.map_or(1, |last| last.lineage + 1),
+        sequence: last.map_or(0, |last| last.sequence + 1),
+        ..Position::default()
+    };
+    if let Some(last) = last {
+        let from = last.log_time - reach(&config.pipeline);
+        position.offsets = offsets_at(config, number, &inputs, from, &until)?;
+        tracing::warn!(
+            shard = number,
+            reason,
+            "the state is rebuilt from the log; a new lineage begins"
+        );
+        meter::rebuilt();
+    }
+    let shard = Shard::new(Arc::clone(&config.pipeline), Wants::default());
+    Ok((shard, position, CatchUp::Rebuild { until, reason }))
+}
+
+/// How far back the state of a shard reaches: two of the longest windows, and what may come late.
+pub(crate) fn reach(pipeline: &Pipeline) -> Span {
+    let windows = pipeline.sets.iter().map(|set| {
+        let trailing = set.plan.trailing();
+        let every = trailing.grid().every();
+        Span::from_micros(every.micros() * (2 * trailing.panes() + 1))
+    });
+    let lateness = pipeline.sources.iter().map(|source| source.rules.lateness);
+    windows.max().unwrap_or(Span::ZERO)
+        + lateness.max().unwrap_or(Span::ZERO)
+        + pipeline.time.hold
+        + pipeline.time.grace.unwrap_or(Span::ZERO)
+}
+
+/// By topic ordinal, where the sources stood at an append time, and where the context begins; no further than `until`.
+fn offsets_at(
+    config: &EngineConfig,
+    number: i32,
+    inputs: &[&str],
+    from: Timestamp,
+    until: &BTreeMap<u16, i64>,
+) -> Result<BTreeMap<u16, i64>, EngineError> {
+    let consumer: BaseConsumer = settings::consumer(&config.brokers, &config.group, &config.settings)
+        .create()
+        .map_err(EngineError::Client)?;
+    let mut wanted = TopicPartitionList::new();
+    for topic in &inputs[..config.pipeline.sources.len()] {
+        wanted
+            .add_partition_offset(topic, number, Offset::Offset(from.millis()))
+            .map_err(EngineError::Committed)?;
+    }
+    let found = consumer
+        .offsets_for_times(wanted, PATIENCE)
+        .map_err(EngineError::Committed)?;
+    let mut offsets = BTreeMap::new();
+    for (ordinal, topic) in (0..).zip(inputs) {
+        let until = until.get(&ordinal).copied().unwrap_or(0);
+        let offset = match found.find_partition(topic, number).map(|found| found.offset()) {
+            Some(Offset::Offset(offset)) => offset.min(until),
+            Some(_) => until,
+            None => 0,
+        };
+        offsets.insert(ordinal, offset);
+    }
+    Ok(offsets)
+}

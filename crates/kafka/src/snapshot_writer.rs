@@ -1,0 +1,122 @@
+//! The thread that writes snapshots away, so that no shard waits for a disk or a bucket.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::{self, JoinHandle};
+
+use wardwatch_event_time::Timestamp;
+use wardwatch_shard::Snapshot;
+
+use crate::journal::Position;
+use crate::meter::{self, Stage};
+use crate::snapshot_file::{self, Header};
+use crate::snapshots::SnapshotStore;
+use crate::worker::now;
+use crate::{EngineConfig, EngineError};
+
+/// So many snapshots wait at most, each of them a copy of a shard's state; one more is left out.
+const MOST_WAITING: usize = 2;
+
+/// A snapshot to be written.
+pub(crate) struct Job {
+    pub number: i32,
+    pub position: Position,
+    pub journal_offset: i64,
+    pub log_time: Timestamp,
+    pub snapshot: Snapshot,
+}
+
+/// Takes snapshots.
+#[derive(Clone)]
+pub(crate) struct SnapshotWriter(SyncSender<Job>);
+
+// === impl SnapshotWriter ===
+
+impl SnapshotWriter {
+    /// Starts the thread, if snapshots are configured. It ends once every [`SnapshotWriter`] is dropped.
+    pub(crate) fn start(config: &Arc<EngineConfig>) -> Result<Option<(Self, JoinHandle<()>)>, EngineError> {
+        let Some(store) = config.snapshots.clone() else {
+            return Ok(None);
+        };
+        let (sender, jobs) = sync_channel(MOST_WAITING);
+        let config = Arc::clone(config);
+        let thread = thread::Builder::new()
+            .name("wardwatch-snapshots".to_owned())
+            .spawn(move || write_all(&config, &store, &jobs))
+            .map_err(EngineError::Thread)?;
+        Ok(Some((Self(sender), thread)))
+    }
+
+    /// Has it written. When earlier ones still wait, this one is left out.
+    pub(crate) fn write(&self, job: Job) {
+        if let Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) = self.0.try_send(job) {
+            tracing::warn!(
+                shard = job.number,
+                "a snapshot is left out: earlier ones are still being written"
+            );
+            meter::snapshot_failed();
+        }
+    }
+}
+
+fn write_all(config: &EngineConfig, store: &SnapshotStore, jobs: &Receiver<Job>) {
+    for job in jobs {
+        let begun = now();
+        let (lineage, sequence) = (job.position.lineage, job.position.sequence);
+        let pieces = snapshot_file::write(&header(config, &job), &job.snapshot);
+        // The tables are encoded: their memory is wanted for the next.
+        let number = job.number;
+        drop(job);
+        let written = pieces.map_err(|error| error.to_string()).and_then(|pieces| {
+            let bytes = pieces.iter().map(Vec::len).sum();
+            let saved = store.save(&config.pipeline.name, number, (lineage, sequence), pieces);
+            saved.map_err(|error| chain(&error)).map(|()| bytes)
+        });
+        match written {
+            Ok(bytes) => {
+                let seconds = begun.elapsed().as_secs_f64();
+                tracing::debug!(shard = number, sequence, bytes, seconds, "a snapshot is written");
+                meter::snapshot_written(number, bytes, config.clock.now());
+            }
+            Err(error) => {
+                tracing::error!(
+                    shard = number,
+                    error,
+                    "a snapshot is not written; processing goes on"
+                );
+                meter::snapshot_failed();
+            }
+        }
+        meter::stage(Stage::Snapshot, begun.elapsed().as_secs_f64());
+    }
+}
+
+fn header(config: &EngineConfig, job: &Job) -> Header {
+    let pipeline = &config.pipeline;
+    Header {
+        format: Snapshot::FORMAT,
+        pipeline: Arc::clone(&pipeline.name),
+        pipeline_version: pipeline.version,
+        pipeline_hash: Arc::clone(&pipeline.hash),
+        models: pipeline.model_identities(),
+        build: Arc::clone(&config.build),
+        shard: job.number,
+        lineage: job.position.lineage,
+        sequence: job.position.sequence,
+        journal_offset: job.journal_offset,
+        digest: job.position.digest,
+        log_time: job.log_time,
+        taken_at: config.clock.now(),
+        tables: Vec::new(),
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}

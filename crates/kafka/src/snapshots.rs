@@ -1,0 +1,166 @@
+//! Where snapshots are kept: a folder or a bucket. They are caches of the log, so losing them costs time, not alerts.
+//!
+//! ```text
+//!   PIPELINE/00003/00000000000000000001-00000000000000001234.snapshot     shard, lineage, sequence
+//! ```
+//!
+//! STORE-1: the newest two of a shard are kept. STORE-2: an object is there whole or not at all.
+
+use std::sync::Arc;
+
+use futures::TryStreamExt;
+use object_store::aws::AmazonS3Builder;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::failpoint::failpoint;
+
+/// So many snapshots of a shard are kept.
+const KEPT: usize = 2;
+
+/// A place for snapshots.
+#[derive(Debug)]
+pub struct SnapshotStore {
+    store: Arc<dyn ObjectStore>,
+    root: Path,
+    /// Its own, so that a slow bucket holds up no shard.
+    runtime: Runtime,
+    /// As it was given.
+    url: String,
+}
+
+/// Why snapshots cannot be kept or had. Processing goes on without them.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Configuration: the place cannot be used.
+    #[error("snapshots cannot be kept in {url}: give a folder that may be written to, or s3://BUCKET/FOLDER")]
+    Unusable {
+        /// As it was given.
+        url: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Outside system: the store does not answer, or its disk is full.
+    #[error("{action} in {url} failed")]
+    Failed {
+        /// What was tried.
+        action: &'static str,
+        /// As it was given.
+        url: String,
+        /// Why.
+        source: object_store::Error,
+    },
+}
+
+// === impl SnapshotStore ===
+
+impl SnapshotStore {
+    /// A folder, or `s3://BUCKET/FOLDER` with the usual `AWS_…` variables for the rest. A file is written and removed, so
+    /// that a place that cannot be used is noticed at once.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`]
+    pub fn open(url: &str) -> Result<Self, StoreError> {
+        let unusable = |source: Box<dyn std::error::Error + Send + Sync>| StoreError::Unusable {
+            url: url.to_owned(),
+            source,
+        };
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("wardwatch-store")
+            .enable_all()
+            .build()
+            .map_err(|error| unusable(error.into()))?;
+        let (store, root): (Arc<dyn ObjectStore>, Path) = match url.strip_prefix("s3://") {
+            Some(bucket) => {
+                let (bucket, folder) = bucket.split_once('/').unwrap_or((bucket, ""));
+                let store = AmazonS3Builder::from_env().with_bucket_name(bucket).build();
+                (
+                    Arc::new(store.map_err(|error| unusable(error.into()))?),
+                    Path::from(folder),
+                )
+            }
+            None => {
+                std::fs::create_dir_all(url).map_err(|error| unusable(error.into()))?;
+                let store = LocalFileSystem::new_with_prefix(url).map_err(|error| unusable(error.into()))?;
+                (Arc::new(store), Path::default())
+            }
+        };
+        let opened = Self {
+            store,
+            root,
+            runtime,
+            url: url.to_owned(),
+        };
+        let probe = opened.root.clone().join("probe");
+        let probed = opened.runtime.block_on(async {
+            opened
+                .store
+                .put(&probe, PutPayload::from_static(b"Wardwatch"))
+                .await?;
+            opened.store.delete(&probe).await
+        });
+        probed.map_err(|error| unusable(error.into()))?;
+        Ok(opened)
+    }
+
+    /// Writes a snapshot, given in pieces, and removes those that it makes superfluous.
+    pub(crate) fn save(
+        &self,
+        pipeline: &str,
+        shard: i32,
+        (lineage, sequence): (u64, u64),
+        pieces: Vec<Vec<u8>>,
+    ) -> Result<(), StoreError> {
+        let path = self
+            .folder(pipeline, shard)
+            .join(format!("{lineage:020}-{sequence:020}.snapshot"));
+        let payload: PutPayload = pieces.into_iter().map(bytes::Bytes::from).collect();
+        failpoint("snapshot_write");
+        self.runtime
+            .block_on(self.store.put(&path, payload))
+            .map_err(|source| self.failed("writing a snapshot", source))?;
+        failpoint("snapshot_written");
+        let all = self.list(pipeline, shard)?;
+        for old in all.iter().skip(KEPT) {
+            self.runtime
+                .block_on(self.store.delete(old))
+                .map_err(|source| self.failed("removing an old snapshot", source))?;
+        }
+        Ok(())
+    }
+
+    /// A shard's snapshots, the newest first.
+    pub(crate) fn list(&self, pipeline: &str, shard: i32) -> Result<Vec<Path>, StoreError> {
+        let folder = self.folder(pipeline, shard);
+        let objects: Vec<_> = self
+            .runtime
+            .block_on(self.store.list(Some(&folder)).try_collect())
+            .map_err(|source| self.failed("listing snapshots", source))?;
+        let mut paths: Vec<Path> = objects.into_iter().map(|object| object.location).collect();
+        paths.retain(|path| path.extension() == Some("snapshot"));
+        paths.sort_unstable_by(|one, other| other.cmp(one));
+        Ok(paths)
+    }
+
+    pub(crate) fn load(&self, path: &Path) -> Result<bytes::Bytes, StoreError> {
+        let object = async { self.store.get(path).await?.bytes().await };
+        self.runtime
+            .block_on(object)
+            .map_err(|source| self.failed("reading a snapshot", source))
+    }
+
+    fn folder(&self, pipeline: &str, shard: i32) -> Path {
+        self.root.clone().join(pipeline).join(format!("{shard:05}"))
+    }
+
+    fn failed(&self, action: &'static str, source: object_store::Error) -> StoreError {
+        StoreError::Failed {
+            action,
+            url: self.url.clone(),
+            source,
+        }
+    }
+}
