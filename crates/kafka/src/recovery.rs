@@ -4,7 +4,8 @@
 //!   open the producer ─▶ read the journal ─▶ a state ─────────────▶ steps to take again
 //!   (older ones fenced)  (now it is final)   kept in this process    those after it in the journal
 //!                                            newest good snapshot    those after it in the journal
-//!                                            none                    the log, as far back as windows reach
+//!                                            none                    all, if the journal still has the first
+//!                                            nothing at all          the log, as far back as windows reach
 //! ```
 //!
 //! REC-1: a state is gone on with only if the journal holds the step that it was taken after, with the same digest.
@@ -30,6 +31,12 @@ use crate::{EngineConfig, EngineError, JournalRecord, meter, settings};
 
 /// Between two attempts while Kafka does not answer.
 const AGAIN: Duration = Duration::from_millis(200);
+
+/// The lineage that begins with nothing.
+const FIRST_LINEAGE: u64 = 1;
+
+/// Without a snapshot so many steps are taken again at most, about a day of a quiet shard; beyond it the state is rebuilt.
+const MOST_REPLAYED: u64 = 100_000;
 
 /// A shard between two assignments.
 pub(crate) struct Parked {
@@ -123,7 +130,8 @@ pub(crate) fn open(
             Some((parked.shard, parked.position, Vec::new()))
         }
         _ if distrusted || tail.is_empty() => None,
-        _ => restore(config, number, &committed, &inputs),
+        _ => restore(config, number, &committed, &inputs)
+            .or_else(|| from_the_first(config, number, &committed)),
     };
     let (shard, position, catch_up) = match found {
         Some((shard, position, records)) => (shard, position, CatchUp::Replay(records)),
@@ -235,6 +243,42 @@ fn restore_from(
     Ok((shard, position, later))
 }
 
+/// Nothing, and all steps of the journal, if it has them from the first and they are not too many.
+fn from_the_first(
+    config: &EngineConfig,
+    number: i32,
+    committed: &Position,
+) -> Option<(Shard, Position, Vec<JournalRecord>)> {
+    if committed.lineage != FIRST_LINEAGE || committed.sequence > MOST_REPLAYED {
+        return None;
+    }
+    let tail = JournalReader::open(config, number).and_then(|reader| reader.tail(Some(0)));
+    let tail = tail.inspect_err(|error| {
+        tracing::error!(
+            shard = number,
+            error = error as &dyn std::error::Error,
+            "the journal cannot be read from its first record"
+        );
+    });
+    let steps: Vec<JournalRecord> = tail.ok()?.into_iter().map(|(_, record)| record).collect();
+    let first = steps.first().filter(|first| first.sequence == 0)?;
+    let begins = first.begins.as_ref()?;
+    if begins.pipeline_hash != config.pipeline.hash || begins.models != config.pipeline.model_identities() {
+        return None;
+    }
+    let position = Position {
+        lineage: FIRST_LINEAGE,
+        ..Position::default()
+    };
+    let shard = Shard::new(Arc::clone(&config.pipeline), Wants::default());
+    tracing::info!(
+        shard = number,
+        steps = steps.len(),
+        "there is no snapshot; all steps of the journal are taken again"
+    );
+    Some((shard, position, steps))
+}
+
 /// Whether it is of the same pipeline, models and layout.
 fn check(config: &EngineConfig, header: &Header) -> Result<(), Unfit> {
     let pipeline = &config.pipeline;
@@ -272,7 +316,7 @@ fn rebuild(
         .map(|last| last.position(&inputs).offsets)
         .unwrap_or_default();
     let mut position = Position {
-        lineage: last.map_or(1, |last| last.lineage + 1),
+        lineage: last.map_or(FIRST_LINEAGE, |last| last.lineage + 1),
         sequence: last.map_or(0, |last| last.sequence + 1),
         ..Position::default()
     };

@@ -9,7 +9,9 @@ use anyhow::Context;
 use clap::builder::NonEmptyStringValueParser;
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
-use wardwatch_kafka::{ClientSettings, Engine, EngineConfig, Health, SnapshotStore, create_topics};
+use wardwatch_kafka::{
+    ClientSettings, Engine, EngineConfig, Health, SnapshotStore, TopicNames, create_topics,
+};
 
 use super::metrics;
 use super::models::ModelsFolder;
@@ -30,6 +32,9 @@ pub struct Args {
     /// The group under which offsets are committed [default: wardwatch-PIPELINE]
     #[arg(long)]
     group: Option<String>,
+    /// Put before the names of the context and output topics, so that several pipelines fit on one broker
+    #[arg(long, value_name = "PREFIX", default_value = "")]
+    topic_prefix: String,
     /// This engine's own name in the group, kept over restarts (on Kubernetes: the pod's name)
     #[arg(long, value_name = "NAME", env = "WARDWATCH_INSTANCE")]
     instance: Option<String>,
@@ -61,6 +66,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         .group
         .unwrap_or_else(|| format!("wardwatch-{}", pipeline.name));
     let mut config = EngineConfig::new(args.brokers, group, pipeline);
+    config.topics = TopicNames::with_prefix(&args.topic_prefix);
     config.instance = args.instance;
     config.snapshot_every = Duration::from_secs(args.snapshot_every);
     match &args.snapshots {

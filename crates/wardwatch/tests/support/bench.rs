@@ -1,0 +1,296 @@
+//! A test bench: topics of its own on a real Kafka, a ward that feeds them in real time, and engines as processes that can
+//! be stopped in every way a process can.
+
+use std::fs::File;
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rdkafka::Message;
+use wardwatch_event_time::Span;
+use wardwatch_kafka::{
+    ClientSettings, EngineClock, Feed, JournalRecord, SystemClock, TopicNames, create_topics,
+};
+use wardwatch_pipeline::Pipeline;
+use wardwatch_simulate::{Topic, Ward};
+
+use super::oracle;
+
+/// A pipeline whose thresholds lie in the middle of what is normal, so that alarms come and go all the time.
+const PIPELINE: &str = r#"
+pipeline: lively
+version: 1
+sources: [{ name: bedside, topic: PREFIXvitals.bedside, format: observation-json }]
+time: { lateness: 2m, hold: 0s, grace: 1s, future_skew: 10s, silent_after: 3s, forget_after: 24h }
+features:
+  - name: short
+    window: 20s
+    every: 2s
+    sql: |
+      SELECT patient_id, avg(heart_rate) AS heart_rate_mean, slope(heart_rate) AS heart_rate_slope, median(spo2) AS spo2_median
+      FROM vitals GROUP BY patient_id
+scores:
+  - name: news2
+    sql: "news2(resp_rate, spo2, spo2_scale, on_oxygen, arterial_systolic, heart_rate, consciousness, temperature)"
+alarms:
+  - { name: low, limit: spo2 < 96, for: 2s, at_once: spo2 < 94, priority: high, repeat_after: 5s }
+  - { name: fast, limit: heart_rate > 80, for: 1s, clear_when: heart_rate < 79, priority: medium }
+  - { name: faster, when: heart_rate_slope > 0.05, clear_when: heart_rate_slope < 0, for: 2s, priority: low, repeat_after: 6s }
+  - { name: urgent, when: news2_lowest >= 2, clear_when: news2_highest < 2, for: 1s, priority: medium }
+"#;
+
+/// Topics of its own on a broker.
+pub struct Bench {
+    pub brokers: String,
+    pub partitions: i32,
+    pub prefix: String,
+    pub pipeline: Arc<Pipeline>,
+    pub topics: TopicNames,
+    pub folder: tempfile::TempDir,
+}
+
+/// A ward that sends in real time until it is told to stop.
+pub struct Feeding {
+    stop: Arc<AtomicBool>,
+    sent: Arc<AtomicU64>,
+    thread: JoinHandle<()>,
+}
+
+/// An engine as a process.
+pub struct EngineProcess {
+    child: Child,
+    pub log: PathBuf,
+}
+
+// === impl Bench ===
+
+impl Bench {
+    pub fn new(partitions: i32) -> Self {
+        let brokers = std::env::var("WARDWATCH_TEST_BROKERS").expect("WARDWATCH_TEST_BROKERS is HOST:PORT");
+        let unique = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
+        let prefix = format!("f{}-{unique}.", std::process::id());
+        let folder = tempfile::tempdir().unwrap();
+        let text = PIPELINE.replace("PREFIX", &prefix);
+        std::fs::write(folder.path().join("pipeline.yaml"), &text).unwrap();
+        let pipeline = Arc::new(Pipeline::parse(&text, folder.path()).unwrap());
+        let topics = TopicNames::with_prefix(&prefix);
+        let replication = if brokers.contains(',') { 3 } else { 1 };
+        create_topics(
+            &brokers,
+            &ClientSettings::new(),
+            &pipeline,
+            &topics,
+            partitions,
+            replication,
+        )
+        .unwrap();
+        Self {
+            brokers,
+            partitions,
+            prefix,
+            pipeline,
+            topics,
+            folder,
+        }
+    }
+
+    /// The folder of the snapshots.
+    pub fn snapshots(&self) -> PathBuf {
+        self.folder.path().join("snapshots")
+    }
+
+    /// Starts an engine by that name in the group; it ends itself at the given passing of a failpoint.
+    pub fn engine(&self, instance: &str, failpoint: Option<String>) -> EngineProcess {
+        let log = self.folder.path().join(format!("{instance}.log"));
+        let mut options = File::options();
+        let file = options.create(true).append(true).open(&log).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wardwatch"));
+        command
+            .arg("engine")
+            .arg(self.folder.path().join("pipeline.yaml"))
+            .args(["--brokers", &self.brokers, "--topic-prefix", &self.prefix])
+            .args([
+                "--group",
+                &format!("{}group", self.prefix),
+                "--instance",
+                instance,
+            ])
+            .args(["--listen", "127.0.0.1:0", "--snapshot-every", "2", "--snapshots"])
+            .arg(self.snapshots())
+            .env_remove("WARDWATCH_FAILPOINT")
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(file);
+        if let Some(failpoint) = failpoint {
+            command.env("WARDWATCH_FAILPOINT", failpoint);
+        }
+        EngineProcess {
+            child: command.spawn().unwrap(),
+            log,
+        }
+    }
+
+    /// A ward of so many beds, each with a message a second.
+    pub fn feed(&self, seed: u64, beds: usize) -> Feeding {
+        let (stop, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let (stopped, counted) = (Arc::clone(&stop), Arc::clone(&sent));
+        let feed = Feed::new(&self.brokers, &ClientSettings::new()).unwrap();
+        let (source, context) = (
+            self.pipeline.sources[0].topic.clone(),
+            self.topics.context.clone(),
+        );
+        let thread = thread::spawn(move || {
+            let mut ward = Ward::new(seed, SystemClock.now(), beds);
+            while !stopped.load(Ordering::Acquire) {
+                for message in ward.next_second() {
+                    while SystemClock.now() < message.arrives {
+                        thread::sleep(Duration::from_millis(1));
+                    }
+                    let topic = if message.topic == Topic::Context {
+                        &context
+                    } else {
+                        &source
+                    };
+                    feed.send(topic, message.key.as_bytes(), &message.payload, message.arrives)
+                        .unwrap();
+                    counted.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            feed.finish();
+        });
+        Feeding { stop, sent, thread }
+    }
+
+    /// The committed journal.
+    pub fn journal(&self) -> Vec<JournalRecord> {
+        let journal = oracle::read(&self.brokers, &self.topics.journal, self.partitions);
+        let record = |message: &rdkafka::message::OwnedMessage| {
+            serde_json::from_slice(message.payload().unwrap()).unwrap()
+        };
+        journal.iter().map(record).collect()
+    }
+
+    /// How many records have been stepped and committed.
+    pub fn stepped(&self) -> u64 {
+        let mut newest = std::collections::BTreeMap::new();
+        for record in self.journal() {
+            newest.insert(record.shard, record.offsets.values().sum::<i64>());
+        }
+        newest.values().sum::<i64>() as u64
+    }
+
+    /// Waits until so many records are stepped and committed, and what they made due has had time to come.
+    pub fn settle(&self, sent: u64) {
+        let begun = Instant::now();
+        while self.stepped() < sent {
+            assert!(
+                begun.elapsed() < Duration::from_secs(60),
+                "{} of {sent} records are stepped",
+                self.stepped()
+            );
+            thread::sleep(Duration::from_millis(500));
+        }
+        // Ticks end silences and windows; they are in the journal too.
+        thread::sleep(Duration::from_secs(5));
+    }
+
+    /// Holds everything that was committed against a run in memory.
+    pub fn check(&self) -> (Vec<JournalRecord>, usize) {
+        oracle::check(&self.brokers, &self.pipeline, &self.topics, self.partitions)
+    }
+}
+
+/// By shard, the longest time between two steps, in seconds: how long its patients had no fresh score.
+pub fn longest_gap(journal: &[JournalRecord]) -> f64 {
+    let mut last = std::collections::BTreeMap::new();
+    let mut longest = Span::ZERO;
+    for record in journal {
+        if let Some(before) = last.insert(record.shard, record.at) {
+            longest = longest.max(record.at - before);
+        }
+    }
+    longest.secs_f64()
+}
+
+// === impl Feeding ===
+
+impl Feeding {
+    /// Ends it; returns how many records it has sent.
+    pub fn stop(self) -> u64 {
+        self.stop.store(true, Ordering::Release);
+        self.thread.join().unwrap();
+        self.sent.load(Ordering::Relaxed)
+    }
+}
+
+// === impl EngineProcess ===
+
+impl EngineProcess {
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal: `TERM`, `KILL`, `STOP`, `CONT`.
+    pub fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill")
+            .args([&format!("-{name}"), &id])
+            .status()
+            .unwrap();
+        assert!(sent.success(), "kill -{name}");
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    /// Waits for its end.
+    pub fn wait(&mut self, patience: Duration) -> ExitStatus {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(
+                begun.elapsed() < patience,
+                "the engine still runs; its log is {}",
+                self.log.display()
+            );
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// As `kill -9`.
+    pub fn kill(mut self) {
+        self.signal("KILL");
+        assert_eq!(self.wait(Duration::from_secs(5)).signal(), Some(9));
+    }
+
+    /// SIGTERM: it ends in order. Returns how long that took.
+    pub fn terminate(mut self) -> Duration {
+        let begun = Instant::now();
+        self.signal("TERM");
+        let status = self.wait(Duration::from_secs(20));
+        assert!(
+            status.success(),
+            "{status}: {}",
+            std::fs::read_to_string(&self.log).unwrap()
+        );
+        begun.elapsed()
+    }
+}
+
+impl Drop for EngineProcess {
+    fn drop(&mut self) {
+        if self.child.try_wait().is_ok_and(|status| status.is_none()) {
+            self.child.kill().ok();
+            self.child.wait().ok();
+        }
+    }
+}

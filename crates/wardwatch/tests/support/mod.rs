@@ -1,0 +1,5 @@
+//! What the tests beside a real Kafka share.
+#![allow(dead_code, reason = "each test file uses a part")]
+
+pub mod bench;
+pub mod oracle;
