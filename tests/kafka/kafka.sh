@@ -6,6 +6,7 @@
 #   kafka.sh tool CLASS ARG…    run one of Kafka's own tools, e.g. tool TopicCommand --list --bootstrap-server …
 #   kafka.sh fetch              only download the jars (into $WARDWATCH_KAFKA_JARS, or the user's cache)
 #
+# With WARDWATCH_KAFKA_PROXIED=PORT:PROXY_PORT the broker also listens at PORT for clients of a proxy at PROXY_PORT.
 # With WARDWATCH_TEST_BROKERS set, `start` prints that address and starts nothing.
 # Standard output carries the address only; everything else goes to standard error.
 # DIR holds: server.properties, data/, broker.log, broker.pid, bootstrap (the address).
@@ -73,12 +74,12 @@ answers() { # PORT
 }
 
 configure() { # DIR PORT
-  local dir=$1 port=$2 controller
+  local dir=$1 port=$2 controller proxied=${WARDWATCH_KAFKA_PROXIED:-}
   controller=$(free_port)
   {
     cat "$HERE/broker.properties"
-    echo "listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller"
-    echo "advertised.listeners=PLAINTEXT://127.0.0.1:$port"
+    echo "listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller${proxied:+,PROXIED://127.0.0.1:${proxied%:*}}"
+    echo "advertised.listeners=PLAINTEXT://127.0.0.1:$port${proxied:+,PROXIED://127.0.0.1:${proxied#*:}}"
     echo "controller.quorum.voters=1@127.0.0.1:$controller"
     echo "log.dirs=$dir/data"
   } >"$dir/server.properties"

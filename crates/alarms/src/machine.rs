@@ -86,6 +86,23 @@ pub struct Transition {
     pub at: Timestamp,
     /// Why it ended, for [`Phase::End`].
     pub reason: Option<EndReason>,
+    /// Whether the condition goes on, beyond the worse limit.
+    pub escalated: bool,
+}
+
+/// What a machine has told last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// Whether the condition goes on.
+    pub active: bool,
+    /// Beyond the worse limit.
+    pub escalated: bool,
+    /// When the condition began, in event time.
+    pub condition_start: Timestamp,
+    /// The alert's place among those of this condition start.
+    pub ordinal: u32,
+    /// When it was told, in log time.
+    pub at: Timestamp,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -235,6 +252,32 @@ impl Machine {
         }
     }
 
+    /// A machine that has told this last, whatever came before: as much as the alarms topic keeps of it.
+    pub fn after(told: &Told) -> Self {
+        let state = match told.active {
+            false => State::Idle,
+            true => State::Active {
+                since: told.condition_start,
+                escalated: told.escalated,
+                told: told.at,
+            },
+        };
+        Self {
+            state,
+            last_start: Some(told.condition_start),
+            next_ordinal: told.ordinal + 1,
+        }
+    }
+
+    /// The same machine, with the names of alerts that it has used by the time it told this.
+    pub fn with_names_of(self, told: &Told) -> Self {
+        Self {
+            last_start: Some(told.condition_start),
+            next_ordinal: told.ordinal + 1,
+            ..self
+        }
+    }
+
     /// The machine as plain numbers, for a snapshot.
     pub fn to_numbers(&self) -> [i64; Self::NUMBERS] {
         let [state, since, until, judged] = match self.state {
@@ -317,12 +360,14 @@ impl Machine {
         }
         let ordinal = self.next_ordinal;
         self.next_ordinal += 1;
+        let escalated = matches!(self.state, State::Active { escalated: true, .. });
         Transition {
             phase,
             condition_start: since,
             ordinal,
             at: now,
             reason,
+            escalated,
         }
     }
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use wardwatch_clinical::AlarmPriority;
 use wardwatch_event_time::{Span, Timestamp};
 
-use crate::{AlertId, EndReason, Phase, schema};
+use crate::{AlertId, EndReason, Phase, Told, schema};
 
 /// A text that is nearly always one of the registry's or of this program's: records are made by the thousand a second, and
 /// a name that is not copied costs nothing.
@@ -166,6 +166,21 @@ pub struct Deadline {
     pub missed: bool,
 }
 
+// === impl Alarm ===
+
+impl Alarm {
+    /// As the machine behind it is restored from.
+    pub fn told(&self) -> Told {
+        Told {
+            active: self.active,
+            escalated: self.escalated,
+            condition_start: self.condition_start,
+            ordinal: self.ordinal,
+            at: self.changed_at,
+        }
+    }
+}
+
 // === impl Deadline ===
 
 impl Deadline {
@@ -202,6 +217,15 @@ pub struct Alarm {
     pub priority: AlarmPriority,
     /// Whether the condition is active.
     pub active: bool,
+    /// Whether it is beyond the worse limit.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub escalated: bool,
+    /// The newest alert's place among those of this condition.
+    #[serde(default)]
+    pub ordinal: u32,
+    /// The device, where the alarm is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_id: Option<String>,
     /// When it began, in event time.
     #[schemars(schema_with = "schema::instant")]
     pub condition_start: Timestamp,

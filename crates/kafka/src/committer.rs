@@ -21,7 +21,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::bundle::Bundle;
 use crate::desk::Desk;
 use crate::journal::Position;
-use crate::journal_reader::JournalReader;
+use crate::log_reader::{LogReader, Tail};
 use crate::member::EngineConsumer;
 use crate::meter::{self, Stage};
 use crate::outbox::{Outbox, Trouble};
@@ -125,7 +125,7 @@ impl<'c> Committer<'c> {
     /// Opens a new producer and finds out what became of the bundle.
     fn look_up(&mut self, bundle: &Bundle<'_>) -> Result<bool, EngineError> {
         let looked = Outbox::open(self.config, self.shard).and_then(|outbox| {
-            let tail = JournalReader::open(self.config, self.shard)?.tail(self.journaled)?;
+            let tail: Tail = LogReader::of_journal(self.config, self.shard)?.tail(self.journaled)?;
             Ok((outbox, tail))
         });
         let (outbox, tail) = match looked {

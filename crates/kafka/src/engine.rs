@@ -37,6 +37,8 @@ pub struct EngineConfig {
     pub snapshots: Option<Arc<SnapshotStore>>,
     /// Between two snapshots of a shard: as much of the log has to be stepped again after a crash.
     pub snapshot_every: Duration,
+    /// Take the topics' settings for right: the broker in this process does not tell them.
+    pub trusts_topics: bool,
     /// Further settings of librdkafka.
     pub settings: ClientSettings,
     /// Which program this is.
@@ -70,6 +72,7 @@ impl EngineConfig {
             tick_lag: Span::from_millis(500),
             snapshots: None,
             snapshot_every: Duration::from_secs(60),
+            trusts_topics: false,
             settings: ClientSettings::new(),
             build: program::identity(),
         }
@@ -96,7 +99,7 @@ impl Engine {
                 brokers: config.brokers.clone(),
                 source,
             })?;
-        topics::check(&metadata, &config.pipeline, &config.topics)?;
+        topics::check(&config, &metadata)?;
         let config = Arc::new(config);
         let stop = Arc::new(AtomicBool::new(false));
         let health = Arc::new(Health::new());

@@ -21,24 +21,18 @@ pub enum EngineError {
         source: KafkaError,
     },
     /// Configuration: topics that are needed do not exist.
-    #[error("these topics do not exist: {}; create them, or start with --create-topics", names.join(", "))]
+    #[error("these topics do not exist: {}; create them with `wardwatch topics apply`", names.join(", "))]
     MissingTopics {
         /// Their names.
         names: Vec<String>,
     },
-    /// Configuration: a patient would be in different partitions of different topics.
+    /// Configuration: topics cannot keep what the engine promises.
     #[error(
-        "topic {topic} has {found} partitions and {first} has {expected}; a pipeline's sources, its context, alarms and journal need equally many"
+        "the topics cannot keep what the engine promises (`wardwatch topics apply` sets what it can): {problems}"
     )]
-    UnevenPartitions {
-        /// The topic that differs.
-        topic: String,
-        /// Its partitions.
-        found: usize,
-        /// The topic that it is compared with.
-        first: String,
-        /// That one's partitions.
-        expected: usize,
+    Topics {
+        /// Each with its topic, its setting and the reason.
+        problems: String,
     },
     /// Configuration: one topic would be read twice or written to by its own reader.
     #[error("topic {topic} is named twice; sources, context and outputs each need a topic of their own")]

@@ -21,9 +21,10 @@
 //! | `desk` | where bundles wait for the commit before them |
 //! | `committer` | bundles to transactions, and what became of one that failed |
 //! | `outbox` | the transactional producer |
-//! | `journal`, `journal_reader` | the record that says how far a shard came, and with what; read back |
+//! | `journal` | the record that says how far a shard came, and with what |
+//! | `log_reader` | what a shard has written, read back |
 //! | `snapshots`, `snapshot_file`, `snapshot_writer` | where snapshots are kept; one of them; the thread that writes |
-//! | `topics` | names of topics; creating and checking them |
+//! | `topics` | what a pipeline needs of its topics, and what is done about it |
 //! | `reader` | the engine's outputs, read back for a screen |
 //! | `embedded` | a broker in this process and a feed for it, for demos and tests |
 //! | `clock` | the wall clock, or the scaled clock of a demo |
@@ -50,8 +51,8 @@ mod failpoint;
 mod health;
 mod inbox;
 mod journal;
-mod journal_reader;
 mod lane;
+mod log_reader;
 mod member;
 mod meter;
 mod outbox;
@@ -75,4 +76,4 @@ pub use meter::describe_metrics;
 pub use reader::{Output, OutputReader};
 pub use settings::ClientSettings;
 pub use snapshots::{SnapshotStore, StoreError};
-pub use topics::{TopicNames, create_topics};
+pub use topics::{Acl, Change, Plan, Size, TopicNames, acls, apply as apply_plan, find as plan_topics};

@@ -18,12 +18,13 @@ use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
+use wardwatch_alarms::Alarm;
 use wardwatch_event_time::{Span, Timestamp};
 use wardwatch_pipeline::Pipeline;
 use wardwatch_shard::{Shard, Snapshot, Wants};
 
 use crate::journal::Position;
-use crate::journal_reader::{JournalReader, Tail};
+use crate::log_reader::{LogReader, Tail};
 use crate::outbox::Outbox;
 use crate::snapshot_file::{self, FileError, Header};
 use crate::topics::PATIENCE;
@@ -63,11 +64,19 @@ pub(crate) struct Opened {
 pub(crate) enum CatchUp {
     /// The steps that the journal holds after the state.
     Replay(Vec<JournalRecord>),
-    /// The log before `until`, without outputs; a new lineage begins.
-    Rebuild {
-        until: BTreeMap<u16, i64>,
-        reason: String,
-    },
+    /// The log as far back as windows reach, without outputs; a new lineage begins.
+    Rebuild(Rebuild),
+}
+
+/// What a state is rebuilt from.
+pub(crate) struct Rebuild {
+    /// By topic ordinal, where the committed steps end.
+    pub until: BTreeMap<u16, i64>,
+    /// The log time there.
+    pub log_time: Timestamp,
+    /// What was told of every alarm.
+    pub alarms: Vec<Alarm>,
+    pub reason: String,
 }
 
 /// Why a snapshot is not gone on with.
@@ -103,7 +112,7 @@ pub(crate) fn open(
     let (outbox, tail) = loop {
         let parked_at = parked.as_ref().and_then(|parked| parked.journaled);
         let opened = Outbox::open(config, number).and_then(|outbox| {
-            let tail = JournalReader::open(config, number)?.tail(parked_at)?;
+            let tail: Tail = LogReader::of_journal(config, number)?.tail(parked_at)?;
             Ok((outbox, tail))
         });
         match opened {
@@ -223,8 +232,8 @@ fn restore_from(
 ) -> Result<(Shard, Position, Vec<JournalRecord>), Unfit> {
     let (header, _) = snapshot_file::read_header(object)?;
     check(config, &header)?;
-    let tail =
-        JournalReader::open(config, number).and_then(|reader| reader.tail(Some(header.journal_offset)));
+    let tail: Result<Tail, _> =
+        LogReader::of_journal(config, number).and_then(|reader| reader.tail(Some(header.journal_offset)));
     let tail = tail.map_err(|_| Unfit::BeforeJournal)?;
     let (step, later) = tail.split_first().ok_or(Unfit::NotInJournal)?;
     let position = step.1.position(inputs);
@@ -252,7 +261,7 @@ fn from_the_first(
     if committed.lineage != FIRST_LINEAGE || committed.sequence > MOST_REPLAYED {
         return None;
     }
-    let tail = JournalReader::open(config, number).and_then(|reader| reader.tail(Some(0)));
+    let tail: Result<Tail, _> = LogReader::of_journal(config, number).and_then(|reader| reader.tail(Some(0)));
     let tail = tail.inspect_err(|error| {
         tracing::error!(
             shard = number,
@@ -312,26 +321,42 @@ fn rebuild(
 ) -> Result<(Shard, Position, CatchUp), EngineError> {
     let inputs = config.topics.inputs(&config.pipeline);
     let last = tail.last().map(|(_, record)| record);
-    let until = last
-        .map(|last| last.position(&inputs).offsets)
-        .unwrap_or_default();
     let mut position = Position {
         lineage: last.map_or(FIRST_LINEAGE, |last| last.lineage + 1),
         sequence: last.map_or(0, |last| last.sequence + 1),
         ..Position::default()
     };
+    let mut rebuild = Rebuild {
+        until: last
+            .map(|last| last.position(&inputs).offsets)
+            .unwrap_or_default(),
+        log_time: last.map_or(Timestamp::MIN, |last| last.log_time),
+        alarms: Vec::new(),
+        reason,
+    };
     if let Some(last) = last {
-        let from = last.log_time - reach(&config.pipeline);
-        position.offsets = offsets_at(config, number, &inputs, from, &until)?;
         tracing::warn!(
             shard = number,
-            reason,
+            reason = rebuild.reason,
             "the state is rebuilt from the log; a new lineage begins"
         );
         meter::rebuilt();
+        let from = last.log_time - reach(&config.pipeline);
+        position.offsets = offsets_at(config, number, &inputs, from, &rebuild.until)?;
+        rebuild.alarms = alarms(config, number)?;
     }
     let shard = Shard::new(Arc::clone(&config.pipeline), Wants::default());
-    Ok((shard, position, CatchUp::Rebuild { until, reason }))
+    Ok((shard, position, CatchUp::Rebuild(rebuild)))
+}
+
+/// The newest state of every alarm of the shard, as it was told.
+fn alarms(config: &EngineConfig, number: i32) -> Result<Vec<Alarm>, EngineError> {
+    let told: Tail<Alarm> = LogReader::open(config, &config.topics.alarms, number)?.tail(Some(0))?;
+    let mut newest = BTreeMap::new();
+    for (_, alarm) in told {
+        newest.insert((Arc::clone(&alarm.patient_id), alarm.alarm.clone()), alarm);
+    }
+    Ok(newest.into_values().collect())
 }
 
 /// How far back the state of a shard reaches: two of the longest windows, and what may come late.

@@ -4,7 +4,7 @@
 //!   assigned ─▶ catch up ─▶ [ poll, step, put on the desk ]* ─▶ flush, snapshot ─▶ parked
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -26,7 +26,7 @@ use crate::journal::{JournalRecord, LineageRecord, Position};
 use crate::lane::{Lane, Received};
 use crate::member::{EngineConsumer, MemberContext};
 use crate::meter::{self, Stage};
-use crate::recovery::{CatchUp, Opened, Parked};
+use crate::recovery::{CatchUp, Opened, Parked, Rebuild};
 use crate::snapshot_writer::{Job, SnapshotWriter};
 use crate::{EngineConfig, EngineError};
 
@@ -156,9 +156,9 @@ impl<'w> Worker<'w> {
                     self.take_again(record, stop)?;
                 }
             }
-            CatchUp::Rebuild { until, reason } => {
-                self.rebuild(&until, stop)?;
-                self.begins = Some(Box::new(self.lineage(reason)));
+            CatchUp::Rebuild(from) => {
+                self.rebuild(&from, stop)?;
+                self.begins = Some(Box::new(self.lineage(from.reason)));
                 self.is_new_lineage = true;
             }
         }
@@ -214,11 +214,11 @@ impl<'w> Worker<'w> {
         Ok(())
     }
 
-    /// Steps the log before `until` through an empty shard, with outputs dropped.
-    fn rebuild(&mut self, until: &BTreeMap<u16, i64>, stop: &AtomicBool) -> Result<(), EngineError> {
+    /// Steps the log through an empty shard, with outputs dropped, and takes over the alarms as they were told.
+    fn rebuild(&mut self, from: &Rebuild, stop: &AtomicBool) -> Result<(), EngineError> {
         let mut models = Models::new(self.config.pipeline.models.clone());
         let mut wait = patience(stop, self.number);
-        self.inbox.limit(until);
+        self.inbox.limit(&from.until);
         let mut reached = false;
         while !reached || self.shard.has_more() {
             self.inbox.fill()?;
@@ -227,13 +227,15 @@ impl<'w> Worker<'w> {
             wait(!records.is_empty() || reached)?;
             for records in records.chunks(MOST_RECORDS).chain(reached.then_some(&[][..])) {
                 let decoded = decode(records, self.sources());
+                let tick = records.is_empty().then_some(from.log_time);
                 self.shard
-                    .step(&decoded.batch, None, &mut models, &mut Outputs::default())
+                    .step(&decoded.batch, tick, &mut models, &mut Outputs::default())
                     .map_err(|source| failed(self.number, source))?;
             }
         }
         self.inbox.unlimit();
-        self.position.offsets.extend(until);
+        self.shard.adopt_alarms(&from.alarms);
+        self.position.offsets.extend(&from.until);
         self.position.digest = self.shard.digest();
         Ok(())
     }

@@ -72,7 +72,8 @@ impl Ward {
 
     /// Runs an engine until it is ready and `enough`.
     fn run(&self, enough: impl Fn(Stats) -> bool) -> Stats {
-        let config = EngineConfig::new(self.broker.brokers(), "group", Arc::clone(&self.pipeline));
+        let mut config = EngineConfig::new(self.broker.brokers(), "group", Arc::clone(&self.pipeline));
+        config.trusts_topics = true;
         let engine = Engine::start(config).unwrap();
         let until = Instant::now() + Duration::from_secs(30);
         while !(engine.health().is_ready() && enough(engine.stats())) {
@@ -163,11 +164,9 @@ fn an_engine_refuses_topics_that_it_cannot_run_on() {
     let broker = EmbeddedBroker::start().unwrap();
     let pipeline = Arc::new(Pipeline::parse(PIPELINE, Path::new("models")).unwrap());
     let start = || {
-        Engine::start(EngineConfig::new(
-            broker.brokers(),
-            "group",
-            Arc::clone(&pipeline),
-        ))
+        let mut config = EngineConfig::new(broker.brokers(), "group", Arc::clone(&pipeline));
+        config.trusts_topics = true;
+        Engine::start(config)
     };
     assert!(
         matches!(start(), Err(EngineError::MissingTopics { names }) if names.contains(&"alerts".to_owned()))

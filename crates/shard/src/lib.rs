@@ -13,6 +13,7 @@
 //! |---|---|
 //! | `batch` | what goes in and what comes out |
 //! | `shard` | the state and the step: rows in log order, timers before rows |
+//! | `adopt` | alarms taken over where the state had to be rebuilt |
 //! | `admit` | one message: clock, repeats, panes, limits |
 //! | `roster` | patients by id and by dense slot |
 //! | `patient` | one patient's state |
@@ -38,6 +39,7 @@
 
 mod account;
 mod admit;
+mod adopt;
 mod baseline;
 mod batch;
 mod closing;

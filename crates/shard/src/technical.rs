@@ -4,6 +4,7 @@ use wardwatch_alarms::{EndReason, Judgement, Rules};
 use wardwatch_event_time::{Span, Timestamp};
 
 use crate::Shard;
+use crate::patient::MachineKind;
 use crate::shard::Io;
 use crate::timers::TimerKind;
 
@@ -19,6 +20,17 @@ pub(crate) const RULES: Rules = Rules {
 pub(crate) enum Technical {
     Silent,
     DeviceClock,
+}
+
+// === impl Technical ===
+
+impl Technical {
+    pub(crate) fn machine(self) -> MachineKind {
+        match self {
+            Self::Silent => MachineKind::Silent,
+            Self::DeviceClock => MachineKind::DeviceClock,
+        }
+    }
 }
 
 // === impl Shard ===

@@ -13,6 +13,7 @@ use wardwatch_pipeline::{From as Origin, ScoreKind};
 use crate::Shard;
 use crate::digest::{Decision, Event};
 use crate::inputs::{Facts, View};
+use crate::patient::MachinePlace;
 use crate::shard::Io;
 use crate::technical::Technical;
 
@@ -26,6 +27,7 @@ struct Saying {
     condition: String,
     contributors: Vec<Contributor>,
     model: Option<Arc<ModelIdentity>>,
+    device: Option<String>,
     observed_at: Timestamp,
 }
 
@@ -69,6 +71,7 @@ impl Shard {
                 baseline: None,
             }],
             model: None,
+            device: None,
             observed_at: latest.ts,
         };
         self.tell(slot, transition, saying, io);
@@ -156,6 +159,7 @@ impl Shard {
             condition: alarm.text.clone(),
             contributors,
             model,
+            device: None,
             observed_at,
         };
         self.tell(slot, transition, saying, io);
@@ -171,16 +175,19 @@ impl Shard {
         io: &mut Io<'_>,
     ) {
         let rules = &self.pipeline.sources[source];
+        let named = device.map(str::to_owned);
         let device = device.unwrap_or("unnamed");
-        let (name, priority, condition, text) = match technical {
+        let place = MachinePlace {
+            kind: technical.machine(),
+            index: source as u16,
+        };
+        let (priority, condition, text) = match technical {
             Technical::Silent => (
-                "silent",
                 self.pipeline.technical.silent,
                 format!("no data for {}", rules.silent_after),
                 format!("No data from {} for {}", rules.name, rules.silent_after),
             ),
             Technical::DeviceClock => (
-                "device_clock",
                 self.pipeline.technical.device_clock,
                 format!("ahead by more than {}", rules.rules.future_skew),
                 format!(
@@ -205,7 +212,7 @@ impl Shard {
             .as_ref()
             .map_or(transition.at, |patient| patient.heard_at);
         let saying = Saying {
-            alarm: format!("{name}:{}", rules.name),
+            alarm: self.alarm_name(place),
             kind: AlarmKind::Technical,
             priority,
             text,
@@ -213,6 +220,7 @@ impl Shard {
             condition,
             contributors: Vec::new(),
             model: None,
+            device: named,
             observed_at: heard,
         };
         self.tell(slot, transition, saying, io);
@@ -247,6 +255,9 @@ impl Shard {
             kind: saying.kind,
             priority: saying.priority,
             active: transition.phase != Phase::End,
+            escalated: transition.escalated,
+            ordinal: transition.ordinal,
+            device_id: saying.device,
             condition_start: transition.condition_start,
             changed_at: transition.at,
             alert_id: id,

@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use proptest::prelude::*;
 use support::{Row, at, observations, row, windows};
 use wardwatch_alarms::Alert;
 use wardwatch_clinical::VitalSign::{self, HeartRate, RespRate, Spo2};
-use wardwatch_event_time::Timestamp;
+use wardwatch_event_time::{Span, Timestamp};
 use wardwatch_inference::Models;
 use wardwatch_ingest::{ContextRecord, Observations, Record, decode_context};
 use wardwatch_pipeline::Pipeline;
@@ -157,6 +158,12 @@ impl Log {
     }
 
     fn run(mut self, events: &[(i64, Event)], restarts: &[bool]) -> (Outputs, Digest) {
+        self.go(events, restarts);
+        self.shard.finish(&mut self.models, &mut self.out).unwrap();
+        (self.out, self.shard.digest())
+    }
+
+    fn go(&mut self, events: &[(i64, Event)], restarts: &[bool]) {
         for ((now, event), restart) in events.iter().zip(restarts.iter().cycle()) {
             match event {
                 Event::Row(row) => {
@@ -181,8 +188,34 @@ impl Log {
                 self.restart();
             }
         }
-        self.shard.finish(&mut self.models, &mut self.out).unwrap();
-        (self.out, self.shard.digest())
+    }
+
+    /// A shard that has lost its state after these events: rebuilt from as much of the log as windows reach.
+    fn rebuilt(&self, events: &[(i64, Event)]) -> Self {
+        const REACH: i64 = 2 * 120 + 30 + 300 + 5 + 2;
+        let mut rebuilt = Self::new(&self.pipeline, self.wants.per_step);
+        let log_time = self.shard.log_time();
+        let recent: Vec<(i64, Event)> = events
+            .iter()
+            .filter(|(now, event)| match event {
+                Event::Row(_) => at(*now) >= log_time - Span::from_secs(REACH),
+                // Compacted, and read from its start.
+                Event::Context { .. } => true,
+                Event::Tick => false,
+            })
+            .cloned()
+            .collect();
+        rebuilt.go(&recent, &[false]);
+        while rebuilt.shard.has_more() || rebuilt.shard.log_time() < log_time {
+            rebuilt.step(Observations::empty(), Vec::new(), Some(log_time));
+        }
+        rebuilt.out = Outputs::default();
+        let mut newest = BTreeMap::new();
+        for alarm in &self.out.alarms {
+            newest.insert((&alarm.patient_id, &alarm.alarm), alarm);
+        }
+        rebuilt.shard.adopt_alarms(newest.into_values());
+        rebuilt
     }
 }
 
@@ -212,6 +245,33 @@ proptest! {
         prop_assert_eq!(whole.scores, stopped.scores);
         prop_assert_eq!(whole.ended, stopped.ended);
         prop_assert_eq!(digest, stopped_digest);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    /// A shard that lost everything but the log and the alarms topic goes on telling what there is to tell, under the same
+    /// names: nothing twice, nothing left out.
+    #[test]
+    fn a_rebuilt_shard_tells_what_is_left_to_tell(events in events(), lost in 1usize..120) {
+        let pipeline = Arc::new(Pipeline::parse(PIPELINE, Path::new("models")).unwrap());
+        let (before, after) = events.split_at(lost.min(events.len()));
+        let mut whole = Log::new(&pipeline, 500);
+        whole.go(before, &[false]);
+        while whole.shard.has_more() {
+            whole.step(Observations::empty(), Vec::new(), None);
+        }
+        let rebuilt = whole.rebuilt(before);
+        whole.out = Outputs::default();
+        let ids = |out: &Outputs| {
+            let id = |alert: &Alert| (alert.patient_id.to_string(), alert.alarm.clone(), alert.phase, alert.ordinal, alert.stages.due_at, alert.id);
+            let mut ids: Vec<_> = out.alerts.iter().map(id).collect();
+            ids.sort();
+            ids
+        };
+        let (whole, rebuilt) = (whole.run(after, &[false]).0, rebuilt.run(after, &[false]).0);
+        prop_assert_eq!(ids(&whole), ids(&rebuilt));
     }
 }
 

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use wardwatch_pipeline::PipelineError;
 
 const FAILED: u8 = 1;
-/// `EX_CONFIG` of sysexits.h: something is wrong with a configuration file.
-const INVALID: u8 = 78;
+/// `EX_CONFIG` of sysexits.h: something is wrong with a configuration, of ours or of the cluster.
+pub const INVALID: u8 = 78;
 
 /// Prints an error with its causes to standard error.
 pub fn report(error: &anyhow::Error) -> ExitCode {

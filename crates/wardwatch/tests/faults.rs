@@ -12,10 +12,12 @@
 mod support;
 
 use std::os::unix::process::ExitStatusExt;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use support::bench::{Bench, EngineProcess, longest_gap};
+use support::proxy::{Proxy, Rules};
 
 const BEDS: usize = 60;
 
@@ -205,6 +207,239 @@ fn rolling_restart() {
             journal.len(),
             longest_gap(&journal),
             slowest.as_secs_f64()
+        ),
+    );
+}
+
+/// A bench whose engines speak to the broker through a proxy: `WARDWATCH_KAFKA_PROXIED` is BROKER_PORT:PROXY_PORT.
+fn behind_a_proxy(partitions: i32) -> (Bench, Proxy) {
+    let ports = std::env::var("WARDWATCH_KAFKA_PROXIED").expect("WARDWATCH_KAFKA_PROXIED is PORT:PORT");
+    let (broker, port) = ports.split_once(':').unwrap();
+    let proxy = Proxy::start(port.parse().unwrap(), broker.parse().unwrap());
+    let bench = Bench {
+        brokers_of_engines: format!("127.0.0.1:{port}"),
+        ..Bench::new(partitions)
+    };
+    (bench, proxy)
+}
+
+/// Runs one engine behind a proxy while `trouble` makes some, and checks that it never had to be restarted.
+fn troubled(case: &str, seed: u64, trouble: impl FnOnce(&Rules) -> String) {
+    let (bench, proxy) = behind_a_proxy(2);
+    let feeding = bench.feed(seed, BEDS);
+    let mut engine = bench.engine("one", None);
+    thread::sleep(Duration::from_secs(6));
+    let told = trouble(&proxy.rules);
+    thread::sleep(Duration::from_secs(10));
+    assert!(
+        !engine.has_ended(),
+        "{}",
+        std::fs::read_to_string(&engine.log).unwrap()
+    );
+    bench.settle(feeding.stop());
+    engine.terminate();
+    let (journal, alerts) = bench.check();
+    report(
+        case,
+        &format!(
+            "{} steps, {alerts} alerts, longest gap {:.1} s{told}",
+            journal.len(),
+            longest_gap(&journal)
+        ),
+    );
+}
+
+/// The broker commits, and its answer is lost: nobody may take that for a failure, nor try twice.
+#[test]
+#[ignore = "needs a broker behind a proxy"]
+fn answers_to_commits_are_lost() {
+    let rounds = 10 * kills();
+    troubled(&format!("answer to EndTxn lost, {rounds} times"), 20, |rules| {
+        lose(&rules.lose_answers, rules, rounds)
+    });
+}
+
+/// The end of a transaction never reaches the broker.
+#[test]
+#[ignore = "needs a broker behind a proxy"]
+fn commits_are_lost() {
+    let rounds = 2 * kills();
+    troubled(&format!("EndTxn lost, {rounds} times"), 21, |rules| {
+        lose(&rules.lose_requests, rules, rounds)
+    });
+}
+
+fn lose(chances: &AtomicU32, rules: &Rules, rounds: u32) -> String {
+    let begun = std::time::Instant::now();
+    for round in 1..=rounds {
+        chances.store(1, Ordering::Release);
+        while rules.lost.load(Ordering::Acquire) < round {
+            assert!(
+                begun.elapsed() < Duration::from_secs(600),
+                "{round} of {rounds} were lost"
+            );
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+    format!(", in {:.0} s", begun.elapsed().as_secs_f64())
+}
+
+/// The answer comes after the engine has lost its patience.
+#[test]
+#[ignore = "needs a broker behind a proxy"]
+fn answers_to_commits_are_late() {
+    troubled("answer to EndTxn 3 s late for 20 s", 22, |rules| {
+        rules.late_answers.store(3_000, Ordering::Release);
+        thread::sleep(Duration::from_secs(20));
+        rules.late_answers.store(0, Ordering::Release);
+        String::new()
+    });
+}
+
+fn cut_off(case: &str, seed: u64, hold: fn(&Rules, bool)) {
+    troubled(case, seed, |rules| {
+        hold(rules, true);
+        thread::sleep(Duration::from_secs(30));
+        hold(rules, false);
+        String::new()
+    });
+}
+
+#[test]
+#[ignore = "needs a broker behind a proxy"]
+fn cut_off_for_half_a_minute() {
+    cut_off("no network for 30 s", 23, |rules, held| {
+        rules.hold_requests.store(held, Ordering::Release);
+        rules.hold_responses.store(held, Ordering::Release);
+    });
+}
+
+#[test]
+#[ignore = "needs a broker behind a proxy"]
+fn deaf_for_half_a_minute() {
+    cut_off("no answers for 30 s", 24, |rules, held| {
+        rules.hold_responses.store(held, Ordering::Release)
+    });
+}
+
+/// A process that stands still while another takes over, and then goes on: what it still wants to commit must not count.
+#[test]
+#[ignore = "needs a broker"]
+fn a_zombie_comes_back() {
+    let bench = Bench::new(4);
+    let feeding = bench.feed(25, BEDS);
+    let mut zombie = bench.engine("one", None);
+    let other = bench.engine("two", None);
+    thread::sleep(Duration::from_secs(10));
+    zombie.signal("STOP");
+    thread::sleep(Duration::from_secs(60));
+    zombie.signal("CONT");
+    thread::sleep(Duration::from_secs(15));
+    let ended = zombie.has_ended();
+    bench.settle(feeding.stop());
+    if !ended {
+        zombie.terminate();
+    }
+    other.terminate();
+    let (journal, alerts) = bench.check();
+    report(
+        "zombie: stopped for 60 s",
+        &format!(
+            "{} steps, {alerts} alerts, longest gap {:.1} s, {}",
+            journal.len(),
+            longest_gap(&journal),
+            if ended {
+                "it ended itself"
+            } else {
+                "it joined again"
+            }
+        ),
+    );
+}
+
+/// Engines come and go, ten times in a minute.
+#[test]
+#[ignore = "needs a broker"]
+fn rebalance_storm() {
+    let bench = Bench::new(6);
+    let feeding = bench.feed(26, BEDS);
+    let steady = bench.engine("steady", None);
+    thread::sleep(Duration::from_secs(6));
+    for round in 0..10 {
+        let guest = bench.engine(&format!("guest-{round}"), None);
+        thread::sleep(Duration::from_millis(4_000));
+        if round % 2 == 0 {
+            guest.kill();
+        } else {
+            guest.terminate();
+        }
+        thread::sleep(Duration::from_millis(2_000));
+    }
+    thread::sleep(Duration::from_secs(8));
+    bench.settle(feeding.stop());
+    steady.terminate();
+    let (journal, alerts) = bench.check();
+    report(
+        "ten engines come and go in a minute",
+        &format!(
+            "{} steps, {alerts} alerts, longest gap {:.1} s",
+            journal.len(),
+            longest_gap(&journal)
+        ),
+    );
+}
+
+/// Every snapshot is damaged in some way while the engine is away: an older one, or the journal from its first step.
+#[test]
+#[ignore = "needs a broker"]
+fn damaged_snapshots() {
+    let bench = Bench::new(2);
+    let feeding = bench.feed(27, BEDS);
+    let mut dice = Dice(27);
+    let mut damaged = 0;
+    for round in 0..kills() {
+        let engine = bench.engine("one", None);
+        thread::sleep(Duration::from_secs(7));
+        engine.kill();
+        let mut newest = Vec::new();
+        for shard in std::fs::read_dir(bench.snapshots().join("lively"))
+            .unwrap()
+            .flatten()
+        {
+            let files = std::fs::read_dir(shard.path()).unwrap().flatten();
+            let mut paths: Vec<_> = files.map(|file| file.path()).collect();
+            paths.sort();
+            // The newest; every third time all of them.
+            let from = if round % 3 == 2 {
+                0
+            } else {
+                paths.len().saturating_sub(1)
+            };
+            newest.extend(paths.drain(from..));
+        }
+        for path in newest {
+            let mut bytes = std::fs::read(&path).unwrap();
+            let at = dice.roll(0, bytes.len() as u32) as usize;
+            if round % 2 == 0 {
+                bytes[at] ^= 1 << dice.roll(0, 8);
+            } else {
+                bytes.truncate(at);
+            }
+            std::fs::write(&path, bytes).unwrap();
+            damaged += 1;
+        }
+    }
+    let engine = bench.engine("one", None);
+    thread::sleep(Duration::from_secs(4));
+    bench.settle(feeding.stop());
+    engine.terminate();
+    let (journal, alerts) = bench.check();
+    report(
+        &format!("snapshots damaged, {damaged} of them"),
+        &format!(
+            "{} steps, {alerts} alerts, longest gap {:.1} s",
+            journal.len(),
+            longest_gap(&journal)
         ),
     );
 }

@@ -14,11 +14,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rdkafka::message::{Message, OwnedMessage};
+use support::bench::create_topics;
 use support::oracle::{self, header, read};
 use wardwatch_event_time::Span;
-use wardwatch_kafka::{
-    ClientSettings, Engine, EngineClock, EngineConfig, Feed, SystemClock, TopicNames, create_topics,
-};
+use wardwatch_kafka::{ClientSettings, Engine, EngineClock, EngineConfig, Feed, SystemClock, TopicNames};
 use wardwatch_pipeline::Pipeline;
 use wardwatch_simulate::{Topic, Ward};
 
@@ -100,7 +99,7 @@ fn set_up(brokers: &str) -> (Arc<Pipeline>, TopicNames) {
         source.topic = format!("{prefix}{}", source.topic);
     }
     let topics = TopicNames::with_prefix(&prefix);
-    create_topics(brokers, &ClientSettings::new(), &pipeline, &topics, PARTITIONS, 1).unwrap();
+    create_topics(brokers, &pipeline, &topics, PARTITIONS);
     (Arc::new(pipeline), topics)
 }
 

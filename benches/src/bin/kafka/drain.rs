@@ -50,8 +50,13 @@ pub fn run(brokers: &str, args: &Args) -> anyhow::Result<()> {
     }
     feed.finish();
 
-    let began = Instant::now();
     let engine = Engine::start(config)?;
+    // Joining the group and opening the shard is not draining.
+    while engine.stats().records == 0 {
+        anyhow::ensure!(!engine.health().has_ended(), "the engine ended");
+        thread::sleep(Duration::from_millis(1));
+    }
+    let (began, before) = (Instant::now(), engine.stats().records);
     // Ready: all topics are at their end, and no window waits to be evaluated.
     while engine.stats().records < messages || !engine.health().is_ready() {
         anyhow::ensure!(!engine.health().has_ended(), "the engine ended");
@@ -61,12 +66,13 @@ pub fn run(brokers: &str, args: &Args) -> anyhow::Result<()> {
     let stats = engine.stats();
     engine.stop()?;
     let observations = args.patients as u64 * 8 * u64::from(args.seconds);
+    let share = (messages - before) as f64 / messages as f64;
     println!(
         "{}: {observations} observations in {messages} messages of {} bytes: {took:.2} s, {:.0} observations/s \
          ({} steps, {} windows, {} alerts, {} quarantined)",
         if args.single { "single" } else { "grouped" },
         bytes / messages as usize,
-        observations as f64 / took,
+        observations as f64 * share / took,
         stats.steps,
         stats.windows,
         stats.alerts,

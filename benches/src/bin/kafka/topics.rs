@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use wardwatch_event_time::Timestamp;
-use wardwatch_kafka::{ClientSettings, EngineConfig, TopicNames, create_topics};
+use wardwatch_kafka::{ClientSettings, EngineConfig, Size, TopicNames, apply_plan, plan_topics};
 
 /// Creates a run's topics with one partition, and gives the engine's configuration for them.
 pub fn engine(brokers: &str) -> anyhow::Result<EngineConfig> {
@@ -13,7 +13,12 @@ pub fn engine(brokers: &str) -> anyhow::Result<EngineConfig> {
     pipeline.sources[0].topic = format!("{run}.vitals");
     let pipeline = Arc::new(pipeline);
     let names = TopicNames::with_prefix(&format!("{run}."));
-    create_topics(brokers, &ClientSettings::new(), &pipeline, &names, 1, 1)?;
+    let size = Size {
+        partitions: 1,
+        replication: 1,
+    };
+    let plan = plan_topics(brokers, &ClientSettings::new(), &pipeline, &names, size)?;
+    apply_plan(brokers, &ClientSettings::new(), &plan)?;
     let mut config = EngineConfig::new(brokers, run, pipeline);
     config.topics = names;
     Ok(config)

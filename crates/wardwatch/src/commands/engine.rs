@@ -6,13 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::builder::NonEmptyStringValueParser;
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
-use wardwatch_kafka::{
-    ClientSettings, Engine, EngineConfig, Health, SnapshotStore, TopicNames, create_topics,
-};
+use wardwatch_kafka::{Engine, EngineConfig, Health, SnapshotStore};
 
+use super::cluster::Cluster;
 use super::metrics;
 use super::models::ModelsFolder;
 
@@ -26,15 +24,8 @@ pub struct Args {
     pipeline: PathBuf,
     #[command(flatten)]
     models: ModelsFolder,
-    /// Kafka's bootstrap addresses
-    #[arg(long, value_name = "HOST:PORT", env = "WARDWATCH_BROKERS", value_parser = NonEmptyStringValueParser::new())]
-    brokers: String,
-    /// The group under which offsets are committed [default: wardwatch-PIPELINE]
-    #[arg(long)]
-    group: Option<String>,
-    /// Put before the names of the context and output topics, so that several pipelines fit on one broker
-    #[arg(long, value_name = "PREFIX", default_value = "")]
-    topic_prefix: String,
+    #[command(flatten)]
+    cluster: Cluster,
     /// This engine's own name in the group, kept over restarts (on Kubernetes: the pod's name)
     #[arg(long, value_name = "NAME", env = "WARDWATCH_INSTANCE")]
     instance: Option<String>,
@@ -47,44 +38,23 @@ pub struct Args {
     /// Where metrics and health are served
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9464")]
     listen: SocketAddr,
-    /// Create the topics that do not exist, with so many partitions
-    #[arg(long, value_name = "PARTITIONS", value_parser = clap::value_parser!(i32).range(1..=10_000))]
-    create_topics: Option<i32>,
-    /// How many brokers keep each topic that is created
-    #[arg(long, default_value_t = 1, requires = "create_topics", value_parser = clap::value_parser!(i32).range(1..=100))]
-    replication: i32,
-    /// A further setting of librdkafka, such as security.protocol=SASL_SSL; may be repeated
-    #[arg(long = "kafka", value_name = "NAME=VALUE", value_parser = setting)]
-    settings: Vec<(String, String)>,
 }
 
 /// Runs the command.
 pub fn run(args: Args) -> anyhow::Result<()> {
     let recorder = metrics::install()?;
     let pipeline = Arc::new(args.models.load(&args.pipeline)?);
-    let group = args
-        .group
-        .unwrap_or_else(|| format!("wardwatch-{}", pipeline.name));
-    let mut config = EngineConfig::new(args.brokers, group, pipeline);
-    config.topics = TopicNames::with_prefix(&args.topic_prefix);
+    let group = args.cluster.group(&pipeline);
+    let mut config = EngineConfig::new(&args.cluster.brokers, group, pipeline);
+    config.topics = args.cluster.topics();
+    config.settings = args.cluster.settings();
     config.instance = args.instance;
     config.snapshot_every = Duration::from_secs(args.snapshot_every);
     match &args.snapshots {
         Some(place) => config.snapshots = Some(Arc::new(SnapshotStore::open(place)?)),
         None => tracing::warn!("without --snapshots every restart rebuilds the state from the log"),
     }
-    config.settings = args.settings.into_iter().collect::<ClientSettings>();
     tracing::info!(brokers = config.brokers, "connecting");
-    if let Some(partitions) = args.create_topics {
-        create_topics(
-            &config.brokers,
-            &config.settings,
-            &config.pipeline,
-            &config.topics,
-            partitions,
-            args.replication,
-        )?;
-    }
     let engine = Engine::start(config)?;
     let runtime = runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -121,9 +91,4 @@ pub async fn told_to_stop(engines: &[Arc<Health>]) -> anyhow::Result<()> {
             },
         }
     }
-}
-
-fn setting(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE")?;
-    Ok((name.to_owned(), value.to_owned()))
 }

@@ -1,5 +1,6 @@
 //! The commands, a file each.
 
+mod cluster;
 mod demo;
 mod engine;
 mod metrics;
@@ -7,6 +8,7 @@ mod models;
 mod output;
 mod replay;
 mod sql;
+mod topics;
 mod validate;
 
 use std::process::ExitCode;
@@ -24,6 +26,8 @@ pub enum Command {
     Replay(replay::Args),
     /// Try SQL, with all functions of Wardwatch
     Sql(sql::Args),
+    /// Create and check the topics that a pipeline needs
+    Topics(topics::Args),
     /// Check pipelines and tell everything that is wrong with them
     Validate(validate::Args),
 }
@@ -41,6 +45,7 @@ impl Command {
             Self::Engine(args) => engine::run(args).map(|()| ExitCode::SUCCESS),
             Self::Replay(args) => replay::run(args).map(|()| ExitCode::SUCCESS),
             Self::Sql(args) => sql::run(args).map(|()| ExitCode::SUCCESS),
+            Self::Topics(args) => topics::run(args),
             Self::Validate(args) => validate::run(args),
         }
     }

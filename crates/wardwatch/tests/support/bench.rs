@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rdkafka::Message;
 use wardwatch_event_time::Span;
 use wardwatch_kafka::{
-    ClientSettings, EngineClock, Feed, JournalRecord, SystemClock, TopicNames, create_topics,
+    ClientSettings, EngineClock, Feed, JournalRecord, Size, SystemClock, TopicNames, apply_plan, plan_topics,
 };
 use wardwatch_pipeline::Pipeline;
 use wardwatch_simulate::{Topic, Ward};
@@ -46,6 +46,8 @@ alarms:
 /// Topics of its own on a broker.
 pub struct Bench {
     pub brokers: String,
+    /// Where the engines think the broker is.
+    pub brokers_of_engines: String,
     pub partitions: i32,
     pub prefix: String,
     pub pipeline: Arc<Pipeline>,
@@ -66,6 +68,17 @@ pub struct EngineProcess {
     pub log: PathBuf,
 }
 
+/// Creates what the pipeline needs.
+pub fn create_topics(brokers: &str, pipeline: &Pipeline, topics: &TopicNames, partitions: i32) {
+    let size = Size {
+        partitions,
+        replication: if brokers.contains(',') { 3 } else { 1 },
+    };
+    let settings = ClientSettings::new();
+    let plan = plan_topics(brokers, &settings, pipeline, topics, size).unwrap();
+    apply_plan(brokers, &settings, &plan).unwrap();
+}
+
 // === impl Bench ===
 
 impl Bench {
@@ -78,17 +91,9 @@ impl Bench {
         std::fs::write(folder.path().join("pipeline.yaml"), &text).unwrap();
         let pipeline = Arc::new(Pipeline::parse(&text, folder.path()).unwrap());
         let topics = TopicNames::with_prefix(&prefix);
-        let replication = if brokers.contains(',') { 3 } else { 1 };
-        create_topics(
-            &brokers,
-            &ClientSettings::new(),
-            &pipeline,
-            &topics,
-            partitions,
-            replication,
-        )
-        .unwrap();
+        create_topics(&brokers, &pipeline, &topics, partitions);
         Self {
+            brokers_of_engines: brokers.clone(),
             brokers,
             partitions,
             prefix,
@@ -112,7 +117,12 @@ impl Bench {
         command
             .arg("engine")
             .arg(self.folder.path().join("pipeline.yaml"))
-            .args(["--brokers", &self.brokers, "--topic-prefix", &self.prefix])
+            .args([
+                "--brokers",
+                &self.brokers_of_engines,
+                "--topic-prefix",
+                &self.prefix,
+            ])
             .args([
                 "--group",
                 &format!("{}group", self.prefix),

@@ -1,4 +1,4 @@
-//! The journal of one shard, read back: only what is committed.
+//! What a shard has written, read back: only what is committed.
 
 use std::time::Duration;
 
@@ -6,6 +6,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::{Offset, TopicPartitionList};
+use serde::de::DeserializeOwned;
 
 use crate::topics::PATIENCE;
 use crate::worker::now;
@@ -17,26 +18,32 @@ const BACK: i64 = 500;
 /// How long one look takes when nothing comes.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Reads one partition of the journal.
-pub(crate) struct JournalReader<'c> {
+/// Reads one partition of a topic of our own.
+pub(crate) struct LogReader<'c> {
     consumer: BaseConsumer,
     topic: &'c str,
     shard: i32,
 }
 
 /// Records with their offsets, in order.
-pub(crate) type Tail = Vec<(i64, JournalRecord)>;
+pub(crate) type Tail<T = JournalRecord> = Vec<(i64, T)>;
 
-// === impl JournalReader ===
+// === impl LogReader ===
 
-impl<'c> JournalReader<'c> {
-    pub(crate) fn open(config: &'c EngineConfig, shard: i32) -> Result<Self, EngineError> {
+impl<'c> LogReader<'c> {
+    /// A reader of the shard's journal.
+    pub(crate) fn of_journal(config: &'c EngineConfig, shard: i32) -> Result<Self, EngineError> {
+        Self::open(config, &config.topics.journal, shard)
+    }
+
+    /// A reader of the shard's partition of a topic.
+    pub(crate) fn open(config: &'c EngineConfig, topic: &'c str, shard: i32) -> Result<Self, EngineError> {
         let consumer = settings::consumer(&config.brokers, &config.group, &config.settings)
             .create()
             .map_err(EngineError::Client)?;
         Ok(Self {
             consumer,
-            topic: &config.topics.journal,
+            topic,
             shard,
         })
     }
@@ -45,7 +52,7 @@ impl<'c> JournalReader<'c> {
     ///
     /// # Errors
     /// [`EngineError::Journal`] when the broker does not answer in time.
-    pub(crate) fn tail(&self, from: Option<i64>) -> Result<Tail, EngineError> {
+    pub(crate) fn tail<T: DeserializeOwned>(&self, from: Option<i64>) -> Result<Tail<T>, EngineError> {
         let (low, high) = self
             .consumer
             .fetch_watermarks(self.topic, self.shard, PATIENCE)
@@ -61,7 +68,7 @@ impl<'c> JournalReader<'c> {
         }
     }
 
-    fn read(&self, start: i64) -> Result<Tail, EngineError> {
+    fn read<T: DeserializeOwned>(&self, start: i64) -> Result<Tail<T>, EngineError> {
         let mut assignment = TopicPartitionList::new();
         assignment
             .add_partition_offset(self.topic, self.shard, Offset::Offset(start))
@@ -78,7 +85,7 @@ impl<'c> JournalReader<'c> {
                     return Err(EngineError::Journal(error));
                 }
                 Some(Err(error)) => {
-                    tracing::warn!(%error, "reading the journal is disturbed");
+                    tracing::warn!(%error, "reading back is disturbed");
                     continue;
                 }
             }
@@ -88,15 +95,16 @@ impl<'c> JournalReader<'c> {
     }
 }
 
-fn decode(message: &BorrowedMessage<'_>) -> Option<(i64, JournalRecord)> {
+fn decode<T: DeserializeOwned>(message: &BorrowedMessage<'_>) -> Option<(i64, T)> {
     match serde_json::from_slice(message.payload()?) {
         Ok(record) => Some((message.offset(), record)),
         Err(error) => {
             tracing::error!(
+                topic = message.topic(),
                 partition = message.partition(),
                 offset = message.offset(),
                 kind = ?error.classify(),
-                "a record of the journal is not of this version; it is passed over"
+                "a record is not of this version; it is passed over"
             );
             None
         }

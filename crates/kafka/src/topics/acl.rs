@@ -1,0 +1,81 @@
+//! What each role may do on the cluster, and no more.
+
+use std::fmt;
+
+use wardwatch_pipeline::Pipeline;
+
+use super::TopicNames;
+
+/// One permission, as `kafka-acls` takes it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Acl {
+    /// Who: `engine`, `station`, or `producer`.
+    pub role: &'static str,
+    /// `topic`, `group` or `transactional-id`.
+    pub resource: &'static str,
+    /// The resource's name.
+    pub name: String,
+    /// Whether the name is only how it begins.
+    pub is_prefix: bool,
+    /// What may be done.
+    pub operations: &'static [&'static str],
+}
+
+/// The permissions of every role of a pipeline.
+pub fn acls(pipeline: &Pipeline, names: &TopicNames, group: &str) -> Vec<Acl> {
+    let topic = |role, name: &str, operations| Acl {
+        role,
+        resource: "topic",
+        name: name.to_owned(),
+        is_prefix: false,
+        operations,
+    };
+    let mut all = Vec::new();
+    for name in names.inputs(pipeline) {
+        all.push(topic("engine", name, &["Read", "DescribeConfigs"]));
+    }
+    for name in names.outputs() {
+        all.push(topic("engine", name, &["Write", "DescribeConfigs"]));
+    }
+    // What it goes on from after a restart.
+    for name in [&names.journal, &names.alarms] {
+        all.push(topic("engine", name, &["Read"]));
+    }
+    all.push(Acl {
+        role: "engine",
+        resource: "group",
+        name: group.to_owned(),
+        is_prefix: false,
+        operations: &["Read"],
+    });
+    all.push(Acl {
+        role: "engine",
+        resource: "transactional-id",
+        name: format!("{group}-"),
+        is_prefix: true,
+        operations: &["Write", "Describe"],
+    });
+    for name in [&names.alerts, &names.alarms, &names.scores, &names.journal] {
+        all.push(topic("station", name, &["Read"]));
+    }
+    for name in names.inputs(pipeline) {
+        all.push(topic("producer", name, &["Write"]));
+    }
+    all
+}
+
+impl fmt::Display for Acl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "--allow-principal User:{} --{} {}",
+            self.role, self.resource, self.name
+        )?;
+        if self.is_prefix {
+            write!(f, " --resource-pattern-type prefixed")?;
+        }
+        self.operations
+            .iter()
+            .try_for_each(|operation| write!(f, " --operation {operation}"))
+    }
+}

@@ -1,0 +1,229 @@
+//! Topics as they are on a cluster: looked at, created, changed.
+
+use std::collections::BTreeMap;
+
+use futures::executor::block_on;
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, ConfigResource, ConfigSource, NewTopic, OwnedResourceSpecifier,
+    ResourceSpecifier, TopicReplication,
+};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::metadata::Metadata;
+use rdkafka::types::RDKafkaErrorCode;
+use wardwatch_pipeline::Pipeline;
+
+use super::plan::{Change, Found, Plan};
+use super::wanted::{Wanted, wanted};
+use super::{PATIENCE, Size, TopicNames};
+use crate::{ClientSettings, EngineConfig, EngineError, settings};
+
+type Admin = AdminClient<DefaultClientContext>;
+
+/// What is to be done on a cluster so that a pipeline can run on it. Blocks.
+///
+/// # Errors
+/// [`EngineError`] when no broker answers, or the pipeline names a topic twice.
+pub fn find(
+    brokers: &str,
+    more: &ClientSettings,
+    pipeline: &Pipeline,
+    names: &TopicNames,
+    size: Size,
+) -> Result<Plan, EngineError> {
+    let admin = admin(brokers, more)?;
+    let metadata = admin.inner().fetch_metadata(None, PATIENCE);
+    let metadata = metadata.map_err(|source| unreachable(brokers, source))?;
+    look(Some(&admin), &metadata, pipeline, names, size)
+}
+
+/// Does what a plan says: creates topics and changes settings. Blocks.
+///
+/// # Errors
+/// [`EngineError`]: the cluster does not answer or refuses; or partitions differ, which nobody but a person can mend.
+pub fn apply(brokers: &str, more: &ClientSettings, plan: &Plan) -> Result<(), EngineError> {
+    let admin = admin(brokers, more)?;
+    for change in &plan.changes {
+        match change {
+            Change::Create { .. } => create(&admin, brokers, change)?,
+            Change::Set {
+                topic, setting, to, ..
+            } => set(&admin, brokers, topic, setting, to)?,
+            Change::Repartition { .. } => {
+                return Err(EngineError::Topics {
+                    problems: change.to_string(),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether the topics can keep the promise. What cannot be seen is told, and taken for right.
+pub(crate) fn check(config: &EngineConfig, metadata: &Metadata) -> Result<(), EngineError> {
+    let admin = admin(&config.brokers, &config.settings)?;
+    let as_is = Size {
+        partitions: 1,
+        replication: 1,
+    };
+    let admin = (!config.trusts_topics).then_some(&admin);
+    let plan = look(admin, metadata, &config.pipeline, &config.topics, as_is)?;
+    if !plan.unseen.is_empty() && !config.trusts_topics {
+        tracing::warn!(topics = ?plan.unseen, "the settings of topics cannot be seen, so they are not checked; allow DescribeConfigs");
+    }
+    let missing = plan.changes.iter().filter_map(|change| match change {
+        Change::Create { topic, .. } => Some(topic.clone()),
+        _ => None,
+    });
+    let missing: Vec<String> = missing.collect();
+    if !missing.is_empty() {
+        return Err(EngineError::MissingTopics { names: missing });
+    }
+    if plan.changes.is_empty() {
+        return Ok(());
+    }
+    let problems: Vec<String> = plan.changes.iter().map(ToString::to_string).collect();
+    Err(EngineError::Topics {
+        problems: problems.join("; "),
+    })
+}
+
+fn look(
+    admin: Option<&Admin>,
+    metadata: &Metadata,
+    pipeline: &Pipeline,
+    names: &TopicNames,
+    size: Size,
+) -> Result<Plan, EngineError> {
+    let wanted = wanted(pipeline, names);
+    let mut all: Vec<&str> = wanted.iter().map(|topic| topic.name.as_str()).collect();
+    all.sort_unstable();
+    if let Some(twice) = all.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(EngineError::TopicTwice {
+            topic: twice[0].to_owned(),
+        });
+    }
+    let mut found = BTreeMap::new();
+    for topic in metadata.topics() {
+        if all.contains(&topic.name()) && !topic.partitions().is_empty() {
+            let partitions = topic.partitions().len();
+            found.insert(
+                topic.name().to_owned(),
+                Found {
+                    partitions,
+                    settings: None,
+                },
+            );
+        }
+    }
+    if let Some(admin) = admin {
+        see_settings(admin, &wanted, &mut found);
+    }
+    Ok(Plan::new(&wanted, &found, size))
+}
+
+/// Adds the settings of the topics, where the cluster tells them.
+fn see_settings(admin: &Admin, wanted: &[Wanted], found: &mut BTreeMap<String, Found>) {
+    let names: Vec<&str> = wanted
+        .iter()
+        .map(|topic| topic.name.as_str())
+        .filter(|name| found.contains_key(*name))
+        .collect();
+    for resource in described(admin, &names) {
+        if let OwnedResourceSpecifier::Topic(name) = &resource.specifier
+            && let Some(topic) = found.get_mut(name)
+        {
+            let entries = resource.entries.iter();
+            let set = entries.filter_map(|entry| Some((entry.name.clone(), entry.value.clone()?)));
+            topic.settings = Some(set.collect());
+        }
+    }
+}
+
+fn described(admin: &Admin, topics: &[&str]) -> Vec<ConfigResource> {
+    if topics.is_empty() {
+        return Vec::new();
+    }
+    let wanted: Vec<ResourceSpecifier<'_>> =
+        topics.iter().map(|name| ResourceSpecifier::Topic(name)).collect();
+    match block_on(admin.describe_configs(&wanted, &options())) {
+        Ok(resources) => resources.into_iter().filter_map(Result::ok).collect(),
+        Err(error) => {
+            tracing::warn!(%error, "the cluster does not tell the settings of topics");
+            Vec::new()
+        }
+    }
+}
+
+fn create(admin: &Admin, brokers: &str, change: &Change) -> Result<(), EngineError> {
+    let Change::Create {
+        topic,
+        partitions,
+        replication,
+        settings,
+    } = change
+    else {
+        return Ok(());
+    };
+    let new = NewTopic::new(topic, *partitions, TopicReplication::Fixed(*replication));
+    let new = settings
+        .iter()
+        .fold(new, |new, (name, value)| new.set(name, value));
+    let created = block_on(admin.create_topics([&new], &options()));
+    for outcome in created.map_err(|source| unreachable(brokers, source))? {
+        match outcome {
+            Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((topic, code)) => {
+                return Err(EngineError::CreateTopic {
+                    topic,
+                    reason: code.to_string(),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Changes one setting. The call replaces all settings of a topic, so the others are given as they are.
+fn set(admin: &Admin, brokers: &str, topic: &str, setting: &str, to: &str) -> Result<(), EngineError> {
+    let resources = described(admin, &[topic]);
+    let entries = resources.iter().flat_map(|resource| &resource.entries);
+    let own =
+        entries.filter(|entry| matches!(entry.source, ConfigSource::DynamicTopic) && entry.name != setting);
+    let own: Vec<(&str, &str)> = own
+        .filter_map(|entry| Some((entry.name.as_str(), entry.value.as_deref()?)))
+        .collect();
+    let config = AlterConfig::new(ResourceSpecifier::Topic(topic)).set(setting, to);
+    let config = own
+        .into_iter()
+        .fold(config, |config, (name, value)| config.set(name, value));
+    let altered = block_on(admin.alter_configs([&config], &options()));
+    for outcome in altered.map_err(|source| unreachable(brokers, source))? {
+        if let Err((_, code)) = outcome {
+            return Err(EngineError::Topics {
+                problems: format!(
+                    "topic {topic}: {setting} could not be set to {to} ({code}); set it with `kafka-configs --alter --topic {topic} --add-config {setting}={to}`"
+                ),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn admin(brokers: &str, more: &ClientSettings) -> Result<Admin, EngineError> {
+    settings::admin(brokers, more)
+        .create()
+        .map_err(EngineError::Client)
+}
+
+fn options() -> AdminOptions {
+    AdminOptions::new()
+        .request_timeout(Some(PATIENCE))
+        .operation_timeout(Some(PATIENCE))
+}
+
+fn unreachable(brokers: &str, source: rdkafka::error::KafkaError) -> EngineError {
+    EngineError::Unreachable {
+        brokers: brokers.to_owned(),
+        source,
+    }
+}

@@ -1,0 +1,59 @@
+//! What the topics of a pipeline are called.
+
+use wardwatch_pipeline::Pipeline;
+
+/// The topics of a pipeline besides its sources.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicNames {
+    /// Who the patients are; compacted, read from its start.
+    pub context: String,
+    /// What happened; append only.
+    pub alerts: String,
+    /// The state of every alarm condition; compacted; as many partitions as the sources.
+    pub alarms: String,
+    /// Scores of patients; append only.
+    pub scores: String,
+    /// What could not be taken, whole.
+    pub quarantine: String,
+    /// How far each shard came; as many partitions as the sources.
+    pub journal: String,
+}
+
+// === impl TopicNames ===
+
+impl Default for TopicNames {
+    fn default() -> Self {
+        Self::with_prefix("")
+    }
+}
+
+impl TopicNames {
+    /// The usual names behind a prefix, so that several pipelines fit on one broker.
+    pub fn with_prefix(prefix: &str) -> Self {
+        let name = |name: &str| format!("{prefix}{name}");
+        Self {
+            context: name("context"),
+            alerts: name("alerts"),
+            alarms: name("alarms"),
+            scores: name("scores"),
+            quarantine: name("quarantine"),
+            journal: name("journal"),
+        }
+    }
+
+    /// What a pipeline reads: its sources in their order, then the context.
+    pub(crate) fn inputs<'a>(&'a self, pipeline: &'a Pipeline) -> Vec<&'a str> {
+        let sources = pipeline.sources.iter().map(|source| source.topic.as_str());
+        sources.chain([self.context.as_str()]).collect()
+    }
+
+    pub(crate) fn outputs(&self) -> [&str; 5] {
+        [
+            &self.alerts,
+            &self.alarms,
+            &self.scores,
+            &self.quarantine,
+            &self.journal,
+        ]
+    }
+}

@@ -1,0 +1,154 @@
+//! What a pipeline needs of its topics, and why.
+
+use wardwatch_event_time::Span;
+use wardwatch_pipeline::Pipeline;
+
+use super::TopicNames;
+use crate::recovery;
+
+/// A topic as a pipeline needs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub name: String,
+    /// Its partitions are the shards, so they must be as many as those of the others.
+    pub is_shared: bool,
+    pub settings: Vec<Setting>,
+}
+
+/// A setting of a topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Setting {
+    pub name: &'static str,
+    pub rule: Rule,
+    /// What goes wrong otherwise.
+    pub why: &'static str,
+}
+
+/// Which values of a setting will do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Rule {
+    /// This one; a list in any order.
+    Is(&'static str),
+    /// Milliseconds or bytes, at least so many; -1 is without end.
+    AtLeast { least: i64, at_creation: i64 },
+    /// What a new topic gets; another value will do.
+    Usually(i64),
+}
+
+const HOUR: i64 = 3_600_000;
+const DAY: i64 = 24 * HOUR;
+
+/// After this long without an engine, its state is rebuilt instead of restored.
+const AWAY: i64 = DAY;
+
+/// All topics of a pipeline: sources, context, outputs.
+pub(crate) fn wanted(pipeline: &Pipeline, names: &TopicNames) -> Vec<Wanted> {
+    let append_time = Setting {
+        name: "message.timestamp.type",
+        rule: Rule::Is("LogAppendTime"),
+        why: "time of the log is the broker's; a device's own time would reorder the patients of a shard",
+    };
+    // What has to be stepped again after a day, and the windows of that time.
+    let reach = recovery::reach(pipeline);
+    let source = |name: &String| Wanted {
+        name: name.clone(),
+        is_shared: true,
+        settings: vec![
+            append_time.clone(),
+            kept(reach, "windows could not be rebuilt from the log"),
+        ],
+    };
+    let compacted = Setting {
+        name: "cleanup.policy",
+        rule: Rule::Is("compact"),
+        why: "the newest record of a key would be deleted with age",
+    };
+    let mut topics: Vec<Wanted> = pipeline.sources.iter().map(|from| source(&from.topic)).collect();
+    topics.push(Wanted {
+        name: names.context.clone(),
+        is_shared: true,
+        settings: vec![
+            append_time,
+            compacted.clone(),
+            Setting {
+                name: "min.compaction.lag.ms",
+                rule: Rule::AtLeast {
+                    least: AWAY,
+                    at_creation: AWAY,
+                },
+                why: "records that a restart steps again would be compacted away",
+            },
+        ],
+    });
+    topics.push(Wanted {
+        name: names.alarms.clone(),
+        is_shared: true,
+        settings: vec![compacted],
+    });
+    topics.push(Wanted {
+        name: names.journal.clone(),
+        is_shared: true,
+        settings: vec![kept(
+            Span::ZERO,
+            "a restart could not step again what its snapshot lacks",
+        )],
+    });
+    for (name, days) in [(&names.alerts, 183), (&names.scores, 7), (&names.quarantine, 30)] {
+        topics.push(Wanted {
+            name: name.clone(),
+            is_shared: false,
+            settings: vec![Setting {
+                name: "retention.ms",
+                rule: Rule::Usually(days * DAY),
+                why: "",
+            }],
+        });
+    }
+    topics
+}
+
+/// Kept for a day, and beyond that for as long as windows reach.
+fn kept(reach: Span, why: &'static str) -> Setting {
+    let least = AWAY + reach.micros() / 1_000;
+    Setting {
+        name: "retention.ms",
+        rule: Rule::AtLeast {
+            least,
+            at_creation: least.max(7 * DAY),
+        },
+        why,
+    }
+}
+
+// === impl Rule ===
+
+impl Rule {
+    /// Whether a value will do.
+    pub(crate) fn allows(&self, value: &str) -> bool {
+        match self {
+            Self::Is(wanted) => value == *wanted,
+            Self::AtLeast { least, .. } => value
+                .parse()
+                .is_ok_and(|value: i64| value == -1 || value >= *least),
+            Self::Usually(_) => true,
+        }
+    }
+
+    /// The value that a new topic gets.
+    pub(crate) fn at_creation(&self) -> String {
+        match self {
+            Self::Is(wanted) => (*wanted).to_owned(),
+            Self::AtLeast { at_creation, .. } => at_creation.to_string(),
+            Self::Usually(value) => value.to_string(),
+        }
+    }
+
+    /// What would do, in words.
+    pub(crate) fn words(&self) -> String {
+        match self {
+            Self::Is(wanted) => (*wanted).to_owned(),
+            Self::AtLeast { least, .. } => format!("at least {least}"),
+            Self::Usually(value) => format!("usually {value}"),
+        }
+    }
+}
