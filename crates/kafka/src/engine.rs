@@ -37,6 +37,8 @@ pub struct EngineConfig {
     pub snapshots: Option<Arc<SnapshotStore>>,
     /// Between two snapshots of a shard: as much of the log has to be stepped again after a crash.
     pub snapshot_every: Duration,
+    /// Outputs and offsets in one transaction. Without it alerts may be lost or come twice: only to measure what it costs.
+    pub exactly_once: bool,
     /// Take the topics' settings for right: the broker in this process does not tell them.
     pub trusts_topics: bool,
     /// Further settings of librdkafka.
@@ -72,6 +74,7 @@ impl EngineConfig {
             tick_lag: Span::from_millis(500),
             snapshots: None,
             snapshot_every: Duration::from_secs(60),
+            exactly_once: true,
             trusts_topics: false,
             settings: ClientSettings::new(),
             build: program::identity(),

@@ -26,6 +26,7 @@
 //! | `snapshots`, `snapshot_file`, `snapshot_writer` | where snapshots are kept; one of them; the thread that writes |
 //! | `topics` | what a pipeline needs of its topics, and what is done about it |
 //! | `reader` | the engine's outputs, read back for a screen |
+//! | `quarantine` | what could not be taken, read back and sent again |
 //! | `embedded` | a broker in this process and a feed for it, for demos and tests |
 //! | `clock` | the wall clock, or the scaled clock of a demo |
 //! | `program` | which program this is |
@@ -57,6 +58,7 @@ mod member;
 mod meter;
 mod outbox;
 mod program;
+mod quarantine;
 mod reader;
 mod recovery;
 mod settings;
@@ -73,6 +75,7 @@ pub use error::EngineError;
 pub use health::{Health, Stats};
 pub use journal::{JournalRecord, LineageRecord};
 pub use meter::describe_metrics;
+pub use quarantine::{QuarantineEntry, quarantined, redrive};
 pub use reader::{Output, OutputReader};
 pub use settings::ClientSettings;
 pub use snapshots::{SnapshotStore, StoreError};

@@ -36,6 +36,7 @@ pub(crate) struct Deliveries {
 /// A producer that has fenced every earlier one of its shard.
 pub(crate) struct Outbox {
     producer: BaseProducer<Deliveries>,
+    is_transactional: bool,
 }
 
 /// Why a bundle did not go out for certain.
@@ -91,13 +92,17 @@ impl Outbox {
             journaled: AtomicI64::new(-1),
         };
         let id = format!("{}-{shard}", config.group);
-        let producer = settings::transactional(&config.brokers, &id, &config.settings)
-            .create_with_context(context)
-            .map_err(EngineError::Client)?;
-        let outbox = Self { producer };
-        let begun = now();
+        let (brokers, more) = (&config.brokers, &config.settings);
+        let client = match config.exactly_once {
+            true => settings::transactional(brokers, &id, more),
+            false => settings::producer(brokers, more),
+        };
+        let outbox = Self {
+            producer: client.create_with_context(context).map_err(EngineError::Client)?,
+            is_transactional: config.exactly_once,
+        };
         outbox
-            .again(begun, |producer| producer.init_transactions(CALL))
+            .again(now(), |producer| producer.init_transactions(CALL))
             .map_err(EngineError::Transactions)?;
         Ok(outbox)
     }
@@ -140,12 +145,15 @@ impl Outbox {
         Ok(())
     }
 
-    /// Makes a call again for as long as it may be, and there is patience left.
+    /// Makes a call about a transaction, again for as long as it may be, and there is patience left.
     fn again(
         &self,
         begun: Instant,
         call: impl Fn(&BaseProducer<Deliveries>) -> Result<(), KafkaError>,
     ) -> Result<(), KafkaError> {
+        if !self.is_transactional {
+            return Ok(());
+        }
         loop {
             match call(&self.producer) {
                 Err(KafkaError::Transaction(error)) if error.is_retriable() && begun.elapsed() < PATIENCE => {

@@ -21,11 +21,13 @@ pub struct Args {
     /// One reading a message instead of eight
     #[arg(long)]
     single: bool,
+    #[command(flatten)]
+    engine: topics::EngineArgs,
 }
 
 /// Loads, drains, and prints one line.
 pub fn run(brokers: &str, args: &Args) -> anyhow::Result<()> {
-    let config = topics::engine(brokers)?;
+    let config = topics::engine(brokers, &args.engine)?;
     // All of it lies in the past when it is loaded: nobody's clock runs fast.
     let start = topics::now() - Span::from_secs(i64::from(args.seconds) + 1);
     let mut ward = Ward::steady(1, start, args.patients);

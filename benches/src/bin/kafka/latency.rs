@@ -11,7 +11,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use wardwatch_alarms::Phase;
 use wardwatch_event_time::{Span, Timestamp};
-use wardwatch_kafka::{ClientSettings, Engine, Feed, Output, OutputReader};
+use wardwatch_kafka::{ClientSettings, Engine, Feed, Output, OutputReader, TopicNames};
 use wardwatch_simulate::Ward;
 
 use crate::topics;
@@ -28,10 +28,20 @@ pub struct Args {
     /// Alerts a second that are waited for
     #[arg(long, default_value_t = 20)]
     probes: u32,
+    #[command(flatten)]
+    engine: topics::EngineArgs,
 }
 
 /// A probe's patient desaturates, and is well again a second later. By patient: when that was due to be sent.
 type Awaited = Arc<Mutex<BTreeMap<String, Timestamp>>>;
+
+/// What a reader has seen.
+struct Seen {
+    isolation: &'static str,
+    awaited: Awaited,
+    taken: Arc<Mutex<Histogram<u64>>>,
+    reader: OutputReader,
+}
 
 /// A message and when it is due to be sent.
 struct Due {
@@ -49,12 +59,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Sends, waits, and prints the distribution.
 pub fn run(brokers: &str, args: &Args) -> anyhow::Result<()> {
-    let config = topics::engine(brokers)?;
+    let config = topics::engine(brokers, &args.engine)?;
     let (source, names) = (config.pipeline.sources[0].topic.clone(), config.topics.clone());
-    let awaited = Awaited::default();
-    let taken = Arc::new(Mutex::new(Histogram::<u64>::new_with_max(MOST_MICROS, 3)?));
     let engine = Engine::start(config)?;
-    let reader = OutputReader::start(brokers, &ClientSettings::new(), &names, tell(&awaited, &taken))?;
+    let seen =
+        ["read_committed", "read_uncommitted"].map(|isolation| Seen::start(brokers, &names, isolation));
+    let [committed, uncommitted] = seen;
+    let seen = [committed?, uncommitted?];
 
     // Time to subscribe and to warm up.
     let start = topics::now() + Span::from_secs(2);
@@ -91,35 +102,61 @@ pub fn run(brokers: &str, args: &Args) -> anyhow::Result<()> {
                 thread::sleep(Duration::from_micros(wait.micros().unsigned_abs()));
             }
             if due.is_probe {
-                lock(&awaited).insert(due.patient.clone(), due.at);
+                for seen in &seen {
+                    lock(&seen.awaited).insert(due.patient.clone(), due.at);
+                }
             }
             feed.send(&source, due.patient.as_bytes(), &due.payload, due.at)?;
         }
     }
     let until = std::time::Instant::now() + PATIENCE;
-    while !lock(&awaited).is_empty() && std::time::Instant::now() < until {
+    while seen.iter().any(|seen| !lock(&seen.awaited).is_empty()) && std::time::Instant::now() < until {
         thread::sleep(Duration::from_millis(10));
     }
-    let lost = lock(&awaited).len();
     feed.finish();
     engine.stop()?;
-    reader.stop()?;
-    let taken = lock(&taken);
-    let millis = |quantile| taken.value_at_quantile(quantile) as f64 / 1_000.0;
-    println!(
-        "{} observations/s for {} s: {} alerts, {lost} lost; due to read: p50 {:.1} ms, p90 {:.1} ms, p99 {:.1} ms, p99.9 {:.1} ms, \
-         max {:.1} ms",
-        args.rate / 8 * 8,
-        args.seconds,
-        taken.len(),
-        millis(0.5),
-        millis(0.9),
-        millis(0.99),
-        millis(0.999),
-        taken.max() as f64 / 1_000.0,
-    );
+    println!("{} observations/s for {} s", args.rate / 8 * 8, args.seconds);
+    let mut lost = 0;
+    for seen in seen {
+        lost += seen.tell()?;
+    }
     anyhow::ensure!(lost == 0, "{lost} alerts did not come within {PATIENCE:?}");
     Ok(())
+}
+
+// === impl Seen ===
+
+impl Seen {
+    fn start(brokers: &str, names: &TopicNames, isolation: &'static str) -> anyhow::Result<Self> {
+        let awaited = Awaited::default();
+        let taken = Arc::new(Mutex::new(Histogram::<u64>::new_with_max(MOST_MICROS, 3)?));
+        let settings: ClientSettings = [("isolation.level".to_owned(), isolation.to_owned())].into();
+        Ok(Self {
+            reader: OutputReader::start(brokers, &settings, names, tell(&awaited, &taken))?,
+            awaited,
+            taken,
+            isolation,
+        })
+    }
+
+    /// Ends it and prints the distribution; returns how many alerts did not come.
+    fn tell(self) -> anyhow::Result<usize> {
+        self.reader.stop()?;
+        let taken = lock(&self.taken);
+        let lost = lock(&self.awaited).len();
+        let millis = |quantile| taken.value_at_quantile(quantile) as f64 / 1_000.0;
+        println!(
+            "{:<16} {} alerts, {lost} lost; due to read: p50 {:.1} ms, p90 {:.1} ms, p99 {:.1} ms, p99.9 {:.1} ms, max {:.1} ms",
+            self.isolation,
+            taken.len(),
+            millis(0.5),
+            millis(0.9),
+            millis(0.99),
+            millis(0.999),
+            taken.max() as f64 / 1_000.0,
+        );
+        Ok(lost)
+    }
 }
 
 fn tell(awaited: &Awaited, taken: &Arc<Mutex<Histogram<u64>>>) -> impl FnMut(i32, Output) + Send + 'static {

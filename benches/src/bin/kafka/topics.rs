@@ -4,10 +4,23 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use wardwatch_event_time::Timestamp;
-use wardwatch_kafka::{ClientSettings, EngineConfig, Size, TopicNames, apply_plan, plan_topics};
+use wardwatch_kafka::{
+    ClientSettings, EngineConfig, Size, SnapshotStore, TopicNames, apply_plan, plan_topics,
+};
+
+/// How the engine is run.
+#[derive(clap::Args)]
+pub struct EngineArgs {
+    /// Keep snapshots in this folder
+    #[arg(long)]
+    snapshots: Option<String>,
+    /// Without transactions, to measure what they cost
+    #[arg(long)]
+    without_transactions: bool,
+}
 
 /// Creates a run's topics with one partition, and gives the engine's configuration for them.
-pub fn engine(brokers: &str) -> anyhow::Result<EngineConfig> {
+pub fn engine(brokers: &str, args: &EngineArgs) -> anyhow::Result<EngineConfig> {
     let run = format!("bench-{}-{}", std::process::id(), now().millis());
     let mut pipeline = wardwatch_benches::pipeline();
     pipeline.sources[0].topic = format!("{run}.vitals");
@@ -21,6 +34,10 @@ pub fn engine(brokers: &str) -> anyhow::Result<EngineConfig> {
     apply_plan(brokers, &ClientSettings::new(), &plan)?;
     let mut config = EngineConfig::new(brokers, run, pipeline);
     config.topics = names;
+    config.exactly_once = !args.without_transactions;
+    if let Some(folder) = &args.snapshots {
+        config.snapshots = Some(Arc::new(SnapshotStore::open(folder)?));
+    }
     Ok(config)
 }
 

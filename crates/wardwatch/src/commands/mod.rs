@@ -6,6 +6,7 @@ mod engine;
 mod metrics;
 mod models;
 mod output;
+mod quarantine;
 mod replay;
 mod sql;
 mod topics;
@@ -22,6 +23,8 @@ pub enum Command {
     Demo(demo::Args),
     /// Run a pipeline on Kafka
     Engine(engine::Args),
+    /// See what could not be taken, and send it again
+    Quarantine(quarantine::Args),
     /// Run files through a pipeline as if they came from Kafka
     Replay(replay::Args),
     /// Try SQL, with all functions of Wardwatch
@@ -43,6 +46,7 @@ impl Command {
         match self {
             Self::Demo(args) => demo::run(args).map(|()| ExitCode::SUCCESS),
             Self::Engine(args) => engine::run(args).map(|()| ExitCode::SUCCESS),
+            Self::Quarantine(args) => quarantine::run(args).map(|()| ExitCode::SUCCESS),
             Self::Replay(args) => replay::run(args).map(|()| ExitCode::SUCCESS),
             Self::Sql(args) => sql::run(args).map(|()| ExitCode::SUCCESS),
             Self::Topics(args) => topics::run(args),

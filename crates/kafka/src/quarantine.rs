@@ -1,0 +1,174 @@
+//! The quarantine, read back: what could not be taken, why, and sending it again.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Header, Headers, Message, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::{Offset, TopicPartitionList};
+use wardwatch_event_time::Timestamp;
+
+use crate::topics::PATIENCE;
+use crate::worker::now;
+use crate::{ClientSettings, EngineError, TopicNames, settings};
+
+/// How long one look takes when nothing comes.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// The header of a record that was sent again: where in quarantine it lay.
+const REDRIVEN: &str = "redriven_from";
+
+/// A record in quarantine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuarantineEntry {
+    /// Where it lies in the quarantine topic.
+    pub partition: i32,
+    /// Where it lies in the quarantine topic.
+    pub offset: i64,
+    /// When it came there.
+    pub at: Timestamp,
+    /// Why, how, and where from: `reason`, `detail`, `topic`, `partition`, `offset`, `append_time`, and `readings` or `vitals`
+    /// where only some of it was refused.
+    pub headers: BTreeMap<String, String>,
+    /// The original key: patient data.
+    pub key: Option<Vec<u8>>,
+    /// The original bytes: patient data.
+    pub payload: Vec<u8>,
+}
+
+/// The newest entries that `wanted` names, oldest first, at most `most` of them. Blocks.
+///
+/// # Errors
+/// [`EngineError`]: no broker answers, or the topic does not exist.
+pub fn quarantined(
+    brokers: &str,
+    more: &ClientSettings,
+    names: &TopicNames,
+    most: usize,
+    wanted: impl Fn(&QuarantineEntry) -> bool,
+) -> Result<Vec<QuarantineEntry>, EngineError> {
+    let consumer: BaseConsumer = settings::consumer(brokers, "wardwatch-quarantine", more)
+        .create()
+        .map_err(EngineError::Client)?;
+    let mut unread = assign_all(&consumer, brokers, &names.quarantine)?;
+    let mut entries: VecDeque<QuarantineEntry> = VecDeque::new();
+    let mut heard = now();
+    while !unread.is_empty() {
+        match consumer.poll(LOOK) {
+            Some(Ok(message)) => {
+                let entry = entry(&message);
+                if wanted(&entry) {
+                    entries.push_back(entry);
+                }
+                if entries.len() > 2 * most {
+                    keep_newest(&mut entries, most);
+                }
+            }
+            Some(Err(KafkaError::PartitionEOF(partition))) => {
+                unread.remove(&partition);
+            }
+            Some(Err(error)) => return Err(EngineError::Consume(error)),
+            None if heard.elapsed() < PATIENCE => continue,
+            None => return Err(EngineError::Consume(KafkaError::Canceled)),
+        }
+        heard = now();
+    }
+    keep_newest(&mut entries, most);
+    Ok(entries.into())
+}
+
+/// Sends entries again, each to the topic and partition that it came from, with its original key and bytes. What is taken this
+/// time counts; readings that had been taken already are repeats. Blocks until the broker has them.
+///
+/// # Errors
+/// [`EngineError::Produce`]: some may have been sent; sending them again does no harm.
+pub fn redrive(brokers: &str, more: &ClientSettings, entries: &[QuarantineEntry]) -> Result<(), EngineError> {
+    let producer: BaseProducer = settings::producer(brokers, more)
+        .create()
+        .map_err(EngineError::Client)?;
+    for entry in entries {
+        let topic = entry.header("topic");
+        let failed = |source| EngineError::Produce {
+            topic: topic.to_owned(),
+            source,
+        };
+        let from = format!("{}:{}", entry.partition, entry.offset);
+        let headers = OwnedHeaders::new().insert(Header {
+            key: REDRIVEN,
+            value: Some(&from),
+        });
+        let mut record: BaseRecord<'_, [u8], [u8]> =
+            BaseRecord::to(topic).payload(&entry.payload[..]).headers(headers);
+        record.key = entry.key.as_deref();
+        record.partition = entry.header("partition").parse().ok();
+        while let Err((error, again)) = producer.send(record) {
+            if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
+                return Err(failed(error));
+            }
+            producer.poll(LOOK);
+            record = again;
+        }
+    }
+    producer.flush(PATIENCE).map_err(|source| EngineError::Produce {
+        topic: "of a source".to_owned(),
+        source,
+    })
+}
+
+/// Every partition from its start; returns their numbers.
+fn assign_all(consumer: &BaseConsumer, brokers: &str, topic: &str) -> Result<BTreeSet<i32>, EngineError> {
+    let metadata =
+        consumer
+            .fetch_metadata(Some(topic), PATIENCE)
+            .map_err(|source| EngineError::Unreachable {
+                brokers: brokers.to_owned(),
+                source,
+            })?;
+    let partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
+    let partitions: BTreeSet<i32> = partitions.map(|partition| partition.id()).collect();
+    if partitions.is_empty() {
+        return Err(EngineError::MissingTopics {
+            names: vec![topic.to_owned()],
+        });
+    }
+    let mut all = TopicPartitionList::new();
+    for partition in &partitions {
+        all.add_partition_offset(topic, *partition, Offset::Beginning)
+            .map_err(EngineError::Consume)?;
+    }
+    consumer.assign(&all).map_err(EngineError::Consume)?;
+    Ok(partitions)
+}
+
+fn entry(message: &BorrowedMessage<'_>) -> QuarantineEntry {
+    let headers = message.headers().into_iter().flat_map(Headers::iter);
+    let text = |value: Option<&[u8]>| String::from_utf8_lossy(value.unwrap_or_default()).into_owned();
+    QuarantineEntry {
+        partition: message.partition(),
+        offset: message.offset(),
+        at: Timestamp::from_millis(message.timestamp().to_millis().unwrap_or(0)),
+        headers: headers
+            .map(|header| (header.key.to_owned(), text(header.value)))
+            .collect(),
+        key: message.key().map(<[u8]>::to_vec),
+        payload: message.payload().unwrap_or_default().to_vec(),
+    }
+}
+
+fn keep_newest(entries: &mut VecDeque<QuarantineEntry>, most: usize) {
+    entries
+        .make_contiguous()
+        .sort_by_key(|entry| (entry.at, entry.partition, entry.offset));
+    entries.drain(..entries.len().saturating_sub(most));
+}
+
+// === impl QuarantineEntry ===
+
+impl QuarantineEntry {
+    /// A header, empty where there is none.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", String::as_str)
+    }
+}
