@@ -31,6 +31,10 @@ use crate::{EngineConfig, EngineError};
 /// Between two attempts after a failure.
 const AGAIN: Duration = Duration::from_millis(200);
 
+/// After a commit the coordinator still writes its markers. Asked for the next transaction meanwhile, it has the client wait
+/// 20 ms; so it is left in peace for a moment, in which the next bundle grows.
+const SETTLING: Duration = Duration::from_millis(3);
+
 /// Commits bundles of one shard.
 pub(crate) struct Committer<'c> {
     config: &'c EngineConfig,
@@ -81,6 +85,7 @@ impl<'c> Committer<'c> {
             }
             meter::stage(Stage::Commit, begun.elapsed().as_secs_f64());
             desk.committed(self.journaled);
+            thread::sleep(SETTLING);
         }
     }
 

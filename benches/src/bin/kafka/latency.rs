@@ -67,6 +67,10 @@ pub fn run(brokers: &str, args: &Args) -> anyhow::Result<()> {
     let [committed, uncommitted] = seen;
     let seen = [committed?, uncommitted?];
 
+    while !engine.health().is_ready() {
+        anyhow::ensure!(!engine.health().has_ended(), "the engine ended");
+        thread::sleep(Duration::from_millis(10));
+    }
     // Time to subscribe and to warm up.
     let start = topics::now() + Span::from_secs(2);
     let mut ward = Ward::steady(1, start, args.rate / 8);
