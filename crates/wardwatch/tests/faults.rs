@@ -12,6 +12,7 @@
 mod support;
 
 use std::os::unix::process::ExitStatusExt;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -211,25 +212,30 @@ fn rolling_restart() {
     );
 }
 
-/// A bench whose engines speak to the broker through a proxy: `WARDWATCH_KAFKA_PROXIED` is BROKER_PORT:PROXY_PORT.
-fn behind_a_proxy(partitions: i32) -> (Bench, Proxy) {
-    let ports = std::env::var("WARDWATCH_KAFKA_PROXIED").expect("WARDWATCH_KAFKA_PROXIED is PORT:PORT");
-    let (broker, port) = ports.split_once(':').unwrap();
-    let proxy = Proxy::start(port.parse().unwrap(), broker.parse().unwrap());
+/// A bench whose engines speak to the broker through a proxy: `WARDWATCH_KAFKA_PROXIED` is BROKER_PORT:PROXY_PORT. The proxy
+/// is one for all cases.
+fn behind_a_proxy(partitions: i32) -> (Bench, &'static Rules) {
+    static PROXY: LazyLock<(Proxy, String)> = LazyLock::new(|| {
+        let ports = std::env::var("WARDWATCH_KAFKA_PROXIED").expect("WARDWATCH_KAFKA_PROXIED is PORT:PORT");
+        let (broker, port) = ports.split_once(':').unwrap();
+        let proxy = Proxy::start(port.parse().unwrap(), broker.parse().unwrap());
+        (proxy, format!("127.0.0.1:{port}"))
+    });
     let bench = Bench {
-        brokers_of_engines: format!("127.0.0.1:{port}"),
+        brokers_of_engines: PROXY.1.clone(),
         ..Bench::new(partitions)
     };
-    (bench, proxy)
+    PROXY.0.rules.lost.store(0, Ordering::Release);
+    (bench, &PROXY.0.rules)
 }
 
 /// Runs one engine behind a proxy while `trouble` makes some, and checks that it never had to be restarted.
 fn troubled(case: &str, seed: u64, trouble: impl FnOnce(&Rules) -> String) {
-    let (bench, proxy) = behind_a_proxy(2);
+    let (bench, rules) = behind_a_proxy(2);
     let feeding = bench.feed(seed, BEDS);
     let mut engine = bench.engine("one", None);
     thread::sleep(Duration::from_secs(6));
-    let told = trouble(&proxy.rules);
+    let told = trouble(rules);
     thread::sleep(Duration::from_secs(10));
     assert!(
         !engine.has_ended(),
