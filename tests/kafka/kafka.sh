@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
-# One real Apache Kafka (KRaft, broker and controller in one process) on loopback, for tests.
+# A real Apache Kafka (KRaft, broker and controller in one process) on loopback, for tests: one broker, or three.
 #
 #   kafka.sh start DIR [PORT]   start a broker that keeps everything in DIR; prints its bootstrap address
-#   kafka.sh stop DIR           stop it; DIR stays, and a start in it again finds its topics and its port
+#   kafka.sh three DIR          start three brokers, each with a folder in DIR; three copies, two of them needed
+#   kafka.sh kill DIR N         end the Nth of three as kill -9 does
+#   kafka.sh again DIR N        start it again
+#   kafka.sh stop DIR           stop all of DIR; it stays, and a start in it again finds its topics and its port
 #   kafka.sh tool CLASS ARG…    run one of Kafka's own tools, e.g. tool TopicCommand --list --bootstrap-server …
 #   kafka.sh fetch              only download the jars (into $WARDWATCH_KAFKA_JARS, or the user's cache)
 #
@@ -25,7 +28,7 @@ JAVA=(java -Xms384m -Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Djava.net
 
 say() { echo "kafka.sh: $*" >&2; }
 fail() { say "$*"; exit 1; }
-usage() { sed -n '4,7s/^# *//p' "${BASH_SOURCE[0]}" >&2; exit 2; }
+usage() { sed -n '4,10s/^# *//p' "${BASH_SOURCE[0]}" >&2; exit 2; }
 
 fetch() {
   [[ ! -d $JARS ]] || return 0
@@ -48,7 +51,7 @@ fetch() {
 
 # A pid file outlives its process after a crash, and the number may by then be someone else's.
 is_ours() { # PID DIR
-  tr '\0' ' ' <"/proc/$1/cmdline" 2>/dev/null | grep -qF "kafka.Kafka $2/server.properties"
+  { tr '\0' ' ' <"/proc/$1/cmdline"; } 2>/dev/null | grep -qF "kafka.Kafka $2/server.properties"
 }
 
 # Ports below the kernel's ephemeral range, so that no outgoing connection sits on one.
@@ -85,6 +88,42 @@ configure() { # DIR PORT
   } >"$dir/server.properties"
 }
 
+# Of a property that is given twice the last counts.
+configure_three() { # DIR
+  local node ports=() controllers=()
+  for node in 1 2 3; do
+    ports+=("$(free_port)")
+    controllers+=("$(free_port)")
+  done
+  for node in 1 2 3; do
+    mkdir -p "$1/$node"
+    {
+      cat "$HERE/broker.properties"
+      echo "node.id=$node"
+      echo "listeners=PLAINTEXT://127.0.0.1:${ports[node - 1]},CONTROLLER://127.0.0.1:${controllers[node - 1]}"
+      echo "advertised.listeners=PLAINTEXT://127.0.0.1:${ports[node - 1]}"
+      echo "controller.quorum.voters=1@127.0.0.1:${controllers[0]},2@127.0.0.1:${controllers[1]},3@127.0.0.1:${controllers[2]}"
+      echo "log.dirs=$1/$node/data"
+      printf '%s=3\n' default.replication.factor offsets.topic.replication.factor transaction.state.log.replication.factor
+      printf '%s=2\n' min.insync.replicas transaction.state.log.min.isr
+    } >"$1/$node/server.properties"
+    echo "127.0.0.1:${ports[node - 1]}" >"$1/$node/bootstrap"
+  done
+  cat "$1"/{1,2,3}/bootstrap | paste -sd, >"$1/bootstrap"
+}
+
+three() { # DIR
+  mkdir -p "$1"
+  local dir node
+  dir=$(cd "$1" && pwd)
+  fetch
+  configure_three "$dir"
+  # One by one they would wait for each other.
+  for node in 1 2 3; do launch "$dir/$node"; done
+  for node in 1 2 3; do await "$dir/$node"; done
+  cat "$dir/bootstrap"
+}
+
 start() { # DIR [PORT]
   if [[ -n ${WARDWATCH_TEST_BROKERS:-} ]]; then
     say "using the broker given by WARDWATCH_TEST_BROKERS"
@@ -92,7 +131,7 @@ start() { # DIR [PORT]
     return
   fi
   mkdir -p "$1"
-  local dir port pid begun=$SECONDS
+  local dir port pid
   dir=$(cd "$1" && pwd)
   if pid=$(cat "$dir/broker.pid" 2>/dev/null) && is_ours "$pid" "$dir"; then
     fail "a broker already runs in $dir (process $pid)"
@@ -102,37 +141,51 @@ start() { # DIR [PORT]
   [[ -n $port || ! -s $dir/bootstrap ]] || port=$(cut -d: -f2 "$dir/bootstrap")
   port=${port:-$(free_port)}
   configure "$dir" "$port"
-  "${JAVA[@]}" -cp "$JARS/*" kafka.tools.StorageTool format --ignore-formatted \
-    -t "$CLUSTER_ID" -c "$dir/server.properties" >"$dir/format.log" 2>&1 ||
-    { cat "$dir/format.log" >&2; fail "the data folder could not be formatted"; }
-
-  : >"$dir/broker.log"
-  # Its own session: Ctrl-C at the terminal reaches the caller, who then stops the broker in order.
-  setsid "${JAVA[@]}" -Dorg.apache.logging.log4j.level=INFO -cp "$JARS/*" \
-    kafka.Kafka "$dir/server.properties" </dev/null >"$dir/broker.log" 2>&1 &
-  pid=$!
-  echo "$pid" >"$dir/broker.pid"
-  until grep -q 'Kafka Server started' "$dir/broker.log" && answers "$port"; do
-    if ! kill -0 "$pid" 2>/dev/null; then
-      tail -n 20 "$dir/broker.log" >&2
-      rm -f "$dir/broker.pid"
-      fail "the broker ended before it answered; its log is $dir/broker.log"
-    fi
-    if ((SECONDS - begun > START_SECONDS)); then
-      tail -n 20 "$dir/broker.log" >&2
-      stop "$dir"
-      fail "the broker did not answer within $START_SECONDS s; its log is $dir/broker.log"
-    fi
-    sleep 0.1
-  done
   echo "127.0.0.1:$port" >"$dir/bootstrap"
-  say "Kafka $VERSION answers at 127.0.0.1:$port after $((SECONDS - begun)) s (process $pid, log $dir/broker.log)"
+  launch "$dir"
+  await "$dir"
   echo "127.0.0.1:$port"
 }
 
+launch() { # DIR
+  "${JAVA[@]}" -cp "$JARS/*" kafka.tools.StorageTool format --ignore-formatted \
+    -t "$CLUSTER_ID" -c "$1/server.properties" >"$1/format.log" 2>&1 ||
+    { cat "$1/format.log" >&2; fail "the data folder could not be formatted"; }
+  : >"$1/broker.log"
+  # Its own session: Ctrl-C at the terminal reaches the caller, who then stops the broker in order.
+  setsid "${JAVA[@]}" -Dorg.apache.logging.log4j.level=INFO -cp "$JARS/*" \
+    kafka.Kafka "$1/server.properties" </dev/null >"$1/broker.log" 2>&1 &
+  echo "$!" >"$1/broker.pid"
+}
+
+await() { # DIR
+  local pid port begun=$SECONDS
+  pid=$(cat "$1/broker.pid")
+  port=$(cut -d: -f2 "$1/bootstrap")
+  until grep -q 'Kafka Server started' "$1/broker.log" && answers "$port"; do
+    if ! kill -0 "$pid" 2>/dev/null; then
+      tail -n 20 "$1/broker.log" >&2
+      rm -f "$1/broker.pid"
+      fail "the broker ended before it answered; its log is $1/broker.log"
+    fi
+    if ((SECONDS - begun > START_SECONDS)); then
+      tail -n 20 "$1/broker.log" >&2
+      stop "$1"
+      fail "the broker did not answer within $START_SECONDS s; its log is $1/broker.log"
+    fi
+    sleep 0.1
+  done
+  say "Kafka $VERSION answers at 127.0.0.1:$port after $((SECONDS - begun)) s (process $pid, log $1/broker.log)"
+}
+
 stop() { # DIR
-  local dir pid begun=$SECONDS
+  local dir pid node begun=$SECONDS
   dir=$(cd "$1" 2>/dev/null && pwd) || return 0
+  for node in 1 2 3; do
+    # Together: one that is left alone waits for the others.
+    pid=$(cat "$dir/$node/broker.pid" 2>/dev/null) && is_ours "$pid" "$dir/$node" && kill "$pid" 2>/dev/null || true
+  done
+  for node in 1 2 3; do [[ ! -d $dir/$node/data ]] || stop "$dir/$node"; done
   pid=$(cat "$dir/broker.pid" 2>/dev/null) || return 0
   if is_ours "$pid" "$dir"; then
     kill "$pid" 2>/dev/null || true
@@ -149,6 +202,20 @@ stop() { # DIR
 
 case ${1:-} in
   start) [[ $# -ge 2 && $# -le 3 ]] || usage; start "$2" "${3:-}" ;;
+  three) [[ $# -eq 2 ]] || usage; three "$2" ;;
+  kill)
+    [[ $# -eq 3 ]] || usage
+    pid=$(cat "$2/$3/broker.pid") && is_ours "$pid" "$2/$3" && kill -9 "$pid"
+    ;;
+  again)
+    [[ $# -eq 3 ]] || usage
+    if pid=$(cat "$2/$3/broker.pid" 2>/dev/null) && is_ours "$pid" "$2/$3"; then
+      fail "the broker $3 of $2 already runs (process $pid)"
+    fi
+    fetch
+    launch "$2/$3"
+    await "$2/$3"
+    ;;
   stop) [[ $# -eq 2 ]] || usage; stop "$2" ;;
   fetch) [[ $# -eq 1 ]] || usage; fetch ;;
   tool)

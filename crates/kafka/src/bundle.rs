@@ -12,6 +12,9 @@ use crate::decode::RefusedRecord;
 use crate::journal::{JournalRecord, Position};
 use crate::{EngineError, TopicNames};
 
+/// The header of an alert that says by which step it was decided, SHARD:SEQUENCE in the journal.
+pub(crate) const STEP: &str = "step";
+
 /// One record to be produced.
 #[derive(Debug)]
 pub(crate) struct Outgoing<'n> {
@@ -54,18 +57,20 @@ impl<'n> Bundle<'n> {
         self.ends = later.ends.or(self.ends.take());
     }
 
-    /// Adds what a step gave. `received` is when the engine took the records from Kafka, `produced` is now.
+    /// Adds what a step gave. `received` is when the engine took the records from Kafka; `journal` will be added with them.
     pub(crate) fn outputs(
         &mut self,
         outputs: &Outputs,
         received: Timestamp,
-        produced: Timestamp,
+        journal: &JournalRecord,
     ) -> Result<(), EngineError> {
         let names = self.names;
+        let step = format!("{}:{}", journal.shard, journal.sequence);
         for alert in &outputs.alerts {
             let headers = vec![
                 ("received_at", received.to_string()),
-                ("produced_at", produced.to_string()),
+                ("produced_at", journal.at.to_string()),
+                (STEP, step.clone()),
             ];
             self.json(&names.alerts, &alert.patient_id, alert, headers)?;
         }

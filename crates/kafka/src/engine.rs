@@ -1,11 +1,11 @@
 //! The engine's configuration, its start and its end.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use rdkafka::consumer::Consumer;
 use wardwatch_event_time::Span;
 use wardwatch_pipeline::Pipeline;
 
@@ -13,8 +13,14 @@ use crate::health::{Ending, Health, Stats};
 use crate::member::{EngineConsumer, Member, MemberContext};
 use crate::snapshot_writer::SnapshotWriter;
 use crate::snapshots::SnapshotStore;
-use crate::worker::Surroundings;
+use crate::worker::{Surroundings, now};
 use crate::{ClientSettings, EngineClock, EngineError, SystemClock, TopicNames, program, settings, topics};
+
+/// So many times an engine joins anew after its name was taken; more is no accident.
+const MOST_REPLACED: u32 = 3;
+
+/// After so long without, earlier times no longer count.
+const FORGIVEN: Duration = Duration::from_secs(600);
 
 /// What an engine runs, and on which brokers.
 #[derive(Clone)]
@@ -90,19 +96,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError`]: settings refused, no broker, topics missing or of unequal partitions.
     pub fn start(config: EngineConfig) -> Result<EngineHandle, EngineError> {
-        let instance = config.instance.as_deref();
-        let consumer: EngineConsumer = Arc::new(
-            settings::member(&config.brokers, &config.group, instance, &config.settings)
-                .create_with_context(MemberContext::default())
-                .map_err(EngineError::Client)?,
-        );
-        let metadata = consumer
-            .fetch_metadata(None, topics::PATIENCE)
-            .map_err(|source| EngineError::Unreachable {
-                brokers: config.brokers.clone(),
-                source,
-            })?;
-        topics::check(&config, &metadata)?;
+        topics::check(&config)?;
         let config = Arc::new(config);
         let stop = Arc::new(AtomicBool::new(false));
         let health = Arc::new(Health::new());
@@ -111,7 +105,7 @@ impl Engine {
             .name("wardwatch-engine".to_owned())
             .spawn(move || {
                 let ending = Ending(watched);
-                let outcome = run(config, &ending.0, consumer, &stopped);
+                let outcome = run(&config, &ending.0, &stopped);
                 if let Err(error) = &outcome {
                     tracing::error!(error = error as &dyn std::error::Error, "the engine stops");
                 }
@@ -122,23 +116,57 @@ impl Engine {
     }
 }
 
-fn run(
-    config: Arc<EngineConfig>,
-    health: &Arc<Health>,
-    consumer: EngineConsumer,
-    stop: &AtomicBool,
-) -> Result<(), EngineError> {
-    let (writer, writing) = SnapshotWriter::start(&config)?.unzip();
-    let around = Surroundings {
-        config,
-        health: health.clone(),
-        consumer,
-        writer,
-    };
-    let outcome = Member::new(around).run(stop);
+fn run(config: &Arc<EngineConfig>, health: &Arc<Health>, stop: &AtomicBool) -> Result<(), EngineError> {
+    let (writer, writing) = SnapshotWriter::start(config)?.unzip();
+    let outcome = join(config, health, &writer, stop);
+    drop(writer);
     // The last snapshots are on their way.
     let written = writing.map_or(Ok(()), JoinHandle::join);
     outcome.and(written.map_err(|_| EngineError::Panicked))
+}
+
+/// Joins the group, and anew when the group takes this engine for another one of its name: a coordinator that dies while
+/// members join leaves some of them fenced.
+fn join(
+    config: &Arc<EngineConfig>,
+    health: &Arc<Health>,
+    writer: &Option<SnapshotWriter>,
+    stop: &AtomicBool,
+) -> Result<(), EngineError> {
+    let mut parked = BTreeMap::new();
+    let (mut replaced, mut last) = (0, now());
+    loop {
+        let instance = config.instance.as_deref();
+        let consumer: EngineConsumer = Arc::new(
+            settings::member(&config.brokers, &config.group, instance, &config.settings)
+                .create_with_context(MemberContext::default())
+                .map_err(EngineError::Client)?,
+        );
+        let around = Surroundings {
+            config: Arc::clone(config),
+            health: health.clone(),
+            consumer,
+            writer: writer.clone(),
+        };
+        let (outcome, kept) = Member::new(around, parked).run(stop);
+        match outcome {
+            Err(error @ EngineError::Replaced(_)) => {
+                if last.elapsed() > FORGIVEN {
+                    replaced = 0;
+                }
+                (replaced, last) = (replaced + 1, now());
+                if replaced > MOST_REPLACED {
+                    return Err(error);
+                }
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the engine joins its group anew"
+                );
+                parked = kept;
+            }
+            outcome => return outcome,
+        }
+    }
 }
 
 // === impl EngineHandle ===

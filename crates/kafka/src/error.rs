@@ -59,6 +59,10 @@ pub enum EngineError {
         /// What librdkafka says.
         source: KafkaError,
     },
+    /// Configuration, or a change of the group's coordinator: another member has this engine's name. It joins anew, a few
+    /// times.
+    #[error("another engine has this engine's name in the group; give each --instance a name of its own")]
+    Replaced(#[source] KafkaError),
     /// Outside system: where to begin is not known. Start again.
     #[error("the offsets to begin at could not be read")]
     Committed(#[source] KafkaError),
@@ -118,6 +122,18 @@ pub enum EngineError {
         shard: i32,
         /// Why.
         source: StepError,
+    },
+    /// Usage: there is no such alert in the alerts topic.
+    #[error("no alert {id} is in the alerts topic; its retention may have passed")]
+    NoSuchAlert {
+        /// As it was given.
+        id: String,
+    },
+    /// The log no longer holds what an alert was derived from.
+    #[error("the alert cannot be derived again: {reason}")]
+    NotDerivable {
+        /// What is missing.
+        reason: &'static str,
     },
     /// Us: an output could not be written as JSON.
     #[error("an output for topic {topic} could not be written as JSON")]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rdkafka::Timestamp as KafkaTimestamp;
 use rdkafka::consumer::base_consumer::PartitionQueue;
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
 use wardwatch_event_time::Timestamp;
 use wardwatch_ingest::Record;
@@ -170,6 +170,9 @@ impl<'q> Lane<'q> {
 
 /// librdkafka mends almost everything by itself and says so; only what it gives up on ends the engine.
 pub(crate) fn consumer_error(error: KafkaError) -> Result<(), EngineError> {
+    if error.rdkafka_error_code() == Some(RDKafkaErrorCode::FencedInstanceId) {
+        return Err(EngineError::Replaced(error));
+    }
     if matches!(error, KafkaError::MessageConsumptionFatal(_)) {
         return Err(EngineError::Consume(error));
     }

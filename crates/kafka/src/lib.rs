@@ -24,6 +24,7 @@
 //! | `journal` | the record that says how far a shard came, and with what |
 //! | `log_reader` | what a shard has written, read back |
 //! | `snapshots`, `snapshot_file`, `snapshot_writer` | where snapshots are kept; one of them; the thread that writes |
+//! | `audit` | an alert derived again, with all that led to it |
 //! | `topics` | what a pipeline needs of its topics, and what is done about it |
 //! | `reader` | the engine's outputs, read back for a screen |
 //! | `quarantine` | what could not be taken, read back and sent again |
@@ -40,6 +41,7 @@
 //! also across batches. LOG-3: what is read ahead is bounded per partition.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod audit;
 mod bundle;
 mod clock;
 mod committer;
@@ -68,6 +70,7 @@ mod snapshots;
 mod topics;
 mod worker;
 
+pub use audit::{Explanation, explain};
 pub use clock::{EngineClock, SystemClock};
 pub use embedded::{EmbeddedBroker, Feed};
 pub use engine::{Engine, EngineConfig, EngineHandle};

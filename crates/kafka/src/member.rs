@@ -104,11 +104,12 @@ impl ConsumerContext for MemberContext {
 // === impl Member ===
 
 impl Member {
-    pub(crate) fn new(around: Surroundings) -> Self {
+    /// A member that keeps these shards in memory.
+    pub(crate) fn new(around: Surroundings, parked: BTreeMap<i32, Parked>) -> Self {
         Self {
             around,
             running: BTreeMap::new(),
-            parked: BTreeMap::new(),
+            parked,
             distrusted: BTreeSet::new(),
             assigned: Vec::new(),
             restarts: 0,
@@ -116,26 +117,24 @@ impl Member {
         }
     }
 
-    /// Joins the group and runs what it is given, until told to stop.
-    pub(crate) fn run(mut self, stop: &AtomicBool) -> Result<(), EngineError> {
-        let config = Arc::clone(&self.around.config);
-        let topics = config.topics.inputs(&config.pipeline);
-        self.around
-            .consumer
-            .subscribe(&topics)
-            .map_err(EngineError::Consume)?;
+    /// Joins the group and runs what it is given, until told to stop. Returns also the shards that it then keeps in memory.
+    pub(crate) fn run(mut self, stop: &AtomicBool) -> (Result<(), EngineError>, BTreeMap<i32, Parked>) {
         let outcome = self.look_until(stop);
         self.park_all();
+        self.around.health.revoked();
         self.around
             .consumer
             .context()
             .is_closing
             .store(true, Ordering::Release);
-        outcome
+        (outcome, self.parked)
     }
 
     fn look_until(&mut self, stop: &AtomicBool) -> Result<(), EngineError> {
         let consumer = self.around.consumer.clone();
+        let config = Arc::clone(&self.around.config);
+        let topics = config.topics.inputs(&config.pipeline);
+        consumer.subscribe(&topics).map_err(EngineError::Consume)?;
         while !stop.load(Ordering::Acquire) {
             match consumer.poll(LOOK) {
                 // Records come by the queues of their partitions.

@@ -209,7 +209,7 @@ fn restore(
                 continue;
             }
         };
-        match restore_from(config, number, &object, committed, inputs) {
+        match restore_from(config, number, &object, committed, inputs, Wants::default()) {
             Ok(restored) => {
                 tracing::info!(shard = number, %path, steps = restored.2.len(), "restored; the steps since then are taken again");
                 return Some(restored);
@@ -229,6 +229,7 @@ fn restore_from(
     object: &[u8],
     committed: &Position,
     inputs: &[&str],
+    wants: Wants,
 ) -> Result<(Shard, Position, Vec<JournalRecord>), Unfit> {
     let (header, _) = snapshot_file::read_header(object)?;
     check(config, &header)?;
@@ -246,7 +247,7 @@ fn restore_from(
         return Err(Unfit::NotInJournal);
     }
     let snapshot = snapshot_file::read(object)?;
-    let shard = Shard::restore(Arc::clone(&config.pipeline), Wants::default(), &snapshot);
+    let shard = Shard::restore(Arc::clone(&config.pipeline), wants, &snapshot);
     let shard = shard.map_err(FileError::Tables)?;
     let later = later.iter().map(|(_, record)| record.clone()).collect();
     Ok((shard, position, later))
@@ -286,6 +287,73 @@ fn from_the_first(
         "there is no snapshot; all steps of the journal are taken again"
     );
     Some((shard, position, steps))
+}
+
+/// A state before a step, and the steps from there.
+pub(crate) struct Base {
+    pub shard: Shard,
+    pub position: Position,
+    pub steps: Vec<JournalRecord>,
+    /// What it is, in words.
+    pub told: String,
+    /// Whether it is the state that there was, to the last bit.
+    pub is_exact: bool,
+}
+
+/// A state to derive `step` from: the newest snapshot before it, else nothing with all steps, else nothing with as many steps as
+/// windows reach back.
+pub(crate) fn base_before(
+    config: &EngineConfig,
+    number: i32,
+    step: &JournalRecord,
+    journal: &Tail,
+    wants: Wants,
+) -> Base {
+    let inputs = config.topics.inputs(&config.pipeline);
+    let at = step.position(&inputs);
+    let all = || journal.iter().map(|(_, record)| record.clone());
+    let store = config.snapshots.as_ref();
+    let paths = store.and_then(|store| store.list(&config.pipeline.name, number).ok());
+    for path in paths.into_iter().flatten() {
+        let object = store.and_then(|store| store.load(&path).ok());
+        let Some(object) = object else { continue };
+        let is_before =
+            snapshot_file::read_header(&object).is_ok_and(|(header, _)| header.sequence <= step.sequence);
+        if !is_before {
+            continue;
+        }
+        if let Ok((shard, position, steps)) = restore_from(config, number, &object, &at, &inputs, wants) {
+            return Base {
+                shard,
+                position,
+                steps,
+                told: format!("the snapshot {path}"),
+                is_exact: true,
+            };
+        }
+    }
+    let fresh = Shard::new(Arc::clone(&config.pipeline), wants);
+    let has_all =
+        journal.first().is_some_and(|(_, first)| first.sequence == 0) && step.lineage == FIRST_LINEAGE;
+    let from = step.log_time - reach(&config.pipeline) - reach(&config.pipeline);
+    let skipped = match has_all {
+        true => 0,
+        false => journal.partition_point(|(_, record)| record.log_time < from),
+    };
+    let position = match skipped.checked_sub(1) {
+        None => Position::default(),
+        Some(before) => journal[before].1.position(&inputs),
+    };
+    Base {
+        shard: fresh,
+        position,
+        steps: all().skip(skipped).collect(),
+        told: match has_all {
+            true => "nothing, at the journal's first step".to_owned(),
+            false => format!("nothing, at step {}: twice as far back as windows reach", skipped),
+        },
+        is_exact: has_all,
+    }
 }
 
 /// Whether it is of the same pipeline, models and layout.

@@ -100,7 +100,11 @@ impl SnapshotStore {
                 .store
                 .put(&probe, PutPayload::from_static(b"Wardwatch"))
                 .await?;
-            opened.store.delete(&probe).await
+            match opened.store.delete(&probe).await {
+                // Another engine that starts at this moment was quicker.
+                Err(object_store::Error::NotFound { .. }) => Ok(()),
+                deleted => deleted,
+            }
         });
         probed.map_err(|error| unusable(error.into()))?;
         Ok(opened)

@@ -347,7 +347,7 @@ impl<'w> Worker<'w> {
             alerts = outputs.alerts.len(),
             "stepped"
         );
-        bundle.outputs(&outputs, received, journal.at)?;
+        bundle.outputs(&outputs, received, &journal)?;
         bundle.quarantined(decoded.quarantined);
         bundle.refused(refused);
         bundle.journal(&journal, &self.position)

@@ -12,6 +12,7 @@
 mod support;
 
 use std::os::unix::process::ExitStatusExt;
+use std::process::Command;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
@@ -372,7 +373,7 @@ fn rebalance_storm() {
     let steady = bench.engine("steady", None);
     thread::sleep(Duration::from_secs(6));
     for round in 0..10 {
-        let guest = bench.engine(&format!("guest-{round}"), None);
+        let guest = bench.guest(&format!("guest-{round}"));
         thread::sleep(Duration::from_millis(4_000));
         if round % 2 == 0 {
             guest.kill();
@@ -442,6 +443,59 @@ fn damaged_snapshots() {
     let (journal, alerts) = bench.check();
     report(
         &format!("snapshots damaged, {damaged} of them"),
+        &format!(
+            "{} steps, {alerts} alerts, longest gap {:.1} s",
+            journal.len(),
+            longest_gap(&journal)
+        ),
+    );
+}
+
+/// Each of three brokers is killed in its turn, and comes back: leaders, transaction and group coordinators are among them.
+/// `WARDWATCH_KAFKA_THREE` is the folder of the three.
+#[test]
+#[ignore = "needs three brokers"]
+fn brokers_are_killed() {
+    let folder =
+        std::env::var("WARDWATCH_KAFKA_THREE").expect("WARDWATCH_KAFKA_THREE is a folder of three brokers");
+    let bench = Bench::on(
+        std::fs::read_to_string(format!("{folder}/bootstrap"))
+            .unwrap()
+            .trim(),
+        6,
+    );
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/kafka/kafka.sh");
+    let brokers = |action: &str, node: u32| {
+        let done = Command::new(script)
+            .args([action, &folder, &node.to_string()])
+            .status()
+            .unwrap();
+        assert!(done.success(), "{action} {node}");
+    };
+    let feeding = bench.feed(28, BEDS);
+    let mut engines = ["one", "two"].map(|name| bench.engine(name, None));
+    thread::sleep(Duration::from_secs(10));
+    let rounds = kills().div_ceil(3).max(3);
+    for round in 0..rounds {
+        brokers("kill", round % 3 + 1);
+        thread::sleep(Duration::from_secs(15));
+        brokers("again", round % 3 + 1);
+        thread::sleep(Duration::from_secs(10));
+    }
+    for engine in &mut engines {
+        assert!(
+            !engine.has_ended(),
+            "{}",
+            std::fs::read_to_string(&engine.log).unwrap()
+        );
+    }
+    bench.settle(feeding.stop());
+    for engine in engines {
+        engine.terminate();
+    }
+    let (journal, alerts) = bench.check();
+    report(
+        &format!("one of three brokers killed, {rounds} times"),
         &format!(
             "{} steps, {alerts} alerts, longest gap {:.1} s",
             journal.len(),

@@ -16,8 +16,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rdkafka::message::{Message, OwnedMessage};
 use support::bench::create_topics;
 use support::oracle::{self, header, read};
+use wardwatch_alarms::Alert;
 use wardwatch_event_time::Span;
-use wardwatch_kafka::{ClientSettings, Engine, EngineClock, EngineConfig, Feed, SystemClock, TopicNames};
+use wardwatch_kafka::{
+    ClientSettings, Engine, EngineClock, EngineConfig, Feed, SystemClock, TopicNames, explain,
+};
 use wardwatch_pipeline::Pipeline;
 use wardwatch_simulate::{Topic, Ward};
 
@@ -70,7 +73,7 @@ fn alerts_come_once_and_bad_records_are_kept() {
     let group = topics.journal.clone();
     let mut config = EngineConfig::new(&brokers, group, pipeline.clone());
     config.topics = topics.clone();
-    let engine = Engine::start(config).unwrap();
+    let engine = Engine::start(config.clone()).unwrap();
     let health = engine.health();
     wait_until("all records are stepped", || {
         assert!(!health.has_ended(), "the engine ended by itself");
@@ -87,8 +90,24 @@ fn alerts_come_once_and_bad_records_are_kept() {
     for alarm in ["desaturation", "device_clock"] {
         let named = format!("\"alarm\":\"{alarm}");
         let is_it = |alert: &OwnedMessage| String::from_utf8_lossy(alert.payload().unwrap()).contains(&named);
-        assert!(alerts.iter().any(is_it), "{alarm}");
+        let alert = alerts.iter().find(|alert| is_it(alert)).expect(alarm);
+        derived_again(&config, alert);
     }
+}
+
+/// An alert by itself leads back to its step, and to itself.
+fn derived_again(config: &EngineConfig, message: &OwnedMessage) {
+    let alert: Alert = serde_json::from_slice(message.payload().unwrap()).unwrap();
+    let explanation = explain(config, &alert.id.to_string()).unwrap();
+    assert!(explanation.identical, "{:?}", explanation.derived);
+    assert_eq!(explanation.digests_agree, Some(true));
+    assert!(!explanation.rows.is_empty());
+    assert!(
+        explanation
+            .rows
+            .iter()
+            .all(|row| row.payload.contains(&*alert.patient_id))
+    );
 }
 
 fn set_up(brokers: &str) -> (Arc<Pipeline>, TopicNames) {

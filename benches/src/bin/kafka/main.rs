@@ -8,6 +8,7 @@
 
 mod drain;
 mod latency;
+mod restart;
 mod topics;
 
 use clap::Parser;
@@ -32,6 +33,11 @@ enum What {
     Drain(drain::Args),
     /// Sends messages at their intended times, and takes the time until their alerts are read
     Latency(latency::Args),
+    /// Kills an engine's process, starts it again, and takes the time until it is back
+    Restart(restart::Args),
+    /// The process that `restart` kills
+    #[command(hide = true)]
+    Engine(restart::EngineArgs),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -39,5 +45,7 @@ fn main() -> anyhow::Result<()> {
     match args.what {
         What::Drain(what) => drain::run(&args.brokers, &what),
         What::Latency(what) => latency::run(&args.brokers, &what),
+        What::Restart(what) => restart::run(&args.brokers, &what),
+        What::Engine(what) => restart::engine(&args.brokers, &what),
     }
 }

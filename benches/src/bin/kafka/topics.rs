@@ -19,25 +19,35 @@ pub struct EngineArgs {
     without_transactions: bool,
 }
 
-/// Creates a run's topics with one partition, and gives the engine's configuration for them.
+/// Creates the topics of a run with one partition, and gives the engine's configuration for them.
 pub fn engine(brokers: &str, args: &EngineArgs) -> anyhow::Result<EngineConfig> {
-    let run = format!("bench-{}-{}", std::process::id(), now().millis());
-    let mut pipeline = wardwatch_benches::pipeline();
-    pipeline.sources[0].topic = format!("{run}.vitals");
-    let pipeline = Arc::new(pipeline);
-    let names = TopicNames::with_prefix(&format!("{run}."));
-    let size = Size {
-        partitions: 1,
-        replication: 1,
-    };
-    let plan = plan_topics(brokers, &ClientSettings::new(), &pipeline, &names, size)?;
-    apply_plan(brokers, &ClientSettings::new(), &plan)?;
-    let mut config = EngineConfig::new(brokers, run, pipeline);
-    config.topics = names;
+    let mut config = named(brokers, &create(brokers, 1)?)?;
     config.exactly_once = !args.without_transactions;
     if let Some(folder) = &args.snapshots {
         config.snapshots = Some(Arc::new(SnapshotStore::open(folder)?));
     }
+    Ok(config)
+}
+
+/// Creates the topics of a run; returns its name.
+pub fn create(brokers: &str, partitions: i32) -> anyhow::Result<String> {
+    let run = format!("bench-{}-{}", std::process::id(), now().millis());
+    let EngineConfig { pipeline, topics, .. } = named(brokers, &run)?;
+    let size = Size {
+        partitions,
+        replication: 1,
+    };
+    let plan = plan_topics(brokers, &ClientSettings::new(), &pipeline, &topics, size)?;
+    apply_plan(brokers, &ClientSettings::new(), &plan)?;
+    Ok(run)
+}
+
+/// The engine's configuration for a run.
+pub fn named(brokers: &str, run: &str) -> anyhow::Result<EngineConfig> {
+    let mut pipeline = wardwatch_benches::pipeline();
+    pipeline.sources[0].topic = format!("{run}.vitals");
+    let mut config = EngineConfig::new(brokers, run, Arc::new(pipeline));
+    config.topics = TopicNames::with_prefix(&format!("{run}."));
     Ok(config)
 }
 

@@ -59,14 +59,16 @@ pub fn apply(brokers: &str, more: &ClientSettings, plan: &Plan) -> Result<(), En
 }
 
 /// Whether the topics can keep the promise. What cannot be seen is told, and taken for right.
-pub(crate) fn check(config: &EngineConfig, metadata: &Metadata) -> Result<(), EngineError> {
+pub(crate) fn check(config: &EngineConfig) -> Result<(), EngineError> {
     let admin = admin(&config.brokers, &config.settings)?;
+    let metadata = admin.inner().fetch_metadata(None, PATIENCE);
+    let metadata = metadata.map_err(|source| unreachable(&config.brokers, source))?;
     let as_is = Size {
         partitions: 1,
         replication: 1,
     };
     let admin = (!config.trusts_topics).then_some(&admin);
-    let plan = look(admin, metadata, &config.pipeline, &config.topics, as_is)?;
+    let plan = look(admin, &metadata, &config.pipeline, &config.topics, as_is)?;
     if !plan.unseen.is_empty() && !config.trusts_topics {
         tracing::warn!(topics = ?plan.unseen, "the settings of topics cannot be seen, so they are not checked; allow DescribeConfigs");
     }

@@ -1,5 +1,6 @@
 //! Arguments of every command that speaks to Kafka.
 
+use anyhow::Context;
 use clap::builder::NonEmptyStringValueParser;
 use wardwatch_kafka::{ClientSettings, TopicNames};
 use wardwatch_pipeline::Pipeline;
@@ -19,6 +20,9 @@ pub struct Cluster {
     /// A further setting of librdkafka, such as security.protocol=SASL_SSL; may be repeated
     #[arg(long = "kafka", value_name = "NAME=VALUE", value_parser = setting)]
     settings: Vec<(String, String)>,
+    /// As --kafka, with the value from a file, such as sasl.password=/run/secrets/kafka-password; may be repeated
+    #[arg(long = "kafka-file", value_name = "NAME=FILE", value_parser = setting)]
+    files: Vec<(String, String)>,
 }
 
 // === impl Cluster ===
@@ -33,8 +37,15 @@ impl Cluster {
         TopicNames::with_prefix(&self.topic_prefix)
     }
 
-    pub fn settings(&self) -> ClientSettings {
-        self.settings.iter().cloned().collect()
+    /// Settings of librdkafka: those given, and those read from files.
+    pub fn settings(&self) -> anyhow::Result<ClientSettings> {
+        let mut all: ClientSettings = self.settings.iter().cloned().collect();
+        for (name, file) in &self.files {
+            let value = std::fs::read_to_string(file)
+                .with_context(|| format!("--kafka-file {name}={file}: the file cannot be read"))?;
+            all.insert(name.clone(), value.trim_end_matches(['\r', '\n']).to_owned());
+        }
+        Ok(all)
     }
 }
 

@@ -47,7 +47,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let group = args.cluster.group(&pipeline);
     let mut config = EngineConfig::new(&args.cluster.brokers, group, pipeline);
     config.topics = args.cluster.topics();
-    config.settings = args.cluster.settings();
+    config.settings = args.cluster.settings()?;
     config.instance = args.instance;
     config.snapshot_every = Duration::from_secs(args.snapshot_every);
     match &args.snapshots {

@@ -1,5 +1,6 @@
 //! The commands, a file each.
 
+mod audit;
 mod cluster;
 mod demo;
 mod engine;
@@ -19,6 +20,8 @@ use clap::Subcommand;
 /// What to do.
 #[derive(Subcommand)]
 pub enum Command {
+    /// Derive an alert again, and show what led to it
+    Audit(audit::Args),
     /// Show a ward on a page: an embedded broker, simulated beds and replayed charting
     Demo(demo::Args),
     /// Run a pipeline on Kafka
@@ -44,6 +47,7 @@ impl Command {
     /// The command's own; see [`crate::failure`] for how they end.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self {
+            Self::Audit(args) => audit::run(args),
             Self::Demo(args) => demo::run(args).map(|()| ExitCode::SUCCESS),
             Self::Engine(args) => engine::run(args).map(|()| ExitCode::SUCCESS),
             Self::Quarantine(args) => quarantine::run(args).map(|()| ExitCode::SUCCESS),

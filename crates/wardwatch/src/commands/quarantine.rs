@@ -110,7 +110,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             };
             let found = read(&cluster, usize::MAX / 4, wanted)?;
             if !dry_run {
-                redrive(&cluster.brokers, &cluster.settings(), &found)?;
+                redrive(&cluster.brokers, &cluster.settings()?, &found)?;
             }
             let verb = if dry_run { "would be sent" } else { "sent" };
             print(&format!("{} {verb} again\n", found.len()))
@@ -125,7 +125,7 @@ fn read(
 ) -> anyhow::Result<Vec<QuarantineEntry>> {
     Ok(quarantined(
         &cluster.brokers,
-        &cluster.settings(),
+        &cluster.settings()?,
         &cluster.topics(),
         most,
         wanted,

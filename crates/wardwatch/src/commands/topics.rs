@@ -66,7 +66,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         let is_done = plan.changes.is_empty();
         return Ok(ExitCode::from(if is_done { 0 } else { crate::failure::INVALID }));
     }
-    apply_plan(&of.cluster.brokers, &of.cluster.settings(), &plan)?;
+    apply_plan(&of.cluster.brokers, &of.cluster.settings()?, &plan)?;
     let left = of.plan(&pipeline)?;
     if let Some(change) = left.changes.first() {
         anyhow::bail!("it is not done: {change}");
@@ -88,7 +88,7 @@ impl Of {
         let cluster = &self.cluster;
         Ok(plan_topics(
             &cluster.brokers,
-            &cluster.settings(),
+            &cluster.settings()?,
             pipeline,
             &cluster.topics(),
             size,

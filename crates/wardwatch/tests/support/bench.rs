@@ -82,8 +82,15 @@ pub fn create_topics(brokers: &str, pipeline: &Pipeline, topics: &TopicNames, pa
 // === impl Bench ===
 
 impl Bench {
+    /// On the broker of `WARDWATCH_TEST_BROKERS`.
     pub fn new(partitions: i32) -> Self {
         let brokers = std::env::var("WARDWATCH_TEST_BROKERS").expect("WARDWATCH_TEST_BROKERS is HOST:PORT");
+        Self::on(&brokers, partitions)
+    }
+
+    /// On these brokers.
+    pub fn on(brokers: &str, partitions: i32) -> Self {
+        let brokers = brokers.to_owned();
         let unique = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
         let prefix = format!("f{}-{unique}.", std::process::id());
         let folder = tempfile::tempdir().unwrap();
@@ -109,8 +116,17 @@ impl Bench {
     }
 
     /// Starts an engine by that name in the group; it ends itself at the given passing of a failpoint.
-    pub fn engine(&self, instance: &str, failpoint: Option<String>) -> EngineProcess {
-        let log = self.folder.path().join(format!("{instance}.log"));
+    pub fn engine(&self, name: &str, failpoint: Option<String>) -> EngineProcess {
+        self.spawn(name, Some(name), failpoint)
+    }
+
+    /// Starts an engine without a name in the group: it leaves when it ends.
+    pub fn guest(&self, name: &str) -> EngineProcess {
+        self.spawn(name, None, None)
+    }
+
+    fn spawn(&self, name: &str, instance: Option<&str>, failpoint: Option<String>) -> EngineProcess {
+        let log = self.folder.path().join(format!("{name}.log"));
         let mut options = File::options();
         let file = options.create(true).append(true).open(&log).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_wardwatch"));
@@ -123,12 +139,8 @@ impl Bench {
                 "--topic-prefix",
                 &self.prefix,
             ])
-            .args([
-                "--group",
-                &format!("{}group", self.prefix),
-                "--instance",
-                instance,
-            ])
+            .args(["--group", &format!("{}group", self.prefix)])
+            .args(instance.into_iter().flat_map(|instance| ["--instance", instance]))
             .args(["--listen", "127.0.0.1:0", "--snapshot-every", "2", "--snapshots"])
             .arg(self.snapshots())
             .env_remove("WARDWATCH_FAILPOINT")

@@ -1,0 +1,374 @@
+//! An alert derived again: its step found in the journal, stepped to from a state before it, with all that led to it.
+//!
+//! ```text
+//!   alert ─▶ its header `step` ─▶ the journal ─▶ a state before it ─▶ step, step, … ─▶ the same alert?
+//! ```
+//!
+//! What models answered is taken from the journal, and asked again: the two may differ in last digits only.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::Float64Type;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::{Offset, TopicPartitionList};
+use serde::Serialize;
+use wardwatch_alarms::{Alert, ScoreRecord};
+use wardwatch_event_time::Timestamp;
+use wardwatch_inference::{Attribution, Models, Recorded, Rows, Scorer, Unavailable};
+use wardwatch_pipeline::Pipeline;
+use wardwatch_shard::{Outputs, Wants};
+
+use crate::bundle::STEP;
+use crate::decode::{DecodedBatch, decode};
+use crate::inbox::Inbox;
+use crate::journal::JournalRecord;
+use crate::lane::{Lane, Received};
+use crate::log_reader::{LogReader, Tail};
+use crate::member::{EngineConsumer, MemberContext};
+use crate::recovery::{self, Base};
+use crate::topics::PATIENCE;
+use crate::worker::now;
+use crate::{EngineConfig, EngineError, settings};
+
+/// How long one look takes when nothing comes.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// An alert, and what it was derived from.
+#[derive(Clone, Debug, Serialize)]
+pub struct Explanation {
+    /// The alert as it stands in its topic.
+    pub alert: Alert,
+    /// Whether it was derived again, equal in every byte.
+    pub identical: bool,
+    /// What was derived instead, where it was not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub derived: Option<Alert>,
+    /// The partition number.
+    pub shard: i32,
+    /// The lineage of the step.
+    pub lineage: u64,
+    /// The step that decided, in the journal.
+    pub sequence: u64,
+    /// Where its record stands in the journal.
+    pub journal_offset: i64,
+    /// What was begun with: a snapshot, nothing, or a state rebuilt from the log.
+    pub begun_with: String,
+    /// How many steps were taken from there.
+    pub steps: usize,
+    /// Whether every step came to the digest of the journal; absent where the state was begun from the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digests_agree: Option<bool>,
+    /// By how much models, asked again, differ from what the journal says they answered.
+    pub models_differ_by: f64,
+    /// The patient's messages since there, oldest first.
+    pub rows: Vec<Row>,
+    /// The patient's windows of this time, with their features.
+    pub windows: Vec<Window>,
+    /// The patient's newest scores at the decision.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scores: Option<ScoreRecord>,
+}
+
+/// A message of the patient.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    /// Where it lies.
+    pub topic: String,
+    /// Where it lies.
+    pub offset: i64,
+    /// When the broker took it.
+    pub append_time: Timestamp,
+    /// What it says.
+    pub payload: String,
+}
+
+/// An evaluated window of the patient.
+#[derive(Clone, Debug, Serialize)]
+pub struct Window {
+    /// The feature set.
+    pub set: String,
+    /// The window's end.
+    pub end: Timestamp,
+    /// 0 for its first evaluation.
+    pub revision: u32,
+    /// The features; absent where missing.
+    pub features: BTreeMap<String, Option<f64>>,
+}
+
+/// Answers as the journal says, and asks the models as well.
+struct Compared {
+    recorded: Recorded,
+    models: Models,
+    /// The largest difference.
+    differ_by: f64,
+    again: Vec<Result<f64, Unavailable>>,
+}
+
+/// Finds an alert and derives it again. Blocks.
+///
+/// # Errors
+/// [`EngineError::NoSuchAlert`], [`EngineError::NotDerivable`], or what keeps the log from being read.
+pub fn explain(config: &EngineConfig, id: &str) -> Result<Explanation, EngineError> {
+    let (alert, shard, sequence) = find(config, id)?;
+    if alert.pipeline_hash != config.pipeline.hash {
+        return Err(EngineError::NotDerivable {
+            reason: "another version of the pipeline decided it; the journal has its text, in the first record of the lineage",
+        });
+    }
+    let inputs = config.topics.inputs(&config.pipeline);
+    let journal: Tail = LogReader::of_journal(config, shard)?.tail(Some(0))?;
+    let at = journal.iter().find(|(_, record)| record.sequence == sequence);
+    let (journal_offset, step) = at.ok_or(EngineError::NotDerivable {
+        reason: "the journal no longer holds its step",
+    })?;
+    let wants = Wants {
+        features: true,
+        ..Wants::default()
+    };
+    let base = recovery::base_before(config, shard, step, &journal, wants);
+    let Base {
+        shard: mut state,
+        position,
+        steps,
+        told,
+        is_exact,
+    } = base;
+    let consumer: EngineConsumer = Arc::new(
+        settings::consumer(&config.brokers, &config.group, &config.settings)
+            .create_with_context(MemberContext::default())
+            .map_err(EngineError::Client)?,
+    );
+    let mut assignment = TopicPartitionList::new();
+    let mut queues = Vec::new();
+    for (ordinal, topic) in (0u16..).zip(&inputs) {
+        let offset = position.offsets.get(&ordinal).copied().unwrap_or(0);
+        assignment
+            .add_partition_offset(topic, shard, Offset::Offset(offset))
+            .map_err(EngineError::Consume)?;
+        let queue = consumer.split_partition_queue(topic, shard);
+        queues.push((offset, queue.ok_or(EngineError::Consume(KafkaError::Canceled))?));
+    }
+    consumer.assign(&assignment).map_err(EngineError::Consume)?;
+    let lanes = (0..)
+        .zip(&queues)
+        .map(|(topic, (offset, queue))| Lane::new(queue, topic, *offset));
+    let mut inbox = Inbox {
+        lanes: lanes.collect(),
+    };
+
+    let mut explanation = Explanation {
+        identical: false,
+        derived: None,
+        shard,
+        lineage: step.lineage,
+        sequence,
+        journal_offset: *journal_offset,
+        begun_with: told,
+        steps: 0,
+        digests_agree: is_exact.then_some(true),
+        models_differ_by: 0.0,
+        rows: Vec::new(),
+        windows: Vec::new(),
+        scores: None,
+        alert,
+    };
+    for record in steps.iter().filter(|record| record.sequence <= sequence) {
+        let records = records_of(&consumer, &mut inbox, record, &inputs)?;
+        let decoded = decode(&records, config.pipeline.sources.len() as u16);
+        let mut outputs = Outputs::default();
+        let mut models = Models::new(config.pipeline.models.clone());
+        let mut compared = Compared {
+            recorded: Recorded::new(record.answers.clone()),
+            models: models.clone(),
+            differ_by: 0.0,
+            again: Vec::new(),
+        };
+        let scorer: &mut dyn Scorer = if is_exact { &mut compared } else { &mut models };
+        state
+            .step(&decoded.batch, record.tick, scorer, &mut outputs)
+            .map_err(|source| EngineError::Step { shard, source })?;
+        explanation.steps += 1;
+        explanation.models_differ_by = explanation.models_differ_by.max(compared.differ_by);
+        let agrees = state.digest() == record.digest;
+        explanation.digests_agree = explanation.digests_agree.map(|all| all && agrees);
+        explanation.take(&config.pipeline, &inputs, &records, &decoded, outputs);
+    }
+    explanation.identical = explanation.derived.as_ref() == Some(&explanation.alert);
+    if explanation.identical {
+        explanation.derived = None;
+    }
+    Ok(explanation)
+}
+
+/// The alert, and the step that decided it.
+fn find(config: &EngineConfig, id: &str) -> Result<(Alert, i32, u64), EngineError> {
+    let consumer: BaseConsumer = settings::consumer(&config.brokers, &config.group, &config.settings)
+        .create()
+        .map_err(EngineError::Client)?;
+    let topic = &config.topics.alerts;
+    let metadata = consumer
+        .fetch_metadata(Some(topic), PATIENCE)
+        .map_err(EngineError::Journal)?;
+    let partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
+    let mut unread: BTreeSet<i32> = partitions.map(|partition| partition.id()).collect();
+    let mut all = TopicPartitionList::new();
+    for partition in &unread {
+        all.add_partition_offset(topic, *partition, Offset::Beginning)
+            .map_err(EngineError::Consume)?;
+    }
+    consumer.assign(&all).map_err(EngineError::Consume)?;
+    while !unread.is_empty() {
+        match consumer.poll(PATIENCE) {
+            Some(Ok(message)) => {
+                if let Some(found) = alert_of(&message, id) {
+                    return Ok(found);
+                }
+            }
+            Some(Err(KafkaError::PartitionEOF(partition))) => {
+                unread.remove(&partition);
+            }
+            Some(Err(error)) => return Err(EngineError::Consume(error)),
+            None => return Err(EngineError::Consume(KafkaError::Canceled)),
+        }
+    }
+    Err(EngineError::NoSuchAlert { id: id.to_owned() })
+}
+
+fn alert_of(message: &BorrowedMessage<'_>, id: &str) -> Option<(Alert, i32, u64)> {
+    let alert: Alert = serde_json::from_slice(message.payload()?).ok()?;
+    if alert.id.to_string() != id {
+        return None;
+    }
+    let headers = message.headers()?;
+    let step = headers.iter().find(|header| header.key == STEP)?.value?;
+    let (shard, sequence) = std::str::from_utf8(step).ok()?.split_once(':')?;
+    Some((alert, shard.parse().ok()?, sequence.parse().ok()?))
+}
+
+/// The records that a step took.
+fn records_of<'q>(
+    consumer: &EngineConsumer,
+    inbox: &mut Inbox<'q>,
+    record: &JournalRecord,
+    inputs: &[&str],
+) -> Result<Vec<Received<'q>>, EngineError> {
+    inbox.limit(&record.position(inputs).offsets);
+    let begun = now();
+    while !inbox.is_at_limit() {
+        // Serves callbacks; records come by the lanes.
+        if let Some(Err(error)) = consumer.poll(Duration::ZERO)
+            && !matches!(error, KafkaError::PartitionEOF(_))
+        {
+            crate::lane::consumer_error(error)?;
+        }
+        inbox.fill()?;
+        if begun.elapsed() > 2 * PATIENCE {
+            return Err(EngineError::LogSilent { shard: record.shard });
+        }
+        if !inbox.is_at_limit() {
+            thread::sleep(LOOK);
+        }
+    }
+    Ok(inbox.take())
+}
+
+// === impl Explanation ===
+
+impl Explanation {
+    /// Keeps what a step says of the patient.
+    fn take(
+        &mut self,
+        pipeline: &Pipeline,
+        inputs: &[&str],
+        records: &[Received<'_>],
+        decoded: &DecodedBatch,
+        outputs: Outputs,
+    ) {
+        let patient = Arc::clone(&self.alert.patient_id);
+        let messages = decoded.batch.observations.messages();
+        let own: BTreeSet<(u16, i64)> = (0..messages.len())
+            .filter(|row| messages.patient_id(*row) == &*patient)
+            .map(|row| (messages.topic(row), decoded.batch.observations.offset()[row]))
+            .collect();
+        for record in records {
+            let is_context = usize::from(record.topic) == pipeline.sources.len();
+            let raw = record.record();
+            if own.contains(&(record.topic, record.offset()))
+                || (is_context && raw.key == Some(patient.as_bytes()))
+            {
+                self.rows.push(Row {
+                    topic: inputs[usize::from(record.topic)].to_owned(),
+                    offset: record.offset(),
+                    append_time: record.append_time,
+                    payload: String::from_utf8_lossy(raw.payload).into_owned(),
+                });
+            }
+        }
+        for rows in &outputs.features {
+            let set = &pipeline.sets[rows.set];
+            for row in (0..rows.patient_id.len()).filter(|row| rows.patient_id[*row] == patient) {
+                let schema = rows.rows.schema();
+                let features = schema
+                    .fields()
+                    .iter()
+                    .zip(rows.rows.columns())
+                    .map(|(field, column)| {
+                        let column = column.as_primitive::<Float64Type>();
+                        (
+                            field.name().clone(),
+                            column.is_valid(row).then(|| column.value(row)),
+                        )
+                    });
+                self.windows.push(Window {
+                    set: set.name.clone(),
+                    end: Timestamp::from_micros(rows.window_end[row]),
+                    revision: rows.revision[row],
+                    features: features.collect(),
+                });
+            }
+        }
+        let scores = outputs
+            .scores
+            .into_iter()
+            .filter(|score| score.patient_id == patient);
+        self.scores = scores.last().or(self.scores.take());
+        let id = self.alert.id;
+        self.derived = outputs
+            .alerts
+            .into_iter()
+            .find(|alert| alert.id == id)
+            .or(self.derived.take());
+    }
+}
+
+// === impl Compared ===
+
+impl Scorer for Compared {
+    fn score(&mut self, model: usize, rows: Rows<'_>, out: &mut Vec<Result<f64, Unavailable>>) {
+        self.models.score(model, rows, &mut self.again);
+        self.recorded.score(model, rows, out);
+        for (recorded, again) in out.iter().zip(&self.again) {
+            let difference = match (recorded, again) {
+                (Ok(recorded), Ok(again)) => (recorded - again).abs(),
+                (Err(recorded), Err(again)) if recorded == again => 0.0,
+                _ => f64::INFINITY,
+            };
+            self.differ_by = self.differ_by.max(difference);
+        }
+    }
+
+    fn attribute(
+        &mut self,
+        model: usize,
+        row: &[f64],
+        baseline: &[f64],
+    ) -> Result<Vec<Attribution>, Unavailable> {
+        self.recorded.attribute(model, row, baseline)
+    }
+}
