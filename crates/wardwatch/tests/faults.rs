@@ -161,7 +161,9 @@ fn killed_at_any_moment() {
     for _ in 0..kills() / 2 {
         let victim = dice.roll(0, 2) as usize;
         thread::sleep(Duration::from_millis(u64::from(dice.roll(500, 4_000))));
-        engines[victim].take().map(EngineProcess::kill);
+        if let Some(engine) = engines[victim].take() {
+            engine.kill();
+        }
         // Sometimes longer than the session: then the other one has it all for a while.
         thread::sleep(Duration::from_millis(u64::from(dice.roll(0, 9_000))));
         engines[victim] = Some(bench.engine(names[victim], None));
