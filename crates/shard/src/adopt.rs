@@ -62,9 +62,14 @@ impl Shard {
             let told = told.iter().find(|(of, _)| *of == place).map(|(_, alarm)| *alarm);
             let patient = self.patient_mut(slot);
             if let Some(alarm) = told.filter(|_| place.kind == MachineKind::DeviceClock) {
-                // Which device it is about, where the log no longer says so.
+                // Which device it is about, where the log no longer says so: it may have become another since it was told.
                 let fast = &mut patient.sources[usize::from(place.index)].fast_device;
-                *fast = alarm.active.then(|| alarm.device_id.as_deref().map(Into::into));
+                *fast = match alarm.active {
+                    true => fast
+                        .take()
+                        .or_else(|| Some(alarm.device_id.as_deref().map(Into::into))),
+                    false => None,
+                };
             }
             let machine = patient.machine_mut(place).expect("a place of this pipeline");
             *machine = match told.map(Alarm::told) {

@@ -23,6 +23,7 @@ sources:
   - { name: bedside, topic: vitals.bedside, format: observation-json }
   - { name: wearable, topic: vitals.wearable, format: observation-json, lateness: 5m }
 time: { lateness: 1m, hold: 5s, grace: 2s, future_skew: 10s, silent_after: 40s, forget_after: 3m }
+max_age: { heart_rate: 4m, spo2: 4m, resp_rate: 4m }
 features:
   - name: short
     window: 1m
