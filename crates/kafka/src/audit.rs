@@ -31,7 +31,7 @@ use crate::journal::JournalRecord;
 use crate::lane::{Lane, Received};
 use crate::log_reader::{LogReader, Tail};
 use crate::member::{EngineConsumer, MemberContext};
-use crate::recovery::{self, Base};
+use crate::restore::{Base, base_before};
 use crate::topics::PATIENCE;
 use crate::worker::now;
 use crate::{EngineConfig, EngineError, settings};
@@ -131,7 +131,7 @@ pub fn explain(config: &EngineConfig, id: &str) -> Result<Explanation, EngineErr
         features: true,
         ..Wants::default()
     };
-    let base = recovery::base_before(config, shard, step, &journal, wants);
+    let base = base_before(config, shard, step, &journal, wants);
     let Base {
         shard: mut state,
         position,

@@ -12,8 +12,8 @@
 //! |---|---|
 //! | `engine` | configuration, start and stop |
 //! | `member` | the engine in its group: which shards are its own, a thread for each |
-//! | `recovery` | before a shard's first step: who wrote last, and what state to begin with |
-//! | `worker` | a shard's thread: catch up, then poll, step, hand over |
+//! | `recovery`, `restore` | before a shard's first step: who wrote last, and what state to begin with |
+//! | `worker`, `catch_up` | a shard's thread: before it is live, and then: poll, step, hand over |
 //! | `lane` | one partition of one topic, read ahead by a bounded amount |
 //! | `inbox` | the lanes of a shard, merged into log order |
 //! | `decode` | records to a batch; what is refused finds its bytes again |
@@ -43,6 +43,7 @@
 
 mod audit;
 mod bundle;
+mod catch_up;
 mod clock;
 mod committer;
 mod decode;
@@ -63,6 +64,7 @@ mod program;
 mod quarantine;
 mod reader;
 mod recovery;
+mod restore;
 mod settings;
 mod snapshot_file;
 mod snapshot_writer;

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use wardwatch_event_time::Timestamp;
-use wardwatch_inference::{Models, Recorded, Recording};
+use wardwatch_inference::{Models, Recording};
 use wardwatch_shard::{Outputs, Shard, StepError};
 
 use crate::bundle::Bundle;
@@ -26,7 +26,7 @@ use crate::journal::{JournalRecord, LineageRecord, Position};
 use crate::lane::{Lane, Received};
 use crate::member::{EngineConsumer, MemberContext};
 use crate::meter::{self, Stage};
-use crate::recovery::{CatchUp, Opened, Parked, Rebuild};
+use crate::recovery::{Opened, Parked};
 use crate::snapshot_writer::{Job, SnapshotWriter};
 use crate::{EngineConfig, EngineError};
 
@@ -34,13 +34,10 @@ use crate::{EngineConfig, EngineError};
 const TICK: Duration = Duration::from_secs(1);
 
 /// How long the thread sleeps when nothing comes; what comes wakes it.
-const IDLE: Duration = Duration::from_millis(10);
-
-/// How long the log may give nothing while a shard catches up with what the journal says is there.
-const STALLED: Duration = Duration::from_secs(30);
+pub(crate) const IDLE: Duration = Duration::from_millis(10);
 
 /// A step takes so many records at most: what is decoded of them is then still in the processor's cache.
-const MOST_RECORDS: usize = 2_000;
+pub(crate) const MOST_RECORDS: usize = 2_000;
 
 /// What a shard's thread shares with the engine.
 #[derive(Clone)]
@@ -52,25 +49,25 @@ pub(crate) struct Surroundings {
 }
 
 /// One shard with its log.
-struct Worker<'w> {
-    config: &'w EngineConfig,
+pub(crate) struct Worker<'w> {
+    pub(crate) config: &'w EngineConfig,
     health: &'w Health,
     writer: Option<&'w SnapshotWriter>,
-    number: i32,
-    shard: Shard,
-    position: Position,
-    inbox: Inbox<'w>,
+    pub(crate) number: i32,
+    pub(crate) shard: Shard,
+    pub(crate) position: Position,
+    pub(crate) inbox: Inbox<'w>,
     /// What the pipeline reads, by topic ordinal: its sources, then the context.
-    inputs: &'w [&'w str],
+    pub(crate) inputs: &'w [&'w str],
     scorer: Recording<Models>,
     last_tick: Instant,
     last_snapshot: Instant,
     /// The sequence at the last snapshot, or at the begin.
-    snapshotted: u64,
+    pub(crate) snapshotted: u64,
     /// It has no snapshot yet.
-    is_new_lineage: bool,
+    pub(crate) is_new_lineage: bool,
     /// To be told with the first step of a new lineage.
-    begins: Option<Box<LineageRecord>>,
+    pub(crate) begins: Option<Box<LineageRecord>>,
     /// Parts of the pipeline whose failing has been told of.
     warned: BTreeSet<String>,
 }
@@ -147,109 +144,6 @@ pub(crate) fn run(
 // === impl Worker ===
 
 impl<'w> Worker<'w> {
-    /// Brings the state to where the journal ends.
-    fn catch_up(&mut self, what: CatchUp, stop: &AtomicBool) -> Result<(), EngineError> {
-        let begun = now();
-        match what {
-            CatchUp::Replay(records) => {
-                for record in &records {
-                    self.take_again(record, stop)?;
-                }
-            }
-            CatchUp::Rebuild(from) => {
-                self.rebuild(&from, stop)?;
-                self.begins = Some(Box::new(self.lineage(from.reason)));
-                self.is_new_lineage = true;
-            }
-        }
-        self.snapshotted = self.position.sequence;
-        let seconds = begun.elapsed().as_secs_f64();
-        tracing::info!(
-            shard = self.number,
-            seconds,
-            patients = self.shard.patients(),
-            "the shard is where its journal ends"
-        );
-        Ok(())
-    }
-
-    /// Takes a step of the journal again, with its outputs dropped.
-    fn take_again(&mut self, record: &JournalRecord, stop: &AtomicBool) -> Result<(), EngineError> {
-        let ends = record.position(self.inputs);
-        let diverged = |what| EngineError::Diverged {
-            shard: self.number,
-            sequence: record.sequence,
-            what,
-        };
-        if (record.lineage, record.sequence) != (self.position.lineage, self.position.sequence) {
-            return Err(diverged("a step before it is missing in the journal"));
-        }
-        self.inbox.limit(&ends.offsets);
-        let mut wait = patience(stop, self.number);
-        while !self.inbox.is_at_limit() {
-            self.inbox.fill()?;
-            wait(self.inbox.is_at_limit())?;
-        }
-        let records = self.inbox.take();
-        self.inbox.unlimit();
-        let decoded = decode(&records, self.sources());
-        let mut scorer = Recorded::new(record.answers.clone());
-        let mut outputs = Outputs::default();
-        self.shard
-            .step(&decoded.batch, record.tick, &mut scorer, &mut outputs)
-            .map_err(|source| failed(self.number, source))?;
-        // Another build may decide differently in the last digits, and rightly so.
-        if record.build == self.config.build {
-            scorer
-                .finish()
-                .map_err(|_| diverged("the models were asked something else"))?;
-            if self.shard.digest() != record.digest {
-                return Err(diverged("it came to another digest"));
-            }
-        }
-        self.position = Position {
-            digest: self.shard.digest(),
-            ..ends
-        };
-        Ok(())
-    }
-
-    /// Steps the log through an empty shard, with outputs dropped, and takes over the alarms as they were told.
-    fn rebuild(&mut self, from: &Rebuild, stop: &AtomicBool) -> Result<(), EngineError> {
-        let mut models = Models::new(self.config.pipeline.models.clone());
-        let mut wait = patience(stop, self.number);
-        self.inbox.limit(&from.until);
-        let mut reached = false;
-        while !reached || self.shard.has_more() {
-            self.inbox.fill()?;
-            reached = self.inbox.is_at_limit();
-            let records = self.inbox.take();
-            wait(!records.is_empty() || reached)?;
-            for records in records.chunks(MOST_RECORDS).chain(reached.then_some(&[][..])) {
-                let decoded = decode(records, self.sources());
-                let tick = records.is_empty().then_some(from.log_time);
-                self.shard
-                    .step(&decoded.batch, tick, &mut models, &mut Outputs::default())
-                    .map_err(|source| failed(self.number, source))?;
-            }
-        }
-        self.inbox.unlimit();
-        self.shard.adopt_alarms(&from.alarms);
-        self.position.offsets.extend(&from.until);
-        self.position.digest = self.shard.digest();
-        Ok(())
-    }
-
-    fn lineage(&self, reason: String) -> LineageRecord {
-        let pipeline = &self.config.pipeline;
-        LineageRecord {
-            reason,
-            pipeline_hash: Arc::clone(&pipeline.hash),
-            pipeline_text: Arc::clone(&pipeline.text),
-            models: pipeline.model_identities(),
-        }
-    }
-
     /// Turns until told to stop; returns where the journal then ends.
     fn turn_until(&mut self, stop: &AtomicBool, desk: &Desk<'w>) -> Result<Option<i64>, EngineError> {
         while !stop.load(Ordering::Acquire) {
@@ -452,28 +346,13 @@ impl<'w> Worker<'w> {
     }
 
     /// The ordinal of the context topic.
-    fn sources(&self) -> u16 {
+    pub(crate) fn sources(&self) -> u16 {
         u16::try_from(self.config.pipeline.sources.len()).expect("checked when it was loaded")
     }
 }
 
-fn failed(shard: i32, source: StepError) -> EngineError {
+pub(crate) fn failed(shard: i32, source: StepError) -> EngineError {
     EngineError::Step { shard, source }
-}
-
-/// How a shard waits for its log while it catches up: some at a time, and not for ever.
-fn patience(stop: &AtomicBool, shard: i32) -> impl FnMut(bool) -> Result<(), EngineError> {
-    let mut heard = now();
-    move |came| {
-        if came {
-            heard = now();
-        } else if stop.load(Ordering::Acquire) || heard.elapsed() > STALLED {
-            return Err(EngineError::LogSilent { shard });
-        } else {
-            thread::park_timeout(IDLE);
-        }
-        Ok(())
-    }
 }
 
 /// Durations of this machine, for metrics and the pace of ticks; never an input of a step.

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use support::bench::{Bench, EngineProcess, longest_gap};
+use support::bench::{Bench, EngineProcess, Feeding, longest_gap};
 use support::proxy::{Proxy, Rules};
 
 const BEDS: usize = 60;
@@ -56,6 +56,30 @@ fn report(case: &str, told: &str) {
     }
 }
 
+/// Ends a case: the feed stops, everything is stepped, engines end in order, and all that was committed is held against a run in
+/// memory. `more` is told behind the usual figures.
+fn hold(
+    bench: &Bench,
+    feeding: Feeding,
+    engines: impl IntoIterator<Item = EngineProcess>,
+    case: &str,
+    more: &str,
+) {
+    bench.settle(feeding.stop());
+    for engine in engines {
+        engine.terminate();
+    }
+    let (journal, alerts) = bench.check();
+    let gap = longest_gap(&journal);
+    report(
+        case,
+        &format!(
+            "{} steps, {alerts} alerts, longest gap {gap:.1} s{more}",
+            journal.len()
+        ),
+    );
+}
+
 /// An engine that ends itself at a failpoint, again and again, restarted in place each time.
 fn die_at(failpoint: &str, seed: u64, first: u32, last: u32) {
     let bench = Bench::new(2);
@@ -74,17 +98,12 @@ fn die_at(failpoint: &str, seed: u64, first: u32, last: u32) {
     }
     let engine = bench.engine("one", None);
     thread::sleep(Duration::from_secs(2));
-    bench.settle(feeding.stop());
-    let drained = engine.terminate();
-    let (journal, alerts) = bench.check();
-    report(
+    hold(
+        &bench,
+        feeding,
+        [engine],
         &format!("killed at {failpoint}, {} times", kills()),
-        &format!(
-            "{} steps, {alerts} alerts, longest gap {:.1} s, drained in {:.1} s",
-            journal.len(),
-            longest_gap(&journal),
-            drained.as_secs_f64()
-        ),
+        "",
     );
 }
 
@@ -169,19 +188,8 @@ fn killed_at_any_moment() {
         engines[victim] = Some(bench.engine(names[victim], None));
     }
     thread::sleep(Duration::from_secs(8));
-    bench.settle(feeding.stop());
-    engines.into_iter().flatten().for_each(|engine| {
-        engine.terminate();
-    });
-    let (journal, alerts) = bench.check();
-    report(
-        &format!("one of two killed, {} times", kills() / 2),
-        &format!(
-            "{} steps, {alerts} alerts, longest gap {:.1} s",
-            journal.len(),
-            longest_gap(&journal)
-        ),
-    );
+    let case = format!("one of two killed, {} times", kills() / 2);
+    hold(&bench, feeding, engines.into_iter().flatten(), &case, "");
 }
 
 /// Three engines over twelve partitions, each restarted in its turn, as a rolling upgrade does.
@@ -199,20 +207,9 @@ fn rolling_restart() {
         *engine = Some(bench.engine(name, None));
         thread::sleep(Duration::from_secs(6));
     }
-    bench.settle(feeding.stop());
-    engines.into_iter().flatten().for_each(|engine| {
-        engine.terminate();
-    });
-    let (journal, alerts) = bench.check();
-    report(
-        "rolling restart of 3 engines over 12 partitions",
-        &format!(
-            "{} steps, {alerts} alerts, longest gap {:.1} s, slowest drain {:.1} s",
-            journal.len(),
-            longest_gap(&journal),
-            slowest.as_secs_f64()
-        ),
-    );
+    let more = format!(", slowest drain {:.1} s", slowest.as_secs_f64());
+    let case = "rolling restart of 3 engines over 12 partitions";
+    hold(&bench, feeding, engines.into_iter().flatten(), case, &more);
 }
 
 /// A bench whose engines speak to the broker through a proxy: `WARDWATCH_KAFKA_PROXIED` is BROKER_PORT:PROXY_PORT. The proxy
@@ -245,17 +242,7 @@ fn troubled(case: &str, seed: u64, trouble: impl FnOnce(&Rules) -> String) {
         "{}",
         std::fs::read_to_string(&engine.log).unwrap()
     );
-    bench.settle(feeding.stop());
-    engine.terminate();
-    let (journal, alerts) = bench.check();
-    report(
-        case,
-        &format!(
-            "{} steps, {alerts} alerts, longest gap {:.1} s{told}",
-            journal.len(),
-            longest_gap(&journal)
-        ),
-    );
+    hold(&bench, feeding, [engine], case, &told);
 }
 
 /// The broker commits, and its answer is lost: nobody may take that for a failure, nor try twice.
@@ -345,25 +332,13 @@ fn a_zombie_comes_back() {
     zombie.signal("CONT");
     thread::sleep(Duration::from_secs(15));
     let ended = zombie.has_ended();
-    bench.settle(feeding.stop());
-    if !ended {
-        zombie.terminate();
-    }
-    other.terminate();
-    let (journal, alerts) = bench.check();
-    report(
-        "zombie: stopped for 60 s",
-        &format!(
-            "{} steps, {alerts} alerts, longest gap {:.1} s, {}",
-            journal.len(),
-            longest_gap(&journal),
-            if ended {
-                "it ended itself"
-            } else {
-                "it joined again"
-            }
-        ),
-    );
+    let more = if ended {
+        ", it ended itself"
+    } else {
+        ", it joined again"
+    };
+    let engines = [(!ended).then_some(zombie), Some(other)].into_iter().flatten();
+    hold(&bench, feeding, engines, "zombie: stopped for 60 s", more);
 }
 
 /// Engines come and go, ten times in a minute.
@@ -385,16 +360,12 @@ fn rebalance_storm() {
         thread::sleep(Duration::from_millis(2_000));
     }
     thread::sleep(Duration::from_secs(8));
-    bench.settle(feeding.stop());
-    steady.terminate();
-    let (journal, alerts) = bench.check();
-    report(
+    hold(
+        &bench,
+        feeding,
+        [steady],
         "ten engines come and go in a minute",
-        &format!(
-            "{} steps, {alerts} alerts, longest gap {:.1} s",
-            journal.len(),
-            longest_gap(&journal)
-        ),
+        "",
     );
 }
 
@@ -440,16 +411,12 @@ fn damaged_snapshots() {
     }
     let engine = bench.engine("one", None);
     thread::sleep(Duration::from_secs(4));
-    bench.settle(feeding.stop());
-    engine.terminate();
-    let (journal, alerts) = bench.check();
-    report(
+    hold(
+        &bench,
+        feeding,
+        [engine],
         &format!("snapshots damaged, {damaged} of them"),
-        &format!(
-            "{} steps, {alerts} alerts, longest gap {:.1} s",
-            journal.len(),
-            longest_gap(&journal)
-        ),
+        "",
     );
 }
 
@@ -491,17 +458,6 @@ fn brokers_are_killed() {
             std::fs::read_to_string(&engine.log).unwrap()
         );
     }
-    bench.settle(feeding.stop());
-    for engine in engines {
-        engine.terminate();
-    }
-    let (journal, alerts) = bench.check();
-    report(
-        &format!("one of three brokers killed, {rounds} times"),
-        &format!(
-            "{} steps, {alerts} alerts, longest gap {:.1} s",
-            journal.len(),
-            longest_gap(&journal)
-        ),
-    );
+    let case = format!("one of three brokers killed, {rounds} times");
+    hold(&bench, feeding, engines, &case, "");
 }

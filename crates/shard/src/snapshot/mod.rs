@@ -16,6 +16,8 @@
 mod parts;
 mod patients;
 mod rest;
+mod sources;
+mod standings;
 
 use std::sync::Arc;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef};
+use arrow::array::{Array, ArrayRef, Int64Array};
 use arrow::datatypes::{Float64Type, Int64Type, UInt8Type, UInt16Type, UInt32Type};
 use wardwatch_alarms::Machine;
 use wardwatch_clinical::VitalSign;
@@ -10,7 +10,10 @@ use wardwatch_event_time::Timestamp;
 use wardwatch_windowing::table::{self, Table, TableError, Tables};
 
 use crate::outcome::{Outcome, Points, parameter};
-use crate::patient::{Latest, LatestValues, MachineKind, MachinePlace};
+use crate::patient::{Latest, LatestValues, MachineKind, MachinePlace, Patient};
+
+/// Patients with their slots, in the order of a part.
+pub(super) type Of<'s> = [(u32, &'s Patient)];
 
 /// The names of a machine's numbers.
 const MACHINE: [&str; Machine::NUMBERS] = ["state", "since", "until", "judged", "last_start", "next_ordinal"];
@@ -191,4 +194,11 @@ fn read_points(text: &str) -> Option<Points> {
     };
     let points: Option<Vec<_>> = text.split_whitespace().map(point).collect();
     points.map(Arc::from)
+}
+
+/// An instant, where there is one.
+pub(super) fn instant(column: &Int64Array, row: usize) -> Option<Timestamp> {
+    column
+        .is_valid(row)
+        .then(|| Timestamp::from_micros(column.value(row)))
 }

@@ -1,0 +1,271 @@
+//! How patients stand: what their limits have judged, their newest windows, their usual values.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{Float64Type, Int64Type, UInt16Type, UInt32Type};
+use wardwatch_event_time::Timestamp;
+use wardwatch_windowing::table::{self, Table, TableError, Tables};
+
+use super::parts::{Of, instant, latest, read_latest};
+use crate::Shard;
+use crate::inputs::View;
+use crate::outcome::Outcome;
+use crate::patient::{Judged, Latest, SetStanding};
+
+// === impl Shard ===
+
+impl Shard {
+    pub(super) fn restore_judged(&mut self, table: Table<'_>) -> Result<(), TableError> {
+        let (slot, limit) = (
+            table.values::<UInt32Type>("slot")?,
+            table.values::<UInt16Type>("limit")?,
+        );
+        let (ts, value) = (
+            table.values::<Int64Type>("ts")?,
+            table.values::<Float64Type>("value")?,
+        );
+        let is_idle = table.flags("is_idle")?;
+        for row in 0..table.rows() {
+            let patient = self.patients.get_mut(slot[row] as usize).and_then(Option::as_mut);
+            let judged = patient.and_then(|patient| patient.judged.get_mut(usize::from(limit[row])));
+            *judged.ok_or_else(|| table.misfit(row, "there is no such patient or limit"))? = Judged {
+                latest: Latest {
+                    ts: Timestamp::from_micros(ts[row]),
+                    value: value[row],
+                },
+                is_idle: is_idle.value(row),
+            };
+        }
+        Ok(())
+    }
+
+    pub(super) fn restore_standings(&mut self, table: Table<'_>) -> Result<(), TableError> {
+        let (slot, set) = (
+            table.values::<UInt32Type>("slot")?,
+            table.values::<UInt16Type>("set")?,
+        );
+        let (newest, features) = (table.options::<Int64Type>("newest")?, table.lists("features")?);
+        let revision = table.values::<UInt32Type>("revision")?;
+        let revision_due = table.options::<Int64Type>("revision_due")?;
+        for row in 0..table.rows() {
+            let standing = self.standing(slot[row], set[row], &table, row)?;
+            standing.newest = instant(newest, row).map(|end| (end, Arc::from(features(row))));
+            standing.revision = revision[row];
+            standing.revision_due = instant(revision_due, row);
+        }
+        Ok(())
+    }
+
+    pub(super) fn restore_buckets(&mut self, table: Table<'_>) -> Result<(), TableError> {
+        let (slot, set) = (
+            table.values::<UInt32Type>("slot")?,
+            table.values::<UInt16Type>("set")?,
+        );
+        let (number, rows) = (
+            table.values::<Int64Type>("number")?,
+            table.values::<UInt32Type>("rows")?,
+        );
+        let (sums, counts) = (table.lists("sums")?, table.lists("counts")?);
+        for row in 0..table.rows() {
+            let counts = counts(row).iter().map(|count| *count as u32);
+            let sums = sums(row).iter().copied().zip(counts).collect();
+            let standing = self.standing(slot[row], set[row], &table, row)?;
+            standing.baseline.put_back(number[row], rows[row], sums);
+        }
+        Ok(())
+    }
+
+    pub(super) fn restore_views(&mut self, tables: &Tables) -> Result<(), TableError> {
+        let table = Table::find(tables, "views")?;
+        let (slot, set) = (
+            table.values::<UInt32Type>("slot")?,
+            table.values::<UInt16Type>("set")?,
+        );
+        let (at, latest) = (table.values::<Int64Type>("at")?, read_latest(&table)?);
+        let (sets, scores) = (self.sets.len(), self.pipeline.scores.len());
+        for row in 0..table.rows() {
+            let standing = self.standing(slot[row], set[row], &table, row)?;
+            standing.view = Some(Box::new(View {
+                latest: latest(row),
+                newest: vec![None; sets],
+                scores: (0..scores).map(|_| Arc::new(Outcome::number(None))).collect(),
+                at: Timestamp::from_micros(at[row]),
+            }));
+        }
+        let table = Table::find(tables, "view_features")?;
+        let (slot, set) = (
+            table.values::<UInt32Type>("slot")?,
+            table.values::<UInt16Type>("set")?,
+        );
+        let (of, end) = (
+            table.values::<UInt16Type>("of")?,
+            table.values::<Int64Type>("end")?,
+        );
+        let features = table.lists("features")?;
+        for row in 0..table.rows() {
+            let view = self.standing(slot[row], set[row], &table, row)?.view.as_mut();
+            let newest = view.and_then(|view| view.newest.get_mut(usize::from(of[row])));
+            let newest = newest.ok_or_else(|| table.misfit(row, "there is no such view or feature set"))?;
+            *newest = Some((Timestamp::from_micros(end[row]), Arc::from(features(row))));
+        }
+        Ok(())
+    }
+
+    fn standing(
+        &mut self,
+        slot: u32,
+        set: u16,
+        table: &Table<'_>,
+        row: usize,
+    ) -> Result<&mut SetStanding, TableError> {
+        let patient = self.patients.get_mut(slot as usize).and_then(Option::as_mut);
+        let standing = patient.and_then(|patient| patient.sets.get_mut(usize::from(set)));
+        standing.ok_or_else(|| table.misfit(row, "there is no such patient or feature set"))
+    }
+}
+
+pub(super) fn capture_judged(patients: &Of<'_>, tables: &mut Tables) -> Result<(), TableError> {
+    let all = || {
+        patients.iter().flat_map(|(slot, patient)| {
+            (0..)
+                .zip(&patient.judged)
+                .map(|(limit, judged)| (*slot, limit, judged))
+        })
+    };
+    table::add(
+        tables,
+        "judged".to_owned(),
+        [
+            (
+                "slot",
+                table::values::<UInt32Type>(all().map(|(slot, _, _)| slot)),
+            ),
+            (
+                "limit",
+                table::values::<UInt16Type>(all().map(|(_, limit, _)| limit)),
+            ),
+            (
+                "ts",
+                table::values::<Int64Type>(all().map(|(_, _, judged)| judged.latest.ts.micros())),
+            ),
+            (
+                "value",
+                table::values::<Float64Type>(all().map(|(_, _, judged)| judged.latest.value)),
+            ),
+            (
+                "is_idle",
+                table::flags(all().map(|(_, _, judged)| judged.is_idle)),
+            ),
+        ],
+    )
+}
+
+/// Every patient in every feature set.
+fn standings<'p>(patients: &'p Of<'p>) -> impl Iterator<Item = (u32, u16, &'p SetStanding)> + Clone {
+    patients.iter().flat_map(|(slot, patient)| {
+        (0..)
+            .zip(&patient.sets)
+            .map(|(set, standing)| (*slot, set, standing))
+    })
+}
+
+pub(super) fn capture_standings(patients: &Of<'_>, tables: &mut Tables) -> Result<(), TableError> {
+    let all = || standings(patients);
+    let newest = all().map(|(_, _, standing)| standing.newest.as_ref().map(|(end, _)| end.micros()));
+    let features = all().map(|(_, _, standing)| standing.newest.as_ref().map_or(&[][..], |(_, row)| row));
+    let revision_due = all().map(|(_, _, standing)| standing.revision_due.map(Timestamp::micros));
+    table::add(
+        tables,
+        "standings".to_owned(),
+        [
+            (
+                "slot",
+                table::values::<UInt32Type>(all().map(|(slot, _, _)| slot)),
+            ),
+            ("set", table::values::<UInt16Type>(all().map(|(_, set, _)| set))),
+            ("newest", table::options::<Int64Type>(newest)),
+            ("features", table::lists(features)),
+            (
+                "revision",
+                table::values::<UInt32Type>(all().map(|(_, _, standing)| standing.revision)),
+            ),
+            ("revision_due", table::options::<Int64Type>(revision_due)),
+        ],
+    )
+}
+
+pub(super) fn capture_buckets(patients: &Of<'_>, tables: &mut Tables) -> Result<(), TableError> {
+    let all = || {
+        standings(patients).flat_map(|(slot, set, standing)| {
+            standing.baseline.buckets().map(move |bucket| (slot, set, bucket))
+        })
+    };
+    let part = |part: fn(&(f64, u32)) -> f64| -> Vec<Vec<f64>> {
+        all()
+            .map(|(_, _, (_, _, sums))| sums.iter().map(part).collect())
+            .collect()
+    };
+    let (sums, counts) = (part(|sum| sum.0), part(|sum| f64::from(sum.1)));
+    table::add(
+        tables,
+        "buckets".to_owned(),
+        [
+            (
+                "slot",
+                table::values::<UInt32Type>(all().map(|(slot, _, _)| slot)),
+            ),
+            ("set", table::values::<UInt16Type>(all().map(|(_, set, _)| set))),
+            (
+                "number",
+                table::values::<Int64Type>(all().map(|(_, _, (number, _, _))| number)),
+            ),
+            (
+                "rows",
+                table::values::<UInt32Type>(all().map(|(_, _, (_, rows, _))| rows)),
+            ),
+            ("sums", table::lists(sums.iter().map(Vec::as_slice))),
+            ("counts", table::lists(counts.iter().map(Vec::as_slice))),
+        ],
+    )
+}
+
+pub(super) fn capture_views(patients: &Of<'_>, tables: &mut Tables) -> Result<(), TableError> {
+    let all = || {
+        standings(patients).filter_map(|(slot, set, standing)| Some((slot, set, standing.view.as_deref()?)))
+    };
+    let columns = [
+        (
+            "slot",
+            table::values::<UInt32Type>(all().map(|(slot, _, _)| slot)),
+        ),
+        ("set", table::values::<UInt16Type>(all().map(|(_, set, _)| set))),
+        (
+            "at",
+            table::values::<Int64Type>(all().map(|(_, _, view)| view.at.micros())),
+        ),
+    ];
+    let latest = latest(all().map(|(_, _, view)| &view.latest));
+    table::add(tables, "views".to_owned(), columns.into_iter().chain(latest))?;
+    let features = || {
+        all().flat_map(|(slot, set, view)| {
+            let known = (0u16..)
+                .zip(&view.newest)
+                .filter_map(|(of, newest)| Some((of, newest.as_ref()?)));
+            known.map(move |(of, (end, row))| (slot, set, of, *end, &row[..]))
+        })
+    };
+    table::add(
+        tables,
+        "view_features".to_owned(),
+        [
+            ("slot", table::values::<UInt32Type>(features().map(|row| row.0))),
+            ("set", table::values::<UInt16Type>(features().map(|row| row.1))),
+            ("of", table::values::<UInt16Type>(features().map(|row| row.2))),
+            (
+                "end",
+                table::values::<Int64Type>(features().map(|row| row.3.micros())),
+            ),
+            ("features", table::lists(features().map(|row| row.4))),
+        ],
+    )
+}
