@@ -7,20 +7,21 @@
 //! What models answered is taken from the journal, and asked again: the two may differ in last digits only.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::Float64Type;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::{Offset, TopicPartitionList};
 use serde::Serialize;
 use wardwatch_alarms::{Alert, ScoreRecord};
 use wardwatch_event_time::Timestamp;
-use wardwatch_inference::{Attribution, Models, Recorded, Rows, Scorer, Unavailable};
+use wardwatch_inference::{Answers, Attribution, Models, Recorded, Rows, Scorer, Unavailable};
 use wardwatch_pipeline::Pipeline;
 use wardwatch_shard::{Outputs, Wants};
 
@@ -29,7 +30,7 @@ use crate::decode::{DecodedBatch, decode};
 use crate::inbox::Inbox;
 use crate::journal::JournalRecord;
 use crate::lane::{Lane, Received};
-use crate::log_reader::{LogReader, Tail};
+use crate::log_reader::{LogReader, Tail, read_all};
 use crate::member::{EngineConsumer, MemberContext};
 use crate::restore::{Base, base_before};
 use crate::topics::PATIENCE;
@@ -178,27 +179,30 @@ pub fn explain(config: &EngineConfig, id: &str) -> Result<Explanation, EngineErr
         scores: None,
         alert,
     };
+    let mut compared = Compared {
+        recorded: Recorded::new(Answers::default()),
+        models: Models::new(config.pipeline.models.clone()),
+        differ_by: 0.0,
+        again: Vec::new(),
+    };
     for record in steps.iter().filter(|record| record.sequence <= sequence) {
         let records = records_of(&consumer, &mut inbox, record, &inputs)?;
         let decoded = decode(&records, config.pipeline.sources.len() as u16);
         let mut outputs = Outputs::default();
-        let mut models = Models::new(config.pipeline.models.clone());
-        let mut compared = Compared {
-            recorded: Recorded::new(record.answers.clone()),
-            models: models.clone(),
-            differ_by: 0.0,
-            again: Vec::new(),
+        compared.recorded = Recorded::new(record.answers.clone());
+        let scorer: &mut dyn Scorer = match is_exact {
+            true => &mut compared,
+            false => &mut compared.models,
         };
-        let scorer: &mut dyn Scorer = if is_exact { &mut compared } else { &mut models };
         state
             .step(&decoded.batch, record.tick, scorer, &mut outputs)
             .map_err(|source| EngineError::Step { shard, source })?;
         explanation.steps += 1;
-        explanation.models_differ_by = explanation.models_differ_by.max(compared.differ_by);
         let agrees = state.digest() == record.digest;
         explanation.digests_agree = explanation.digests_agree.map(|all| all && agrees);
         explanation.take(&config.pipeline, &inputs, &records, &decoded, outputs);
     }
+    explanation.models_differ_by = compared.differ_by;
     explanation.identical = explanation.derived.as_ref() == Some(&explanation.alert);
     if explanation.identical {
         explanation.derived = None;
@@ -208,36 +212,20 @@ pub fn explain(config: &EngineConfig, id: &str) -> Result<Explanation, EngineErr
 
 /// The alert, and the step that decided it.
 fn find(config: &EngineConfig, id: &str) -> Result<(Alert, i32, u64), EngineError> {
-    let consumer: BaseConsumer = settings::consumer(&config.brokers, &config.group, &config.settings)
-        .create()
-        .map_err(EngineError::Client)?;
-    let topic = &config.topics.alerts;
-    let metadata = consumer
-        .fetch_metadata(Some(topic), PATIENCE)
-        .map_err(EngineError::Journal)?;
-    let partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
-    let mut unread: BTreeSet<i32> = partitions.map(|partition| partition.id()).collect();
-    let mut all = TopicPartitionList::new();
-    for partition in &unread {
-        all.add_partition_offset(topic, *partition, Offset::Beginning)
-            .map_err(EngineError::Consume)?;
-    }
-    consumer.assign(&all).map_err(EngineError::Consume)?;
-    while !unread.is_empty() {
-        match consumer.poll(PATIENCE) {
-            Some(Ok(message)) => {
-                if let Some(found) = alert_of(&message, id) {
-                    return Ok(found);
-                }
+    let mut found = None;
+    read_all(
+        &config.brokers,
+        &config.settings,
+        &config.topics.alerts,
+        |message| {
+            found = alert_of(message, id);
+            match found {
+                Some(_) => ControlFlow::Break(()),
+                None => ControlFlow::Continue(()),
             }
-            Some(Err(KafkaError::PartitionEOF(partition))) => {
-                unread.remove(&partition);
-            }
-            Some(Err(error)) => return Err(EngineError::Consume(error)),
-            None => return Err(EngineError::Consume(KafkaError::Canceled)),
-        }
-    }
-    Err(EngineError::NoSuchAlert { id: id.to_owned() })
+        },
+    )?;
+    found.ok_or_else(|| EngineError::NoSuchAlert { id: id.to_owned() })
 }
 
 fn alert_of(message: &BorrowedMessage<'_>, id: &str) -> Option<(Alert, i32, u64)> {

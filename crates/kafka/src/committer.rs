@@ -21,15 +21,12 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::bundle::Bundle;
 use crate::desk::Desk;
 use crate::journal::Position;
-use crate::log_reader::{LogReader, Tail};
 use crate::member::EngineConsumer;
 use crate::meter::{self, Stage};
 use crate::outbox::{Outbox, Trouble};
+use crate::recovery::{AGAIN, take_over};
 use crate::worker::now;
 use crate::{EngineConfig, EngineError};
-
-/// Between two attempts after a failure.
-const AGAIN: Duration = Duration::from_millis(200);
 
 /// After a commit the coordinator still writes its markers. Asked for the next transaction meanwhile, it has the client wait
 /// 20 ms; so it is left in peace for a moment, in which the next bundle grows.
@@ -129,11 +126,7 @@ impl<'c> Committer<'c> {
 
     /// Opens a new producer and finds out what became of the bundle.
     fn look_up(&mut self, bundle: &Bundle<'_>) -> Result<bool, EngineError> {
-        let looked = Outbox::open(self.config, self.shard).and_then(|outbox| {
-            let tail: Tail = LogReader::of_journal(self.config, self.shard)?.tail(self.journaled)?;
-            Ok((outbox, tail))
-        });
-        let (outbox, tail) = match looked {
+        let (outbox, tail) = match take_over(self.config, self.shard, self.journaled) {
             Ok(looked) => looked,
             Err(error @ EngineError::Client(_)) => return Err(error),
             Err(error) => {
@@ -149,15 +142,11 @@ impl<'c> Committer<'c> {
         };
         let last = tail.last();
         let stands = last.map_or_else(Position::default, |(_, record)| record.position(self.inputs));
-        let is_at = |position: &Position| {
-            (stands.lineage, stands.sequence, stands.digest)
-                == (position.lineage, position.sequence, position.digest)
-        };
-        if bundle.ends().is_some_and(is_at) {
+        if bundle.ends().is_some_and(|ends| stands.is_at(ends)) {
             self.journaled = last.map(|(offset, _)| *offset);
             self.outbox = Some(outbox);
             Ok(true)
-        } else if is_at(&self.committed) {
+        } else if stands.is_at(&self.committed) {
             self.outbox = Some(outbox);
             Ok(false)
         } else {

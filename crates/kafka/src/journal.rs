@@ -97,3 +97,12 @@ impl JournalRecord {
         }
     }
 }
+
+// === impl Position ===
+
+impl Position {
+    /// Whether the same has been decided by then. Offsets follow from that.
+    pub(crate) fn is_at(&self, other: &Self) -> bool {
+        (self.lineage, self.sequence, self.digest) == (other.lineage, other.sequence, other.digest)
+    }
+}

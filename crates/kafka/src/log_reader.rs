@@ -1,5 +1,7 @@
 //! What a shard has written, read back: only what is committed.
 
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -8,9 +10,10 @@ use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::{Offset, TopicPartitionList};
 use serde::de::DeserializeOwned;
 
+use crate::reader::GROUP;
 use crate::topics::PATIENCE;
 use crate::worker::now;
-use crate::{EngineConfig, EngineError, JournalRecord, settings};
+use crate::{ClientSettings, EngineConfig, EngineError, JournalRecord, settings};
 
 /// How many places from the end the last record is looked for first; then twice as many.
 const BACK: i64 = 500;
@@ -93,6 +96,65 @@ impl<'c> LogReader<'c> {
         }
         Err(EngineError::JournalSilent { shard: self.shard })
     }
+}
+
+/// Reads every partition of a topic from its start to its end, unless `tell` breaks off. Blocks.
+///
+/// # Errors
+/// [`EngineError`]: no broker answers, or the topic does not exist.
+pub(crate) fn read_all(
+    brokers: &str,
+    more: &ClientSettings,
+    topic: &str,
+    mut tell: impl FnMut(&BorrowedMessage<'_>) -> ControlFlow<()>,
+) -> Result<(), EngineError> {
+    let consumer: BaseConsumer = settings::consumer(brokers, GROUP, more)
+        .create()
+        .map_err(EngineError::Client)?;
+    let mut unread = assign_all(&consumer, brokers, topic)?;
+    let mut heard = now();
+    while !unread.is_empty() {
+        match consumer.poll(LOOK) {
+            Some(Ok(message)) => {
+                if tell(&message).is_break() {
+                    break;
+                }
+            }
+            Some(Err(KafkaError::PartitionEOF(partition))) => {
+                unread.remove(&partition);
+            }
+            Some(Err(error)) => return Err(EngineError::Consume(error)),
+            None if heard.elapsed() < PATIENCE => continue,
+            None => return Err(EngineError::Consume(KafkaError::Canceled)),
+        }
+        heard = now();
+    }
+    Ok(())
+}
+
+/// Every partition from its start; returns their numbers.
+fn assign_all(consumer: &BaseConsumer, brokers: &str, topic: &str) -> Result<BTreeSet<i32>, EngineError> {
+    let metadata =
+        consumer
+            .fetch_metadata(Some(topic), PATIENCE)
+            .map_err(|source| EngineError::Unreachable {
+                brokers: brokers.to_owned(),
+                source,
+            })?;
+    let partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
+    let partitions: BTreeSet<i32> = partitions.map(|partition| partition.id()).collect();
+    if partitions.is_empty() {
+        return Err(EngineError::MissingTopics {
+            names: vec![topic.to_owned()],
+        });
+    }
+    let mut all = TopicPartitionList::new();
+    for partition in &partitions {
+        all.add_partition_offset(topic, *partition, Offset::Beginning)
+            .map_err(EngineError::Consume)?;
+    }
+    consumer.assign(&all).map_err(EngineError::Consume)?;
+    Ok(partitions)
 }
 
 fn decode<T: DeserializeOwned>(message: &BorrowedMessage<'_>) -> Option<(i64, T)> {

@@ -1,20 +1,19 @@
 //! The quarantine, read back: what could not be taken, why, and sending it again.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::ControlFlow;
 use std::time::Duration;
 
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::{BorrowedMessage, Header, Headers, Message, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
-use rdkafka::{Offset, TopicPartitionList};
 use wardwatch_event_time::Timestamp;
 
+use crate::log_reader::read_all;
 use crate::topics::PATIENCE;
-use crate::worker::now;
 use crate::{ClientSettings, EngineError, TopicNames, settings};
 
-/// How long one look takes when nothing comes.
+/// How long a full local queue is waited for at a time.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// The header of a record that was sent again: where in quarantine it lay.
@@ -49,32 +48,17 @@ pub fn quarantined(
     most: usize,
     wanted: impl Fn(&QuarantineEntry) -> bool,
 ) -> Result<Vec<QuarantineEntry>, EngineError> {
-    let consumer: BaseConsumer = settings::consumer(brokers, "wardwatch-quarantine", more)
-        .create()
-        .map_err(EngineError::Client)?;
-    let mut unread = assign_all(&consumer, brokers, &names.quarantine)?;
     let mut entries: VecDeque<QuarantineEntry> = VecDeque::new();
-    let mut heard = now();
-    while !unread.is_empty() {
-        match consumer.poll(LOOK) {
-            Some(Ok(message)) => {
-                let entry = entry(&message);
-                if wanted(&entry) {
-                    entries.push_back(entry);
-                }
-                if entries.len() > 2 * most {
-                    keep_newest(&mut entries, most);
-                }
-            }
-            Some(Err(KafkaError::PartitionEOF(partition))) => {
-                unread.remove(&partition);
-            }
-            Some(Err(error)) => return Err(EngineError::Consume(error)),
-            None if heard.elapsed() < PATIENCE => continue,
-            None => return Err(EngineError::Consume(KafkaError::Canceled)),
+    read_all(brokers, more, &names.quarantine, |message| {
+        let entry = entry(message);
+        if wanted(&entry) {
+            entries.push_back(entry);
         }
-        heard = now();
-    }
+        if entries.len() > 2 * most {
+            keep_newest(&mut entries, most);
+        }
+        ControlFlow::Continue(())
+    })?;
     keep_newest(&mut entries, most);
     Ok(entries.into())
 }
@@ -115,31 +99,6 @@ pub fn redrive(brokers: &str, more: &ClientSettings, entries: &[QuarantineEntry]
         topic: "of a source".to_owned(),
         source,
     })
-}
-
-/// Every partition from its start; returns their numbers.
-fn assign_all(consumer: &BaseConsumer, brokers: &str, topic: &str) -> Result<BTreeSet<i32>, EngineError> {
-    let metadata =
-        consumer
-            .fetch_metadata(Some(topic), PATIENCE)
-            .map_err(|source| EngineError::Unreachable {
-                brokers: brokers.to_owned(),
-                source,
-            })?;
-    let partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
-    let partitions: BTreeSet<i32> = partitions.map(|partition| partition.id()).collect();
-    if partitions.is_empty() {
-        return Err(EngineError::MissingTopics {
-            names: vec![topic.to_owned()],
-        });
-    }
-    let mut all = TopicPartitionList::new();
-    for partition in &partitions {
-        all.add_partition_offset(topic, *partition, Offset::Beginning)
-            .map_err(EngineError::Consume)?;
-    }
-    consumer.assign(&all).map_err(EngineError::Consume)?;
-    Ok(partitions)
 }
 
 fn entry(message: &BorrowedMessage<'_>) -> QuarantineEntry {

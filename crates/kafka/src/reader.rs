@@ -19,7 +19,7 @@ use crate::{ClientSettings, EngineError, JournalRecord, TopicNames, settings, to
 const LOOK: Duration = Duration::from_millis(100);
 
 /// The group of readers. They commit nothing, so one name serves all.
-const GROUP: &str = "wardwatch-reader";
+pub(crate) const GROUP: &str = "wardwatch-reader";
 
 /// A record of an output topic.
 #[derive(Clone, Debug)]

@@ -31,7 +31,7 @@ use crate::topics::PATIENCE;
 use crate::{EngineConfig, EngineError, JournalRecord, meter, settings};
 
 /// Between two attempts while Kafka does not answer.
-const AGAIN: Duration = Duration::from_millis(200);
+pub(crate) const AGAIN: Duration = Duration::from_millis(200);
 
 /// The lineage that begins with nothing.
 pub(crate) const FIRST_LINEAGE: u64 = 1;
@@ -89,11 +89,7 @@ pub(crate) fn open(
 ) -> Result<Opened, EngineError> {
     let (outbox, tail) = loop {
         let parked_at = parked.as_ref().and_then(|parked| parked.journaled);
-        let opened = Outbox::open(config, number).and_then(|outbox| {
-            let tail: Tail = LogReader::of_journal(config, number)?.tail(parked_at)?;
-            Ok((outbox, tail))
-        });
-        match opened {
+        match take_over(config, number, parked_at) {
             Ok(opened) => break opened,
             Err(error @ EngineError::Client(_)) => return Err(error),
             Err(error) if stop.load(Ordering::Acquire) => return Err(error),
@@ -113,7 +109,7 @@ pub(crate) fn open(
         .map(|(offset, record)| (*offset, record.position(&inputs)));
     let (journaled, committed) = last.map_or((None, Position::default()), |(offset, at)| (Some(offset), at));
     let found = match parked {
-        Some(parked) if is_same(&parked.position, &committed) => {
+        Some(parked) if parked.position.is_at(&committed) => {
             Some((parked.shard, parked.position, Vec::new()))
         }
         _ if distrusted || tail.is_empty() => None,
@@ -141,8 +137,15 @@ pub(crate) fn open(
     })
 }
 
-fn is_same(one: &Position, other: &Position) -> bool {
-    (one.lineage, one.sequence, one.digest) == (other.lineage, other.sequence, other.digest)
+/// Opens the shard's producer, which settles what earlier ones left open, and then reads the journal from offset `from`.
+pub(crate) fn take_over(
+    config: &EngineConfig,
+    number: i32,
+    from: Option<i64>,
+) -> Result<(Outbox, Tail), EngineError> {
+    let outbox = Outbox::open(config, number)?;
+    let tail = LogReader::of_journal(config, number)?.tail(from)?;
+    Ok((outbox, tail))
 }
 
 fn why_rebuilt(config: &EngineConfig, last: &JournalRecord, distrusted: bool) -> String {

@@ -1,5 +1,6 @@
 //! The thread that writes snapshots away, so that no shard waits for a disk or a bucket.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
@@ -25,6 +26,9 @@ pub(crate) struct Job {
     pub log_time: Timestamp,
     pub snapshot: Snapshot,
 }
+
+/// Why a snapshot was not written: it cannot be encoded, or not be kept.
+type Trouble = Box<dyn Error + Send + Sync>;
 
 /// Takes snapshots.
 #[derive(Clone)]
@@ -67,10 +71,10 @@ fn write_all(config: &EngineConfig, store: &SnapshotStore, jobs: &Receiver<Job>)
         // The tables are encoded: their memory is wanted for the next.
         let number = job.number;
         drop(job);
-        let written = pieces.map_err(|error| error.to_string()).and_then(|pieces| {
-            let bytes = pieces.iter().map(Vec::len).sum();
-            let saved = store.save(&config.pipeline.name, number, (lineage, sequence), pieces);
-            saved.map_err(|error| chain(&error)).map(|()| bytes)
+        let written = pieces.map_err(Trouble::from).and_then(|pieces| {
+            let bytes: usize = pieces.iter().map(Vec::len).sum();
+            store.save(&config.pipeline.name, number, (lineage, sequence), pieces)?;
+            Ok(bytes)
         });
         match written {
             Ok(bytes) => {
@@ -81,7 +85,7 @@ fn write_all(config: &EngineConfig, store: &SnapshotStore, jobs: &Receiver<Job>)
             Err(error) => {
                 tracing::error!(
                     shard = number,
-                    error,
+                    error = &*error as &dyn Error,
                     "a snapshot is not written; processing goes on"
                 );
                 meter::snapshot_failed();
@@ -109,14 +113,4 @@ fn header(config: &EngineConfig, job: &Job) -> Header {
         taken_at: config.clock.now(),
         tables: Vec::new(),
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }
