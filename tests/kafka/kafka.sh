@@ -2,6 +2,7 @@
 # A real Apache Kafka (KRaft, broker and controller in one process) on loopback, for tests: one broker, or three.
 #
 #   kafka.sh start DIR [PORT]   start a broker that keeps everything in DIR; prints its bootstrap address
+#   kafka.sh secured DIR        start a broker with TLS, users and permissions (see secured.sh); nobody may anything yet
 #   kafka.sh three DIR          start three brokers, each with a folder in DIR; three copies, two of them needed
 #   kafka.sh kill DIR N         end the Nth of three as kill -9 does
 #   kafka.sh again DIR N        start it again
@@ -28,7 +29,7 @@ JAVA=(java -Xms384m -Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Djava.net
 
 say() { echo "kafka.sh: $*" >&2; }
 fail() { say "$*"; exit 1; }
-usage() { sed -n '4,10s/^# *//p' "${BASH_SOURCE[0]}" >&2; exit 2; }
+usage() { sed -n '4,11s/^# *//p' "${BASH_SOURCE[0]}" >&2; exit 2; }
 
 fetch() {
   [[ ! -d $JARS ]] || return 0
@@ -75,6 +76,8 @@ answers() { # PORT
   ) || return 1
   [[ ${reply:8} == 00000007 ]]
 }
+
+source "$HERE/secured.sh"
 
 configure() { # DIR PORT
   local dir=$1 port=$2 controller proxied=${WARDWATCH_KAFKA_PROXIED:-}
@@ -124,6 +127,27 @@ three() { # DIR
   cat "$dir/bootstrap"
 }
 
+secured() { # DIR
+  command -v openssl >/dev/null || fail "openssl is missing (Debian: openssl)"
+  mkdir -p "$1"
+  local dir plain
+  dir=$(cd "$1" && pwd)
+  fetch
+  plain=$(free_port)
+  [[ -s $dir/ca.pem ]] || make_keys "$dir"
+  {
+    cat "$HERE/broker.properties"
+    secure "$dir" "$plain" "$(free_port)" "$(free_port)" "$(free_port)" "$(free_port)"
+  } >"$dir/server.properties"
+  printf '%s\n' --add-scram 'SCRAM-SHA-512=[name=engine,password=engine-secret]' \
+    --add-scram 'SCRAM-SHA-512=[name=newcomer,password=newcomer-secret]' >"$dir/format.options"
+  echo "-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls=file://$dir/jwks.json" >"$dir/java.options"
+  echo "127.0.0.1:$plain" >"$dir/bootstrap"
+  launch "$dir"
+  await "$dir"
+  cat "$dir/bootstrap"
+}
+
 start() { # DIR [PORT]
   if [[ -n ${WARDWATCH_TEST_BROKERS:-} ]]; then
     say "using the broker given by WARDWATCH_TEST_BROKERS"
@@ -148,12 +172,16 @@ start() { # DIR [PORT]
 }
 
 launch() { # DIR
+  local format=() options=()
+  # Of a secured broker: an argument a line.
+  [[ ! -s $1/format.options ]] || mapfile -t format <"$1/format.options"
+  [[ ! -s $1/java.options ]] || mapfile -t options <"$1/java.options"
   "${JAVA[@]}" -cp "$JARS/*" kafka.tools.StorageTool format --ignore-formatted \
-    -t "$CLUSTER_ID" -c "$1/server.properties" >"$1/format.log" 2>&1 ||
+    -t "$CLUSTER_ID" -c "$1/server.properties" "${format[@]}" >"$1/format.log" 2>&1 ||
     { cat "$1/format.log" >&2; fail "the data folder could not be formatted"; }
   : >"$1/broker.log"
   # Its own session: Ctrl-C at the terminal reaches the caller, who then stops the broker in order.
-  setsid "${JAVA[@]}" -Dorg.apache.logging.log4j.level=INFO -cp "$JARS/*" \
+  setsid "${JAVA[@]}" "${options[@]}" -Dorg.apache.logging.log4j.level=INFO -cp "$JARS/*" \
     kafka.Kafka "$1/server.properties" </dev/null >"$1/broker.log" 2>&1 &
   echo "$!" >"$1/broker.pid"
 }
@@ -202,6 +230,7 @@ stop() { # DIR
 
 case ${1:-} in
   start) [[ $# -ge 2 && $# -le 3 ]] || usage; start "$2" "${3:-}" ;;
+  secured) [[ $# -eq 2 ]] || usage; secured "$2" ;;
   three) [[ $# -eq 2 ]] || usage; three "$2" ;;
   kill)
     [[ $# -eq 3 ]] || usage

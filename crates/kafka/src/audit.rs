@@ -32,6 +32,7 @@ use crate::journal::JournalRecord;
 use crate::lane::{Lane, Received};
 use crate::log_reader::{LogReader, Tail, read_all};
 use crate::member::{EngineConsumer, MemberContext};
+use crate::reader::GROUP;
 use crate::restore::{Base, base_before};
 use crate::topics::PATIENCE;
 use crate::worker::now;
@@ -116,6 +117,11 @@ struct Compared {
 /// # Errors
 /// [`EngineError::NoSuchAlert`], [`EngineError::NotDerivable`], or what keeps the log from being read.
 pub fn explain(config: &EngineConfig, id: &str) -> Result<Explanation, EngineError> {
+    // It reads as readers do; whoever may that need not be allowed what an engine is.
+    let config = &EngineConfig {
+        group: GROUP.to_owned(),
+        ..config.clone()
+    };
     let (alert, shard, sequence) = find(config, id)?;
     if alert.pipeline_hash != config.pipeline.hash {
         return Err(EngineError::NotDerivable {
@@ -143,7 +149,7 @@ pub fn explain(config: &EngineConfig, id: &str) -> Result<Explanation, EngineErr
     let consumer: EngineConsumer = Arc::new(
         settings::consumer(&config.brokers, &config.group, &config.settings)
             .create_with_context(MemberContext::default())
-            .map_err(EngineError::Client)?,
+            .map_err(EngineError::client)?,
     );
     let mut assignment = TopicPartitionList::new();
     let mut queues = Vec::new();

@@ -110,6 +110,7 @@ impl<'c> Committer<'c> {
                 tracing::warn!(shard = self.shard, %error, "the shard's producer was fenced");
                 Err(EngineError::Overtaken { shard: self.shard })
             }
+            Err(Trouble::Unknown(error)) if error.is_final() => Err(error),
             Err(Trouble::Unknown(error)) => {
                 tracing::warn!(
                     shard = self.shard,
@@ -128,7 +129,7 @@ impl<'c> Committer<'c> {
     fn look_up(&mut self, bundle: &Bundle<'_>) -> Result<bool, EngineError> {
         let (outbox, tail) = match take_over(self.config, self.shard, self.journaled) {
             Ok(looked) => looked,
-            Err(error @ EngineError::Client(_)) => return Err(error),
+            Err(error) if error.is_final() => return Err(error),
             Err(error) => {
                 tracing::warn!(
                     shard = self.shard,

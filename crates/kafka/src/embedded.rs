@@ -37,7 +37,7 @@ impl EmbeddedBroker {
     /// # Errors
     /// [`EngineError::Client`] if no port can be opened.
     pub fn start() -> Result<Self, EngineError> {
-        let cluster = MockCluster::new(1).map_err(EngineError::Client)?;
+        let cluster = MockCluster::new(1).map_err(EngineError::client)?;
         Ok(Self { cluster })
     }
 
@@ -78,7 +78,7 @@ impl Feed {
     pub fn new(brokers: &str, more: &ClientSettings) -> Result<Self, EngineError> {
         let producer = settings::producer(brokers, more)
             .create()
-            .map_err(EngineError::Client)?;
+            .map_err(EngineError::client)?;
         Ok(Self { producer })
     }
 

@@ -140,7 +140,7 @@ fn join(
         let consumer: EngineConsumer = Arc::new(
             settings::member(&config.brokers, &config.group, instance, &config.settings)
                 .create_with_context(MemberContext::default())
-                .map_err(EngineError::Client)?,
+                .map_err(EngineError::client)?,
         );
         let around = Surroundings {
             config: Arc::clone(config),

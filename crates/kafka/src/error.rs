@@ -1,6 +1,6 @@
 //! What can fail on the live path. Bad data is not among it: that goes to quarantine.
 
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use wardwatch_shard::StepError;
 
 /// Why the engine did not start, or stopped.
@@ -10,18 +10,46 @@ pub enum EngineError {
     /// Configuration: librdkafka refuses a setting.
     #[error("the Kafka client cannot be created; check the settings given for it")]
     Client(#[source] KafkaError),
+    /// Configuration: librdkafka does not know a setting, or not this value of it. The value may be a secret, so it is not told.
+    #[error(
+        "the Kafka client does not take the setting {name} as it is given (--kafka, --kafka-file): {reason}"
+    )]
+    Setting {
+        /// The setting.
+        name: String,
+        /// What librdkafka says.
+        reason: String,
+    },
     /// Outside system: no broker answers. Retry.
     #[error(
-        "no broker answers at {brokers}: check the address, that Kafka runs there, and settings such as security.protocol"
+        "no broker answers at {brokers} ({reason}): check the address, that Kafka runs there, and settings such as security.protocol and ssl.certificate.location"
     )]
     Unreachable {
         /// As configured.
         brokers: String,
         /// What librdkafka says.
-        source: KafkaError,
+        reason: String,
     },
-    /// Configuration: topics that are needed do not exist.
-    #[error("these topics do not exist: {}; create them with `wardwatch topics apply`", names.join(", "))]
+    /// Configuration: a broker does not take this client, or this client the broker's certificate.
+    #[error(
+        "the brokers at {brokers} and this client do not trust each other: {reason}; check security.protocol, ssl.* and sasl.* (--kafka, --kafka-file)"
+    )]
+    Refused {
+        /// As configured.
+        brokers: String,
+        /// What librdkafka says.
+        reason: String,
+    },
+    /// Configuration: this user may not do what an engine does.
+    #[error(
+        "Kafka does not let this user do that; `wardwatch topics plan` prints the permissions of each role"
+    )]
+    NotAllowed(#[source] Box<EngineError>),
+    /// Configuration: topics that are needed do not exist, or are not shown.
+    #[error(
+        "these topics do not exist, or this user may not see them: {}; create them with `wardwatch topics apply`, or give the permissions that `wardwatch topics plan` prints",
+        names.join(", ")
+    )]
     MissingTopics {
         /// Their names.
         names: Vec<String>,
@@ -149,4 +177,53 @@ pub enum EngineError {
     /// Us: the engine's thread panicked.
     #[error("the engine's thread panicked; its log says where")]
     Panicked,
+}
+
+// === impl EngineError ===
+
+impl EngineError {
+    /// Why librdkafka makes no client.
+    pub(crate) fn client(error: KafkaError) -> Self {
+        match error {
+            KafkaError::ClientConfig(_, reason, name, value) => Self::Setting {
+                name,
+                reason: if value.is_empty() {
+                    reason
+                } else {
+                    reason.replace(&value, "…")
+                },
+            },
+            error => Self::Client(error),
+        }
+    }
+
+    /// This, or where a permission is missing, that.
+    pub(crate) fn or_not_allowed(self) -> Self {
+        use RDKafkaErrorCode::{
+            ClusterAuthorizationFailed, GroupAuthorizationFailed, TopicAuthorizationFailed,
+            TransactionalIdAuthorizationFailed,
+        };
+        let code = match &self {
+            Self::Consume(source)
+            | Self::Produce { source, .. }
+            | Self::Committed(source)
+            | Self::Journal(source)
+            | Self::Transactions(source) => source.rdkafka_error_code(),
+            _ => None,
+        };
+        match code {
+            Some(
+                ClusterAuthorizationFailed
+                | GroupAuthorizationFailed
+                | TopicAuthorizationFailed
+                | TransactionalIdAuthorizationFailed,
+            ) => Self::NotAllowed(Box::new(self)),
+            _ => self,
+        }
+    }
+
+    /// Whether trying again mends nothing.
+    pub(crate) fn is_final(&self) -> bool {
+        matches!(self, Self::Client(_) | Self::Setting { .. } | Self::NotAllowed(_))
+    }
 }

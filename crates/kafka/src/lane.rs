@@ -176,7 +176,12 @@ pub(crate) fn consumer_error(error: KafkaError) -> Result<(), EngineError> {
     if matches!(error, KafkaError::MessageConsumptionFatal(_)) {
         return Err(EngineError::Consume(error));
     }
-    tracing::warn!(%error, "reading from Kafka is disturbed; librdkafka tries again");
-    meter::consumer_disturbed();
-    Ok(())
+    match EngineError::Consume(error).or_not_allowed() {
+        EngineError::Consume(error) => {
+            tracing::warn!(%error, "reading from Kafka is disturbed; librdkafka tries again");
+            meter::consumer_disturbed();
+            Ok(())
+        }
+        error => Err(error),
+    }
 }

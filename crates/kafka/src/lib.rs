@@ -31,6 +31,7 @@
 //! | `embedded` | a broker in this process and a feed for it, for demos and tests |
 //! | `clock` | the wall clock, or the scaled clock of a demo |
 //! | `program` | which program this is |
+//! | `contact` | who answers, or why nobody does |
 //! | `settings` | what librdkafka is told to do differently, and why |
 //! | `health`, `meter` | how the engine fares; metrics, never a patient in a label |
 //! | `failpoint` | where a test may kill this process |
@@ -46,6 +47,7 @@ mod bundle;
 mod catch_up;
 mod clock;
 mod committer;
+mod contact;
 mod decode;
 mod desk;
 mod embedded;

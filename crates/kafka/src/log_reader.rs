@@ -7,13 +7,14 @@ use std::time::Duration;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::metadata::Metadata;
 use rdkafka::{Offset, TopicPartitionList};
 use serde::de::DeserializeOwned;
 
 use crate::reader::GROUP;
 use crate::topics::PATIENCE;
 use crate::worker::now;
-use crate::{ClientSettings, EngineConfig, EngineError, JournalRecord, settings};
+use crate::{ClientSettings, EngineConfig, EngineError, JournalRecord, contact, settings};
 
 /// How many places from the end the last record is looked for first; then twice as many.
 const BACK: i64 = 500;
@@ -43,7 +44,7 @@ impl<'c> LogReader<'c> {
     pub(crate) fn open(config: &'c EngineConfig, topic: &'c str, shard: i32) -> Result<Self, EngineError> {
         let consumer = settings::consumer(&config.brokers, &config.group, &config.settings)
             .create()
-            .map_err(EngineError::Client)?;
+            .map_err(EngineError::client)?;
         Ok(Self {
             consumer,
             topic,
@@ -59,7 +60,7 @@ impl<'c> LogReader<'c> {
         let (low, high) = self
             .consumer
             .fetch_watermarks(self.topic, self.shard, PATIENCE)
-            .map_err(EngineError::Journal)?;
+            .map_err(|error| EngineError::Journal(error).or_not_allowed())?;
         let mut back = BACK;
         loop {
             let start = from.unwrap_or(high - back).max(low);
@@ -87,10 +88,16 @@ impl<'c> LogReader<'c> {
                 Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => {
                     return Err(EngineError::Journal(error));
                 }
-                Some(Err(error)) => {
-                    tracing::warn!(%error, "reading back is disturbed");
-                    continue;
-                }
+                Some(Err(error)) => match EngineError::Journal(error).or_not_allowed() {
+                    error if error.is_final() => return Err(error),
+                    error => {
+                        tracing::warn!(
+                            error = &error as &dyn std::error::Error,
+                            "reading back is disturbed"
+                        );
+                        continue;
+                    }
+                },
             }
             heard = now();
         }
@@ -108,10 +115,11 @@ pub(crate) fn read_all(
     topic: &str,
     mut tell: impl FnMut(&BorrowedMessage<'_>) -> ControlFlow<()>,
 ) -> Result<(), EngineError> {
+    let metadata = contact::metadata(brokers, more)?;
     let consumer: BaseConsumer = settings::consumer(brokers, GROUP, more)
         .create()
-        .map_err(EngineError::Client)?;
-    let mut unread = assign_all(&consumer, brokers, topic)?;
+        .map_err(EngineError::client)?;
+    let mut unread = assign_all(&consumer, &metadata, topic)?;
     let mut heard = now();
     while !unread.is_empty() {
         match consumer.poll(LOOK) {
@@ -123,7 +131,7 @@ pub(crate) fn read_all(
             Some(Err(KafkaError::PartitionEOF(partition))) => {
                 unread.remove(&partition);
             }
-            Some(Err(error)) => return Err(EngineError::Consume(error)),
+            Some(Err(error)) => return Err(EngineError::Consume(error).or_not_allowed()),
             None if heard.elapsed() < PATIENCE => continue,
             None => return Err(EngineError::Consume(KafkaError::Canceled)),
         }
@@ -133,15 +141,13 @@ pub(crate) fn read_all(
 }
 
 /// Every partition from its start; returns their numbers.
-fn assign_all(consumer: &BaseConsumer, brokers: &str, topic: &str) -> Result<BTreeSet<i32>, EngineError> {
-    let metadata =
-        consumer
-            .fetch_metadata(Some(topic), PATIENCE)
-            .map_err(|source| EngineError::Unreachable {
-                brokers: brokers.to_owned(),
-                source,
-            })?;
-    let partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
+fn assign_all(
+    consumer: &BaseConsumer,
+    metadata: &Metadata,
+    topic: &str,
+) -> Result<BTreeSet<i32>, EngineError> {
+    let topics = metadata.topics().iter().filter(|found| found.name() == topic);
+    let partitions = topics.flat_map(|topic| topic.partitions());
     let partitions: BTreeSet<i32> = partitions.map(|partition| partition.id()).collect();
     if partitions.is_empty() {
         return Err(EngineError::MissingTopics {

@@ -73,7 +73,7 @@ impl Deliveries {
     fn take_failure(&self) -> Result<(), EngineError> {
         match self.failed.lock().expect("no panic while it is held").take() {
             None => Ok(()),
-            Some((topic, source)) => Err(EngineError::Produce { topic, source }),
+            Some((topic, source)) => Err(EngineError::Produce { topic, source }.or_not_allowed()),
         }
     }
 }
@@ -98,12 +98,12 @@ impl Outbox {
             false => settings::producer(brokers, more),
         };
         let outbox = Self {
-            producer: client.create_with_context(context).map_err(EngineError::Client)?,
+            producer: client.create_with_context(context).map_err(EngineError::client)?,
             is_transactional: config.exactly_once,
         };
         outbox
             .again(now(), |producer| producer.init_transactions(CALL))
-            .map_err(EngineError::Transactions)?;
+            .map_err(|error| EngineError::Transactions(error).or_not_allowed())?;
         Ok(outbox)
     }
 
@@ -132,12 +132,19 @@ impl Outbox {
         }
         // What was acknowledged last may still wait to be told.
         self.producer.poll(Duration::ZERO);
-        self.producer.context().take_failure().map_err(Trouble::Unknown)?;
-        if offsets.count() > 0 {
-            failpoint("offsets");
+        let send_offsets = || {
             self.again(begun, |producer| {
                 producer.send_offsets_to_transaction(offsets, member, CALL)
-            })?;
+            })
+        };
+        if let Err(error) = self.producer.context().take_failure() {
+            // A record may be given back only because the transaction had failed before; that knows why.
+            send_offsets()?;
+            return Err(Trouble::Unknown(error));
+        }
+        if offsets.count() > 0 {
+            failpoint("offsets");
+            send_offsets()?;
         }
         failpoint("commit");
         self.again(begun, |producer| producer.commit_transaction(CALL))?;
@@ -205,7 +212,7 @@ impl From<KafkaError> for Trouble {
         use RDKafkaErrorCode::{Fenced, InvalidProducerEpoch, ProducerFenced};
         match error.rdkafka_error_code() {
             Some(Fenced | InvalidProducerEpoch | ProducerFenced) => Self::Fenced(error),
-            _ => Self::Unknown(EngineError::Transactions(error)),
+            _ => Self::Unknown(EngineError::Transactions(error).or_not_allowed()),
         }
     }
 }

@@ -71,7 +71,7 @@ pub fn quarantined(
 pub fn redrive(brokers: &str, more: &ClientSettings, entries: &[QuarantineEntry]) -> Result<(), EngineError> {
     let producer: BaseProducer = settings::producer(brokers, more)
         .create()
-        .map_err(EngineError::Client)?;
+        .map_err(EngineError::client)?;
     for entry in entries {
         let topic = entry.header("topic");
         let failed = |source| EngineError::Produce {

@@ -9,11 +9,12 @@ use std::time::Duration;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::metadata::Metadata;
 use rdkafka::{Offset, TopicPartitionList};
 use serde::de::DeserializeOwned;
 use wardwatch_alarms::{Alarm, Alert, ScoreRecord};
 
-use crate::{ClientSettings, EngineError, JournalRecord, TopicNames, settings, topics};
+use crate::{ClientSettings, EngineError, JournalRecord, TopicNames, contact, settings};
 
 /// How long one look takes when nothing comes; an end is noticed within it.
 const LOOK: Duration = Duration::from_millis(100);
@@ -57,9 +58,10 @@ impl OutputReader {
         names: &TopicNames,
         mut tell: impl FnMut(i32, Output) + Send + 'static,
     ) -> Result<Self, EngineError> {
+        let metadata = contact::metadata(brokers, more)?;
         let mut config = settings::consumer(brokers, GROUP, more);
         config.set("enable.partition.eof", "false");
-        let consumer: BaseConsumer = config.create().map_err(EngineError::Client)?;
+        let consumer: BaseConsumer = config.create().map_err(EngineError::client)?;
         let decoders: BTreeMap<String, Decode> = [
             (names.alerts.clone(), alert as Decode),
             (names.alarms.clone(), alarm),
@@ -68,7 +70,7 @@ impl OutputReader {
         ]
         .into();
         consumer
-            .assign(&everything(&consumer, brokers, &decoders)?)
+            .assign(&everything(&metadata, &decoders)?)
             .map_err(EngineError::Consume)?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
@@ -82,7 +84,7 @@ impl OutputReader {
                         }
                     }
                     Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => {
-                        return Err(EngineError::Consume(error));
+                        return Err(EngineError::Consume(error).or_not_allowed());
                     }
                     Some(Err(error)) => tracing::warn!(%error, "reading outputs is disturbed"),
                 }
@@ -108,16 +110,9 @@ impl OutputReader {
 
 /// All partitions of the topics, from their start.
 fn everything(
-    consumer: &BaseConsumer,
-    brokers: &str,
+    metadata: &Metadata,
     decoders: &BTreeMap<String, Decode>,
 ) -> Result<TopicPartitionList, EngineError> {
-    let metadata = consumer
-        .fetch_metadata(None, topics::PATIENCE)
-        .map_err(|source| EngineError::Unreachable {
-            brokers: brokers.to_owned(),
-            source,
-        })?;
     let mut assignment = TopicPartitionList::new();
     let mut missing = Vec::new();
     for name in decoders.keys() {

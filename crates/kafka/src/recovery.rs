@@ -91,7 +91,7 @@ pub(crate) fn open(
         let parked_at = parked.as_ref().and_then(|parked| parked.journaled);
         match take_over(config, number, parked_at) {
             Ok(opened) => break opened,
-            Err(error @ EngineError::Client(_)) => return Err(error),
+            Err(error) if error.is_final() => return Err(error),
             Err(error) if stop.load(Ordering::Acquire) => return Err(error),
             Err(error) => {
                 tracing::warn!(
@@ -235,7 +235,7 @@ fn offsets_at(
 ) -> Result<BTreeMap<u16, i64>, EngineError> {
     let consumer: BaseConsumer = settings::consumer(&config.brokers, &config.group, &config.settings)
         .create()
-        .map_err(EngineError::Client)?;
+        .map_err(EngineError::client)?;
     let mut wanted = TopicPartitionList::new();
     for topic in &inputs[..config.pipeline.sources.len()] {
         wanted

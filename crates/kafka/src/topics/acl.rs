@@ -5,11 +5,12 @@ use std::fmt;
 use wardwatch_pipeline::Pipeline;
 
 use super::TopicNames;
+use crate::reader::GROUP;
 
 /// One permission, as `kafka-acls` takes it.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Acl {
-    /// Who: `engine`, `station`, or `producer`.
+    /// Who: `engine`, `station`, `producer`, or `operator` (`wardwatch quarantine` and `wardwatch audit`).
     pub role: &'static str,
     /// `topic`, `group` or `transactional-id`.
     pub resource: &'static str,
@@ -41,13 +42,15 @@ pub fn acls(pipeline: &Pipeline, names: &TopicNames, group: &str) -> Vec<Acl> {
     for name in [&names.journal, &names.alarms] {
         all.push(topic("engine", name, &["Read"]));
     }
-    all.push(Acl {
-        role: "engine",
-        resource: "group",
-        name: group.to_owned(),
-        is_prefix: false,
-        operations: &["Read"],
-    });
+    for (role, group) in [("engine", group), ("station", GROUP), ("operator", GROUP)] {
+        all.push(Acl {
+            role,
+            resource: "group",
+            name: group.to_owned(),
+            is_prefix: false,
+            operations: &["Read"],
+        });
+    }
     all.push(Acl {
         role: "engine",
         resource: "transactional-id",
@@ -60,6 +63,10 @@ pub fn acls(pipeline: &Pipeline, names: &TopicNames, group: &str) -> Vec<Acl> {
     }
     for name in names.inputs(pipeline) {
         all.push(topic("producer", name, &["Write"]));
+        all.push(topic("operator", name, &["Read", "Write"]));
+    }
+    for name in [&names.alerts, &names.journal, &names.quarantine] {
+        all.push(topic("operator", name, &["Read"]));
     }
     all
 }

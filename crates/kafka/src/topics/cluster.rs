@@ -15,7 +15,7 @@ use wardwatch_pipeline::Pipeline;
 use super::plan::{Change, Found, Plan};
 use super::wanted::{Wanted, wanted};
 use super::{PATIENCE, Size, TopicNames};
-use crate::{ClientSettings, EngineConfig, EngineError, settings};
+use crate::{ClientSettings, EngineConfig, EngineError, contact, settings};
 
 type Admin = AdminClient<DefaultClientContext>;
 
@@ -30,9 +30,8 @@ pub fn find(
     names: &TopicNames,
     size: Size,
 ) -> Result<Plan, EngineError> {
+    let metadata = contact::metadata(brokers, more)?;
     let admin = admin(brokers, more)?;
-    let metadata = admin.inner().fetch_metadata(None, PATIENCE);
-    let metadata = metadata.map_err(|source| unreachable(brokers, source))?;
     look(Some(&admin), &metadata, pipeline, names, size)
 }
 
@@ -60,9 +59,8 @@ pub fn apply(brokers: &str, more: &ClientSettings, plan: &Plan) -> Result<(), En
 
 /// Whether the topics can keep the promise. What cannot be seen is told, and taken for right.
 pub(crate) fn check(config: &EngineConfig) -> Result<(), EngineError> {
+    let metadata = contact::metadata(&config.brokers, &config.settings)?;
     let admin = admin(&config.brokers, &config.settings)?;
-    let metadata = admin.inner().fetch_metadata(None, PATIENCE);
-    let metadata = metadata.map_err(|source| unreachable(&config.brokers, source))?;
     let as_is = Size {
         partitions: 1,
         replication: 1,
@@ -131,7 +129,9 @@ fn see_settings(admin: &Admin, wanted: &[Wanted], found: &mut BTreeMap<String, F
         .filter(|name| found.contains_key(*name))
         .collect();
     for resource in described(admin, &names) {
-        if let OwnedResourceSpecifier::Topic(name) = &resource.specifier
+        // Where this user may not see them there are none.
+        if !resource.entries.is_empty()
+            && let OwnedResourceSpecifier::Topic(name) = &resource.specifier
             && let Some(topic) = found.get_mut(name)
         {
             let entries = resource.entries.iter();
@@ -214,7 +214,7 @@ fn set(admin: &Admin, brokers: &str, topic: &str, setting: &str, to: &str) -> Re
 fn admin(brokers: &str, more: &ClientSettings) -> Result<Admin, EngineError> {
     settings::admin(brokers, more)
         .create()
-        .map_err(EngineError::Client)
+        .map_err(EngineError::client)
 }
 
 fn options() -> AdminOptions {
@@ -226,6 +226,6 @@ fn options() -> AdminOptions {
 fn unreachable(brokers: &str, source: rdkafka::error::KafkaError) -> EngineError {
     EngineError::Unreachable {
         brokers: brokers.to_owned(),
-        source,
+        reason: source.to_string(),
     }
 }

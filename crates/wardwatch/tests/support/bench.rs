@@ -48,6 +48,8 @@ pub struct Bench {
     pub brokers: String,
     /// Where the engines think the broker is.
     pub brokers_of_engines: String,
+    /// What else they are told.
+    pub arguments: Vec<String>,
     pub partitions: i32,
     pub prefix: String,
     pub pipeline: Arc<Pipeline>,
@@ -101,6 +103,7 @@ impl Bench {
         create_topics(&brokers, &pipeline, &topics, partitions);
         Self {
             brokers_of_engines: brokers.clone(),
+            arguments: Vec::new(),
             brokers,
             partitions,
             prefix,
@@ -108,6 +111,11 @@ impl Bench {
             topics,
             folder,
         }
+    }
+
+    /// The group of the engines.
+    pub fn group(&self) -> String {
+        format!("{}group", self.prefix)
     }
 
     /// The folder of the snapshots.
@@ -139,7 +147,8 @@ impl Bench {
                 "--topic-prefix",
                 &self.prefix,
             ])
-            .args(["--group", &format!("{}group", self.prefix)])
+            .args(["--group", &self.group()])
+            .args(&self.arguments)
             .args(instance.into_iter().flat_map(|instance| ["--instance", instance]))
             .args(["--listen", "127.0.0.1:0", "--snapshot-every", "2", "--snapshots"])
             .arg(self.snapshots())
