@@ -29,8 +29,8 @@ use crate::worker::now;
 use crate::{EngineConfig, EngineError};
 
 /// After a commit the coordinator still writes its markers. Asked for the next transaction meanwhile, it has the client wait
-/// 20 ms; so it is left in peace for a moment, in which the next bundle grows.
-const SETTLING: Duration = Duration::from_millis(3);
+/// 20 ms; so it is left in peace for half as long as the commit took, in which the next bundle grows. Within these bounds.
+const REST: (Duration, Duration) = (Duration::from_millis(3), Duration::from_millis(25));
 
 /// Commits bundles of one shard.
 pub(crate) struct Committer<'c> {
@@ -80,9 +80,10 @@ impl<'c> Committer<'c> {
             if let Err(error) = self.commit(&bundle) {
                 return desk.fail(error);
             }
-            meter::stage(Stage::Commit, begun.elapsed().as_secs_f64());
+            let took = begun.elapsed();
+            meter::stage(Stage::Commit, took.as_secs_f64());
             desk.committed(self.journaled);
-            thread::sleep(SETTLING);
+            thread::sleep((took / 2).clamp(REST.0, REST.1));
         }
     }
 

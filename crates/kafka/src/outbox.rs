@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
@@ -16,8 +17,9 @@ use crate::failpoint::failpoint;
 use crate::worker::now;
 use crate::{EngineConfig, EngineError, settings};
 
-/// How long one look for acknowledgements may take; `flush` itself looks in slices of 100 ms, a floor under every bundle.
-const SLICE: Duration = Duration::from_millis(1);
+/// Between two looks for acknowledgements. The client's own waits are no good for this: `flush` looks in slices of 100 ms, a
+/// floor under every bundle, and `poll` spends the last millisecond of its timeout turning in circles.
+const LOOK: Duration = Duration::from_micros(200);
 
 /// How long one call about a transaction may take; a call that timed out is made again.
 const CALL: Duration = Duration::from_secs(2);
@@ -128,7 +130,7 @@ impl Outbox {
         }
         failpoint("journal");
         while self.producer.in_flight_count() > 0 {
-            self.producer.poll(SLICE);
+            self.hear();
         }
         // What was acknowledged last may still wait to be told.
         self.producer.poll(Duration::ZERO);
@@ -171,6 +173,15 @@ impl Outbox {
         }
     }
 
+    /// Takes acknowledgements that have come; if none has, waits a moment.
+    fn hear(&self) {
+        let before = self.producer.in_flight_count();
+        self.producer.poll(Duration::ZERO);
+        if self.producer.in_flight_count() == before {
+            thread::sleep(LOOK);
+        }
+    }
+
     fn send(&self, outgoing: &Outgoing<'_>) -> Result<(), EngineError> {
         let mut record: BaseRecord<'_, [u8], [u8]> =
             BaseRecord::to(outgoing.topic).payload(&outgoing.payload);
@@ -191,7 +202,7 @@ impl Outbox {
                 Ok(()) => return Ok(()),
                 // The local queue is bounded: wait for acknowledgements, then go on.
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), again)) => {
-                    self.producer.poll(SLICE);
+                    self.hear();
                     record = again;
                 }
                 Err((source, _)) => {

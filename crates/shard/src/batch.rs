@@ -103,30 +103,42 @@ pub struct FeatureRows {
     pub rows: RecordBatch,
 }
 
-/// What was counted.
+/// What was counted. Zeros are left out where it is written down: most are, of most steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Counts {
     /// Readings taken.
+    #[serde(skip_serializing_if = "is_zero")]
     pub observations: u64,
     /// Equal repeats, dropped.
+    #[serde(skip_serializing_if = "is_zero")]
     pub repeats: u64,
     /// Messages behind their patient's clock by more than the lateness.
+    #[serde(skip_serializing_if = "is_zero")]
     pub late: u64,
     /// Messages ahead of the broker by more than the skew.
+    #[serde(skip_serializing_if = "is_zero")]
     pub future: u64,
     /// Readings that contradict an earlier one of the same identity.
+    #[serde(skip_serializing_if = "is_zero")]
     pub conflicts: u64,
     /// Messages for panes that no future window of a set can use, counted once a set.
+    #[serde(skip_serializing_if = "is_zero")]
     pub expired: u64,
     /// Windows evaluated.
+    #[serde(skip_serializing_if = "is_zero")]
     pub windows: u64,
     /// Of these, revisions after late data.
+    #[serde(skip_serializing_if = "is_zero")]
     pub revisions: u64,
     /// Results missing because SQL failed over a window: features, scores, conditions.
+    #[serde(skip_serializing_if = "is_zero")]
     pub failed: u64,
     /// Patients with a silent source, now.
+    #[serde(skip_serializing_if = "is_zero")]
     pub silent_patients: u64,
     /// Alerts that were decided after their deadline.
+    #[serde(skip_serializing_if = "is_zero")]
     pub deadline_misses: u64,
 }
 
@@ -237,4 +249,9 @@ impl Counts {
         self.silent_patients = newer.silent_patients;
         self.deadline_misses += newer.deadline_misses;
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }

@@ -17,11 +17,14 @@ pub struct EngineArgs {
     /// Without transactions, to measure what they cost
     #[arg(long)]
     without_transactions: bool,
+    /// Over how many partitions
+    #[arg(long, default_value_t = 1)]
+    partitions: i32,
 }
 
-/// Creates the topics of a run with one partition, and gives the engine's configuration for them.
+/// Creates the topics of a run, and gives the engine's configuration for them.
 pub fn engine(brokers: &str, args: &EngineArgs) -> anyhow::Result<EngineConfig> {
-    let mut config = named(brokers, &create(brokers, 1)?)?;
+    let mut config = named(brokers, &create(brokers, args.partitions)?)?;
     config.exactly_once = !args.without_transactions;
     if let Some(folder) = &args.snapshots {
         config.snapshots = Some(Arc::new(SnapshotStore::open(folder)?));

@@ -1,6 +1,6 @@
 //! Topics as they are on a cluster: looked at, created, changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::executor::block_on;
 use rdkafka::admin::{
@@ -8,13 +8,14 @@ use rdkafka::admin::{
     ResourceSpecifier, TopicReplication,
 };
 use rdkafka::client::DefaultClientContext;
-use rdkafka::metadata::Metadata;
+use rdkafka::metadata::{Metadata, MetadataTopic};
 use rdkafka::types::RDKafkaErrorCode;
 use wardwatch_pipeline::Pipeline;
 
 use super::plan::{Change, Found, Plan};
 use super::wanted::{Wanted, wanted};
 use super::{PATIENCE, Size, TopicNames};
+use crate::worker::now;
 use crate::{ClientSettings, EngineConfig, EngineError, contact, settings};
 
 type Admin = AdminClient<DefaultClientContext>;
@@ -52,6 +53,29 @@ pub fn apply(brokers: &str, more: &ClientSettings, plan: &Plan) -> Result<(), En
                     problems: change.to_string(),
                 });
             }
+        }
+    }
+    wait_for(brokers, more, plan)
+}
+
+/// Waits until the cluster shows what was created: brokers learn of it one after the other.
+fn wait_for(brokers: &str, more: &ClientSettings, plan: &Plan) -> Result<(), EngineError> {
+    let created = plan.changes.iter().filter_map(|change| match change {
+        Change::Create { topic, .. } => Some(topic.as_str()),
+        _ => None,
+    });
+    let mut unseen: BTreeSet<&str> = created.collect();
+    let begun = now();
+    while !unseen.is_empty() {
+        let metadata = contact::metadata(brokers, more)?;
+        let has_leaders = |topic: &MetadataTopic| topic.partitions().iter().all(|of| of.leader() >= 0);
+        let shown = metadata.topics().iter().filter(|topic| has_leaders(topic));
+        shown.for_each(|topic| {
+            unseen.remove(topic.name());
+        });
+        if begun.elapsed() > PATIENCE {
+            let names = unseen.into_iter().map(str::to_owned).collect();
+            return Err(EngineError::MissingTopics { names });
         }
     }
     Ok(())
