@@ -14,7 +14,7 @@ use crate::member::{EngineConsumer, Member, MemberContext};
 use crate::snapshot_writer::SnapshotWriter;
 use crate::snapshots::SnapshotStore;
 use crate::worker::{Surroundings, now};
-use crate::{ClientSettings, EngineClock, EngineError, SystemClock, TopicNames, program, settings, topics};
+use crate::{BrokerClock, ClientSettings, EngineClock, EngineError, TopicNames, program, settings, topics};
 
 /// So many times an engine joins anew after its name was taken; more is no accident.
 const MOST_REPLACED: u32 = 3;
@@ -68,7 +68,7 @@ pub struct EngineHandle {
 // === impl EngineConfig ===
 
 impl EngineConfig {
-    /// An engine with the usual topics on the wall clock, without snapshots.
+    /// An engine with the usual topics on the brokers' clock, without snapshots.
     pub fn new(brokers: impl Into<String>, group: impl Into<String>, pipeline: Arc<Pipeline>) -> Self {
         Self {
             brokers: brokers.into(),
@@ -76,7 +76,7 @@ impl EngineConfig {
             instance: None,
             pipeline,
             topics: TopicNames::default(),
-            clock: Arc::new(SystemClock),
+            clock: Arc::new(BrokerClock::default()),
             tick_lag: Span::from_millis(500),
             snapshots: None,
             snapshot_every: Duration::from_secs(60),

@@ -103,6 +103,16 @@ pub enum EngineError {
         /// The partition number.
         shard: i32,
     },
+    /// Somebody has deleted the journal. Beginning anew would tell again what the log still holds.
+    #[error(
+        "the journal of shard {shard} is empty, but its group has committed offsets: the topic was deleted, or is not compacted.          To begin anew, and be told again what the sources still hold, delete the group: `kafka-consumer-groups --delete --group {group}`"
+    )]
+    JournalLost {
+        /// The partition number.
+        shard: i32,
+        /// The group.
+        group: String,
+    },
     /// Outside system: records that the journal speaks of do not come. Start again.
     #[error(
         "records that the journal of shard {shard} speaks of did not come; they may be gone: check the topics' retention.ms"
@@ -224,6 +234,9 @@ impl EngineError {
 
     /// Whether trying again mends nothing.
     pub(crate) fn is_final(&self) -> bool {
-        matches!(self, Self::Client(_) | Self::Setting { .. } | Self::NotAllowed(_))
+        matches!(
+            self,
+            Self::Client(_) | Self::Setting { .. } | Self::NotAllowed(_) | Self::JournalLost { .. }
+        )
     }
 }

@@ -3,6 +3,8 @@
 //! With `WARDWATCH_FAILPOINT=commit:3` the process ends the third time it passes `commit`, as `kill -9` would end it: nothing is
 //! flushed, dropped or told to anyone.
 
+use wardwatch_event_time::Span;
+
 /// Passes a named place.
 #[cfg(not(feature = "failpoints"))]
 #[inline(always)]
@@ -27,4 +29,21 @@ pub(crate) fn failpoint(name: &str) {
     {
         std::process::abort();
     }
+}
+
+/// By how much this host's clock is wrong, in a test: `WARDWATCH_CLOCK_SKEW` seconds.
+#[cfg(feature = "failpoints")]
+pub(crate) fn clock_skew() -> Span {
+    static SKEW: std::sync::LazyLock<Span> = std::sync::LazyLock::new(|| {
+        let seconds = std::env::var("WARDWATCH_CLOCK_SKEW").ok();
+        Span::from_secs(seconds.and_then(|seconds| seconds.parse().ok()).unwrap_or(0))
+    });
+    *SKEW
+}
+
+/// By how much this host's clock is wrong, in a test.
+#[cfg(not(feature = "failpoints"))]
+#[inline(always)]
+pub(crate) fn clock_skew() -> Span {
+    Span::ZERO
 }

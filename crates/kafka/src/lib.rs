@@ -29,7 +29,7 @@
 //! | `reader` | the engine's outputs, read back for a screen |
 //! | `quarantine` | what could not be taken, read back and sent again |
 //! | `embedded` | a broker in this process and a feed for it, for demos and tests |
-//! | `clock` | the wall clock, or the scaled clock of a demo |
+//! | `clock` | the brokers' clock, the wall clock |
 //! | `program` | which program this is |
 //! | `contact` | who answers, or why nobody does |
 //! | `settings` | what librdkafka is told to do differently, and why |
@@ -75,7 +75,7 @@ mod topics;
 mod worker;
 
 pub use audit::{Explanation, explain};
-pub use clock::{EngineClock, SystemClock};
+pub use clock::{BrokerClock, EngineClock, SystemClock};
 pub use embedded::{EmbeddedBroker, Feed};
 pub use engine::{Engine, EngineConfig, EngineHandle};
 pub use error::EngineError;

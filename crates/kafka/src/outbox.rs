@@ -1,21 +1,23 @@
 //! A shard's transactional producer: a bundle and the offsets behind it become visible together, or not at all.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
+use rdkafka::Timestamp as KafkaTimestamp;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, NoCustomPartitioner, Producer, ProducerContext};
+use wardwatch_event_time::Timestamp;
 
 use crate::bundle::{Bundle, Outgoing};
 use crate::failpoint::failpoint;
 use crate::worker::now;
-use crate::{EngineConfig, EngineError, settings};
+use crate::{EngineClock, EngineConfig, EngineError, settings};
 
 /// Between two looks for acknowledgements. The client's own waits are no good for this: `flush` looks in slices of 100 ms, a
 /// floor under every bundle, and `poll` spends the last millisecond of its timeout turning in circles.
@@ -28,9 +30,10 @@ const CALL: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(8);
 
 /// Takes delivery reports: keeps the first failure, and where the newest journal record went.
-#[derive(Debug)]
 pub(crate) struct Deliveries {
     journal: String,
+    /// Told what time it is.
+    clock: Arc<dyn EngineClock>,
     failed: Mutex<Option<(String, KafkaError)>>,
     journaled: AtomicI64,
 }
@@ -61,6 +64,11 @@ impl ProducerContext<NoCustomPartitioner> for Deliveries {
         match result {
             Ok(message) if message.topic() == self.journal => {
                 self.journaled.fetch_max(message.offset(), Ordering::Relaxed);
+                let taken_at = match message.timestamp() {
+                    KafkaTimestamp::LogAppendTime(millis) => Some(Timestamp::from_millis(millis)),
+                    _ => None,
+                };
+                self.clock.heard(taken_at);
             }
             Ok(_) => {}
             Err((error, message)) => {
@@ -90,6 +98,7 @@ impl Outbox {
     pub(crate) fn open(config: &EngineConfig, shard: i32) -> Result<Self, EngineError> {
         let context = Deliveries {
             journal: config.topics.journal.clone(),
+            clock: Arc::clone(&config.clock),
             failed: Mutex::default(),
             journaled: AtomicI64::new(-1),
         };

@@ -145,7 +145,31 @@ pub(crate) fn take_over(
 ) -> Result<(Outbox, Tail), EngineError> {
     let outbox = Outbox::open(config, number)?;
     let tail = LogReader::of_journal(config, number)?.tail(from)?;
+    if tail.is_empty() && has_committed(config, number)? {
+        return Err(EngineError::JournalLost {
+            shard: number,
+            group: config.group.clone(),
+        });
+    }
     Ok((outbox, tail))
+}
+
+/// Whether the group has stepped anything of the shard.
+fn has_committed(config: &EngineConfig, number: i32) -> Result<bool, EngineError> {
+    let consumer: BaseConsumer = settings::consumer(&config.brokers, &config.group, &config.settings)
+        .create()
+        .map_err(EngineError::client)?;
+    let mut wanted = TopicPartitionList::new();
+    for topic in config.topics.inputs(&config.pipeline) {
+        wanted.add_partition(topic, number);
+    }
+    let committed = consumer
+        .committed_offsets(wanted, PATIENCE)
+        .map_err(|error| EngineError::Committed(error).or_not_allowed())?;
+    let offsets = committed.elements();
+    Ok(offsets
+        .iter()
+        .any(|partition| matches!(partition.offset(), Offset::Offset(offset) if offset > 0)))
 }
 
 fn why_rebuilt(config: &EngineConfig, last: &JournalRecord, distrusted: bool) -> String {

@@ -6,16 +6,29 @@
 //!
 //! STORE-1: the newest two of a shard are kept. STORE-2: an object is there whole or not at all.
 
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::TryStreamExt;
 use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
+use object_store::{BackoffConfig, ObjectStore, ObjectStoreExt, PutPayload, RetryConfig};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::failpoint::failpoint;
+
+/// A shard that starts does not wait longer than this for a store that does not answer.
+const RETRY: RetryConfig = RetryConfig {
+    backoff: BackoffConfig {
+        init_backoff: Duration::from_millis(100),
+        max_backoff: Duration::from_secs(2),
+        base: 2.0,
+    },
+    max_retries: 3,
+    retry_timeout: Duration::from_secs(10),
+};
 
 /// So many snapshots of a shard are kept.
 const KEPT: usize = 2;
@@ -58,7 +71,8 @@ pub enum StoreError {
 
 impl SnapshotStore {
     /// A folder, or `s3://BUCKET/FOLDER` with the usual `AWS_…` variables for the rest. A file is written and removed, so
-    /// that a place that cannot be used is noticed at once.
+    /// that a wrong setting is noticed at once. A disk that is full or a store that does not answer is no reason to leave
+    /// patients unwatched: that is told, and tried again with each snapshot.
     ///
     /// # Errors
     /// [`StoreError::Unusable`]
@@ -76,7 +90,10 @@ impl SnapshotStore {
         let (store, root): (Arc<dyn ObjectStore>, Path) = match url.strip_prefix("s3://") {
             Some(bucket) => {
                 let (bucket, folder) = bucket.split_once('/').unwrap_or((bucket, ""));
-                let store = AmazonS3Builder::from_env().with_bucket_name(bucket).build();
+                let store = AmazonS3Builder::from_env()
+                    .with_bucket_name(bucket)
+                    .with_retry(RETRY)
+                    .build();
                 (
                     Arc::new(store.map_err(|error| unusable(error.into()))?),
                     Path::from(folder),
@@ -106,7 +123,15 @@ impl SnapshotStore {
                 deleted => deleted,
             }
         });
-        probed.map_err(|error| unusable(error.into()))?;
+        match probed {
+            Ok(()) => {}
+            Err(error) if passes(&error, url) => tracing::error!(
+                url,
+                error = &error as &dyn std::error::Error,
+                "snapshots cannot be kept now (--snapshots); the engine goes on without until they can"
+            ),
+            Err(error) => return Err(unusable(error.into())),
+        }
         Ok(opened)
     }
 
@@ -166,5 +191,20 @@ impl SnapshotStore {
             url: self.url.clone(),
             source,
         }
+    }
+}
+
+/// Whether it may pass by itself: a full disk, a store that does not answer. Everything else is a setting.
+fn passes(error: &object_store::Error, url: &str) -> bool {
+    let is_full = |cause: &(dyn std::error::Error + 'static)| {
+        let kind = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+        matches!(kind, Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded))
+    };
+    let mut causes = std::iter::successors(Some(error as &(dyn std::error::Error + 'static)), |cause| {
+        cause.source()
+    });
+    match error {
+        object_store::Error::Generic { .. } => url.starts_with("s3://") || causes.any(is_full),
+        _ => false,
     }
 }

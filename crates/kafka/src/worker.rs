@@ -170,7 +170,8 @@ impl<'w> Worker<'w> {
         meter::oldest_record(self.number, received - oldest);
         let records = self.inbox.take();
         let tick = self.tick(received - config.tick_lag);
-        if !records.is_empty() || tick.is_some() || self.shard.has_more() {
+        let asks = self.asks_the_time();
+        if !records.is_empty() || tick.is_some() || self.shard.has_more() || asks {
             // The tick comes with the last records; without any it comes alone.
             let last = records.chunks(MOST_RECORDS).next_back().unwrap_or_default();
             for records in records[..records.len() - last.len()].chunks(MOST_RECORDS) {
@@ -262,11 +263,20 @@ impl<'w> Worker<'w> {
 
     /// The log time to advance to: once a second, and only where every topic is read to its end.
     fn tick(&mut self, to: Timestamp) -> Option<Timestamp> {
-        if !self.inbox.is_at_end() || self.last_tick.elapsed() < TICK {
+        if !self.config.clock.is_set() || !self.inbox.is_at_end() || self.last_tick.elapsed() < TICK {
             return None;
         }
         self.last_tick = now();
         Some(to)
+    }
+
+    /// Before the first tick: a step of nothing, whose journal record comes back with the brokers' time.
+    fn asks_the_time(&mut self) -> bool {
+        let asks = !self.config.clock.is_set() && self.inbox.is_at_end() && self.last_tick.elapsed() >= TICK;
+        if asks {
+            self.last_tick = now();
+        }
+        asks
     }
 
     /// Notes that these records have been stepped.

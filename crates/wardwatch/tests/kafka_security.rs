@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use rdkafka::Message;
 use support::bench::{Bench, longest_gap};
 use support::identity::{CLIENT, IdentityProvider};
-use support::oracle;
+use support::oracle::{self, Past};
 use wardwatch_kafka::{Acl, acls};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/kafka/kafka.sh");
@@ -213,7 +213,7 @@ fn passwords_certificates_and_tokens() {
     let engine = bench.engine("oauth", None);
     bench.settle(feeding.stop());
     engine.terminate();
-    let (journal, alerts) = bench.check();
+    let (journal, alerts) = bench.check(&Past::default());
     assert!(alerts > 0);
     eprintln!(
         "{} steps, {alerts} alerts, longest gap {:.1} s",
@@ -356,5 +356,5 @@ fn missing_permissions_are_named() {
     let engine = bench.engine("one", None);
     bench.settle(feeding.stop());
     engine.terminate();
-    bench.check();
+    bench.check(&Past::default());
 }

@@ -130,10 +130,12 @@ fn look(
     for topic in metadata.topics() {
         if all.contains(&topic.name()) && !topic.partitions().is_empty() {
             let partitions = topic.partitions().len();
+            let copies = topic.partitions().iter().map(|of| of.replicas().len()).min();
             found.insert(
                 topic.name().to_owned(),
                 Found {
                     partitions,
+                    copies: copies.map_or(1, |copies| copies as i32),
                     settings: None,
                 },
             );

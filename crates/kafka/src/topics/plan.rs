@@ -12,6 +12,8 @@ use super::wanted::Wanted;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Found {
     pub partitions: usize,
+    /// Of the partition that has fewest.
+    pub copies: i32,
     /// None where the cluster does not tell, or not to this user.
     pub settings: Option<BTreeMap<String, String>>,
 }
@@ -87,7 +89,12 @@ impl Plan {
                     partitions,
                     replication: size.replication,
                     settings: settings
-                        .map(|setting| (setting.name.to_owned(), setting.rule.at_creation()))
+                        .map(|setting| {
+                            (
+                                setting.name.to_owned(),
+                                setting.rule.at_creation(size.replication),
+                            )
+                        })
                         .collect(),
                 });
                 continue;
@@ -114,13 +121,13 @@ impl Plan {
         };
         for setting in &topic.settings {
             let is = settings.get(setting.name).map_or("", String::as_str);
-            if !setting.rule.allows(is) {
+            if !setting.rule.allows(is, found.copies) {
                 self.changes.push(Change::Set {
                     topic: topic.name.clone(),
                     setting: setting.name.to_owned(),
                     is: is.to_owned(),
-                    needed: setting.rule.words(),
-                    to: setting.rule.at_creation(),
+                    needed: setting.rule.words(found.copies),
+                    to: setting.rule.at_creation(found.copies),
                     why: setting.why.to_owned(),
                 });
             }
@@ -204,12 +211,13 @@ features: [{ name: day, window: 24h, every: 15m, sql: "SELECT patient_id, avg(sp
             Change::Create {
                 topic,
                 partitions,
+                replication,
                 settings,
-                ..
             } => (
                 topic,
                 Found {
                     partitions: partitions as usize,
+                    copies: replication,
                     settings: Some(settings),
                 },
             ),
@@ -251,7 +259,11 @@ features: [{ name: day, window: 24h, every: 15m, sql: "SELECT patient_id, avg(sp
         );
         assert!(set("context", "message.timestamp.type", "CreateTime").contains("must be LogAppendTime"));
         assert!(set("alarms", "cleanup.policy", "delete").contains("must be compact"));
-        assert!(set("journal", "retention.ms", "1000").contains("a restart could not step again"));
+        assert!(set("journal", "min.compaction.lag.ms", "1000").contains("a restart could not step again"));
+        assert!(
+            set("journal", "cleanup.policy", "compact,delete").contains("the last step would be deleted")
+        );
+        assert!(set("alerts", "min.insync.replicas", "1").contains("must be at least 2"));
         let uneven = told(&|found| found.get_mut("journal").unwrap().partitions = 3);
         assert!(
             uneven.starts_with("topic journal has 3 partitions and vitals.bedside has 12"),

@@ -33,6 +33,8 @@ pub(crate) enum Rule {
     AtLeast { least: i64, at_creation: i64 },
     /// What a new topic gets; another value will do.
     Usually(i64),
+    /// At least one less than the topic has copies, and one.
+    AllButOne,
 }
 
 const HOUR: i64 = 3_600_000;
@@ -68,7 +70,7 @@ pub(crate) fn wanted(pipeline: &Pipeline, names: &TopicNames) -> Vec<Wanted> {
         name: names.context.clone(),
         is_shared: true,
         settings: vec![
-            append_time,
+            append_time.clone(),
             compacted.clone(),
             Setting {
                 name: "min.compaction.lag.ms",
@@ -83,28 +85,59 @@ pub(crate) fn wanted(pipeline: &Pipeline, names: &TopicNames) -> Vec<Wanted> {
     topics.push(Wanted {
         name: names.alarms.clone(),
         is_shared: true,
-        settings: vec![compacted],
+        settings: vec![compacted.clone(), in_sync()],
     });
     topics.push(Wanted {
         name: names.journal.clone(),
         is_shared: true,
-        settings: vec![kept(
-            Span::ZERO,
-            "a restart could not step again what its snapshot lacks",
-        )],
+        settings: vec![
+            Setting {
+                why: "the engine would not know the brokers' time, and a wrong clock on its host would call patients silent",
+                ..append_time
+            },
+            Setting {
+                why: "the last step would be deleted with age, and after a long rest nobody would know what was told",
+                ..compacted
+            },
+            Setting {
+                name: "min.compaction.lag.ms",
+                rule: Rule::AtLeast {
+                    least: AWAY,
+                    at_creation: 7 * DAY,
+                },
+                why: "a restart could not step again what its snapshot lacks",
+            },
+            // What is older than that goes within two days.
+            usually("max.compaction.lag.ms", 8 * DAY),
+            usually("segment.ms", DAY),
+            in_sync(),
+        ],
     });
     for (name, days) in [(&names.alerts, 183), (&names.scores, 7), (&names.quarantine, 30)] {
         topics.push(Wanted {
             name: name.clone(),
             is_shared: false,
-            settings: vec![Setting {
-                name: "retention.ms",
-                rule: Rule::Usually(days * DAY),
-                why: "",
-            }],
+            settings: vec![usually("retention.ms", days * DAY), in_sync()],
         });
     }
     topics
+}
+
+fn usually(name: &'static str, value: i64) -> Setting {
+    Setting {
+        name,
+        rule: Rule::Usually(value),
+        why: "",
+    }
+}
+
+/// Of three copies two have it before it counts as written.
+fn in_sync() -> Setting {
+    Setting {
+        name: "min.insync.replicas",
+        rule: Rule::AllButOne,
+        why: "what was told could be lost with one broker",
+    }
 }
 
 /// Kept for a day, and beyond that for as long as windows reach.
@@ -123,32 +156,39 @@ fn kept(reach: Span, why: &'static str) -> Setting {
 // === impl Rule ===
 
 impl Rule {
-    /// Whether a value will do.
-    pub(crate) fn allows(&self, value: &str) -> bool {
+    /// Whether a value will do for a topic of so many copies.
+    pub(crate) fn allows(&self, value: &str, copies: i32) -> bool {
         match self {
             Self::Is(wanted) => value == *wanted,
             Self::AtLeast { least, .. } => value
                 .parse()
                 .is_ok_and(|value: i64| value == -1 || value >= *least),
             Self::Usually(_) => true,
+            Self::AllButOne => value.parse().is_ok_and(|value: i32| value >= all_but_one(copies)),
         }
     }
 
-    /// The value that a new topic gets.
-    pub(crate) fn at_creation(&self) -> String {
+    /// The value that a new topic of so many copies gets.
+    pub(crate) fn at_creation(&self, copies: i32) -> String {
         match self {
             Self::Is(wanted) => (*wanted).to_owned(),
             Self::AtLeast { at_creation, .. } => at_creation.to_string(),
             Self::Usually(value) => value.to_string(),
+            Self::AllButOne => all_but_one(copies).to_string(),
         }
     }
 
     /// What would do, in words.
-    pub(crate) fn words(&self) -> String {
+    pub(crate) fn words(&self, copies: i32) -> String {
         match self {
             Self::Is(wanted) => (*wanted).to_owned(),
             Self::AtLeast { least, .. } => format!("at least {least}"),
             Self::Usually(value) => format!("usually {value}"),
+            Self::AllButOne => format!("at least {}", all_but_one(copies)),
         }
     }
+}
+
+fn all_but_one(copies: i32) -> i32 {
+    (copies - 1).max(1)
 }

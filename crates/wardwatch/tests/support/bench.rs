@@ -10,15 +10,19 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rdkafka::Message;
-use wardwatch_event_time::Span;
+use futures::executor::block_on;
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::message::OwnedMessage;
+use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
+use wardwatch_event_time::{Span, Timestamp};
 use wardwatch_kafka::{
     ClientSettings, EngineClock, Feed, JournalRecord, Size, SystemClock, TopicNames, apply_plan, plan_topics,
 };
 use wardwatch_pipeline::Pipeline;
 use wardwatch_simulate::{Topic, Ward};
 
-use super::oracle;
+use super::oracle::{self, Past};
 
 /// A pipeline whose thresholds lie in the middle of what is normal, so that alarms come and go all the time.
 const PIPELINE: &str = r#"
@@ -50,6 +54,7 @@ pub struct Bench {
     pub brokers_of_engines: String,
     /// What else they are told.
     pub arguments: Vec<String>,
+    pub environment: Vec<(String, String)>,
     pub partitions: i32,
     pub prefix: String,
     pub pipeline: Arc<Pipeline>,
@@ -104,6 +109,7 @@ impl Bench {
         Self {
             brokers_of_engines: brokers.clone(),
             arguments: Vec::new(),
+            environment: Vec::new(),
             brokers,
             partitions,
             prefix,
@@ -116,6 +122,15 @@ impl Bench {
     /// The group of the engines.
     pub fn group(&self) -> String {
         format!("{}group", self.prefix)
+    }
+
+    /// Gives the pipeline's file another version number; engines that start from now on have it.
+    pub fn renew_pipeline(&self) -> Pipeline {
+        let path = self.folder.path().join("pipeline.yaml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let text = text.replace("\nversion: 1\n", "\nversion: 2\n");
+        std::fs::write(&path, &text).unwrap();
+        Pipeline::parse(&text, self.folder.path()).unwrap()
     }
 
     /// The folder of the snapshots.
@@ -153,6 +168,7 @@ impl Bench {
             .args(["--listen", "127.0.0.1:0", "--snapshot-every", "2", "--snapshots"])
             .arg(self.snapshots())
             .env_remove("WARDWATCH_FAILPOINT")
+            .envs(self.environment.iter().cloned())
             .env("NO_COLOR", "1")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -230,19 +246,55 @@ impl Bench {
         thread::sleep(Duration::from_secs(5));
     }
 
+    /// Deletes all of the journal but its last record, as its compaction would in time; with `all` that too. Returns what it
+    /// was.
+    pub fn forget_journal(&self, all: bool) -> Vec<OwnedMessage> {
+        let journal = oracle::read(&self.brokers, &self.topics.journal, self.partitions);
+        let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
+            .set("bootstrap.servers", &self.brokers)
+            .create()
+            .unwrap();
+        let mut ends = TopicPartitionList::new();
+        for partition in 0..self.partitions {
+            let offsets = journal.iter().filter(|message| message.partition() == partition);
+            let last = Offset::Offset(offsets.map(Message::offset).max().unwrap_or(0));
+            let until = if all { Offset::End } else { last };
+            ends.add_partition_offset(&self.topics.journal, partition, until)
+                .unwrap();
+        }
+        // Of a compacted topic nobody may delete.
+        let clean_up_by = |policy| {
+            let config = AlterConfig::new(ResourceSpecifier::Topic(&self.topics.journal))
+                .set("message.timestamp.type", "LogAppendTime")
+                .set("min.compaction.lag.ms", "86400000")
+                .set("cleanup.policy", policy);
+            block_on(admin.alter_configs([&config], &AdminOptions::new())).unwrap();
+        };
+        clean_up_by("delete");
+        let deleted = block_on(admin.delete_records(&ends, &AdminOptions::new())).unwrap();
+        assert!(
+            deleted
+                .elements()
+                .iter()
+                .all(|partition| partition.error().is_ok())
+        );
+        clean_up_by("compact");
+        journal
+    }
+
     /// Holds everything that was committed against a run in memory.
-    pub fn check(&self) -> (Vec<JournalRecord>, usize) {
-        oracle::check(&self.brokers, &self.pipeline, &self.topics, self.partitions)
+    pub fn check(&self, past: &Past) -> (Vec<(Timestamp, JournalRecord)>, usize) {
+        oracle::check_since(&self.brokers, &self.pipeline, &self.topics, self.partitions, past)
     }
 }
 
 /// By shard, the longest time between two steps, in seconds: how long its patients had no fresh score.
-pub fn longest_gap(journal: &[JournalRecord]) -> f64 {
+pub fn longest_gap(journal: &[(Timestamp, JournalRecord)]) -> f64 {
     let mut last = std::collections::BTreeMap::new();
     let mut longest = Span::ZERO;
-    for record in journal {
-        if let Some(before) = last.insert(record.shard, record.at) {
-            longest = longest.max(record.at - before);
+    for (at, record) in journal {
+        if let Some(before) = last.insert(record.shard, *at) {
+            longest = longest.max(*at - before);
         }
     }
     longest.secs_f64()
@@ -322,6 +374,27 @@ impl Drop for EngineProcess {
         if self.child.try_wait().is_ok_and(|status| status.is_none()) {
             self.child.kill().ok();
             self.child.wait().ok();
+        }
+    }
+}
+
+/// What the engines last said, when a case fails.
+impl Drop for Bench {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            return;
+        }
+        let files = std::fs::read_dir(self.folder.path())
+            .into_iter()
+            .flatten()
+            .flatten();
+        for path in files.map(|file| file.path()) {
+            if path.extension().is_some_and(|extension| extension == "log") {
+                let log = std::fs::read_to_string(&path).unwrap_or_default();
+                let lines: Vec<&str> = log.lines().collect();
+                let newest = &lines[lines.len().saturating_sub(40)..];
+                eprintln!("{}:\n{}", path.display(), newest.join("\n"));
+            }
         }
     }
 }

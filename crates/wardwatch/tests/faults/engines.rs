@@ -1,0 +1,180 @@
+//! Engines that are killed, stopped, restarted, and that come and go.
+
+use std::os::unix::process::ExitStatusExt;
+use std::thread;
+use std::time::Duration;
+
+use super::support::bench::{Bench, EngineProcess};
+use super::{BEDS, Case, Dice, kills};
+
+/// An engine that ends itself at a failpoint, again and again, restarted in place each time.
+fn die_at(failpoint: &str, seed: u64, first: u32, last: u32) {
+    let bench = Bench::new(2);
+    let feeding = bench.feed(seed, BEDS);
+    let mut dice = Dice(seed);
+    for _ in 0..kills() {
+        let at = format!("{failpoint}:{}", dice.roll(first, last));
+        let mut engine = bench.engine("one", Some(at.clone()));
+        let status = engine.wait(Duration::from_secs(60));
+        assert_eq!(
+            status.signal(),
+            Some(6),
+            "{at}: {}",
+            std::fs::read_to_string(&engine.log).unwrap()
+        );
+    }
+    let engine = bench.engine("one", None);
+    thread::sleep(Duration::from_secs(2));
+    Case::new(format!("killed at {failpoint}, {} times", kills()), 5.0).hold(&bench, feeding, [engine]);
+}
+
+#[test]
+#[ignore = "needs a broker"]
+fn killed_at_poll() {
+    die_at("poll", 1, 50, 400);
+}
+
+#[test]
+#[ignore = "needs a broker"]
+fn killed_at_decode() {
+    die_at("decode", 2, 5, 200);
+}
+
+#[test]
+#[ignore = "needs a broker"]
+fn killed_at_step() {
+    die_at("step", 3, 5, 200);
+}
+
+#[test]
+#[ignore = "needs a broker"]
+fn killed_at_produce() {
+    die_at("produce", 4, 5, 600);
+}
+
+#[test]
+#[ignore = "needs a broker"]
+fn killed_at_journal() {
+    die_at("journal", 5, 2, 100);
+}
+
+#[test]
+#[ignore = "needs a broker"]
+fn killed_at_offsets() {
+    die_at("offsets", 6, 2, 100);
+}
+
+#[test]
+#[ignore = "needs a broker"]
+fn killed_at_commit() {
+    die_at("commit", 7, 2, 100);
+}
+
+#[test]
+#[ignore = "needs a broker"]
+fn killed_at_committed() {
+    die_at("committed", 8, 2, 100);
+}
+
+#[test]
+#[ignore = "needs a broker"]
+fn killed_at_snapshot_write() {
+    die_at("snapshot_write", 9, 1, 4);
+}
+
+#[test]
+#[ignore = "needs a broker"]
+fn killed_at_snapshot_written() {
+    die_at("snapshot_written", 10, 1, 4);
+}
+
+/// SIGKILL at any moment, with two engines: the other one takes over, or the killed one comes back.
+#[test]
+#[ignore = "needs a broker"]
+fn killed_at_any_moment() {
+    let bench = Bench::new(4);
+    let feeding = bench.feed(11, BEDS);
+    let mut dice = Dice(11);
+    let names = ["one", "two"];
+    let mut engines = names.map(|name| Some(bench.engine(name, None)));
+    thread::sleep(Duration::from_secs(8));
+    for _ in 0..kills() / 2 {
+        let victim = dice.roll(0, 2) as usize;
+        thread::sleep(Duration::from_millis(u64::from(dice.roll(500, 4_000))));
+        if let Some(engine) = engines[victim].take() {
+            engine.kill();
+        }
+        // Sometimes longer than the session: then the other one has it all for a while.
+        thread::sleep(Duration::from_millis(u64::from(dice.roll(0, 9_000))));
+        engines[victim] = Some(bench.engine(names[victim], None));
+    }
+    thread::sleep(Duration::from_secs(8));
+    let case = Case::new(format!("one of two killed, {} times", kills() / 2), 10.0);
+    case.hold(&bench, feeding, engines.into_iter().flatten());
+}
+
+/// Three engines over twelve partitions, each restarted in its turn, as a rolling upgrade does.
+#[test]
+#[ignore = "needs a broker"]
+fn rolling_restart() {
+    let bench = Bench::new(12);
+    let feeding = bench.feed(12, BEDS);
+    let names = ["one", "two", "three"];
+    let mut engines = names.map(|name| Some(bench.engine(name, None)));
+    thread::sleep(Duration::from_secs(12));
+    let mut slowest = Duration::ZERO;
+    for (engine, name) in engines.iter_mut().zip(names) {
+        slowest = slowest.max(engine.take().map(EngineProcess::terminate).unwrap());
+        *engine = Some(bench.engine(name, None));
+        thread::sleep(Duration::from_secs(6));
+    }
+    let mut case = Case::new("rolling restart of 3 engines over 12 partitions", 5.0);
+    case.more = format!(", slowest drain {:.1} s", slowest.as_secs_f64());
+    case.hold(&bench, feeding, engines.into_iter().flatten());
+}
+
+/// A process that stands still while another takes over, and then goes on: what it still wants to commit must not count.
+#[test]
+#[ignore = "needs a broker"]
+fn a_zombie_comes_back() {
+    let bench = Bench::new(4);
+    let feeding = bench.feed(25, BEDS);
+    let mut zombie = bench.engine("one", None);
+    let other = bench.engine("two", None);
+    thread::sleep(Duration::from_secs(10));
+    zombie.signal("STOP");
+    thread::sleep(Duration::from_secs(60));
+    zombie.signal("CONT");
+    thread::sleep(Duration::from_secs(15));
+    let ended = zombie.has_ended();
+    let mut case = Case::new("zombie: stopped for 60 s", 10.0);
+    case.more = if ended {
+        ", it ended itself".to_owned()
+    } else {
+        ", it joined again".to_owned()
+    };
+    let engines = [(!ended).then_some(zombie), Some(other)].into_iter().flatten();
+    case.hold(&bench, feeding, engines);
+}
+
+/// Engines come and go, ten times in a minute.
+#[test]
+#[ignore = "needs a broker"]
+fn rebalance_storm() {
+    let bench = Bench::new(6);
+    let feeding = bench.feed(26, BEDS);
+    let steady = bench.engine("steady", None);
+    thread::sleep(Duration::from_secs(6));
+    for round in 0..10 {
+        let guest = bench.guest(&format!("guest-{round}"));
+        thread::sleep(Duration::from_millis(4_000));
+        if round % 2 == 0 {
+            guest.kill();
+        } else {
+            guest.terminate();
+        }
+        thread::sleep(Duration::from_millis(2_000));
+    }
+    thread::sleep(Duration::from_secs(8));
+    Case::new("ten engines come and go in a minute", 10.0).hold(&bench, feeding, [steady]);
+}
