@@ -33,7 +33,8 @@ pub struct JournalRecord {
     /// The log time that the step was told to advance to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tick: Option<Timestamp>,
-    /// The log time after the step.
+    /// The log time after the step; before the first record and tick there is none yet.
+    #[serde(default = "no_time", skip_serializing_if = "is_no_time")]
     pub log_time: Timestamp,
     /// What the engine's clock read when the step was done.
     pub at: Timestamp,
@@ -98,11 +99,34 @@ impl JournalRecord {
     }
 }
 
+fn no_time() -> Timestamp {
+    Timestamp::MIN
+}
+
+fn is_no_time(time: &Timestamp) -> bool {
+    *time == Timestamp::MIN
+}
+
 // === impl Position ===
 
 impl Position {
     /// Whether the same has been decided by then. Offsets follow from that.
     pub(crate) fn is_at(&self, other: &Self) -> bool {
         (self.lineage, self.sequence, self.digest) == (other.lineage, other.sequence, other.digest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_before_any_time_reads_back() {
+        let text = r#"{"pipeline":"p","pipeline_version":1,"shard":0,"lineage":1,"sequence":0,"offsets":{},
+            "at":"2026-01-01T00:00:00Z","patients":0,"counts":{},"digest":"0000000000000000","build":"b"}"#;
+        let record: JournalRecord = serde_json::from_str(text).unwrap();
+        assert_eq!(record.log_time, Timestamp::MIN);
+        let again: JournalRecord = serde_json::from_str(&serde_json::to_string(&record).unwrap()).unwrap();
+        assert_eq!(again, record);
     }
 }

@@ -42,7 +42,6 @@ pub(crate) struct Header {
     pub journal_offset: i64,
     /// What the shard had decided.
     pub digest: Digest,
-    pub log_time: Timestamp,
     /// What the engine's clock read.
     pub taken_at: Timestamp,
     /// In the order of the file; [`write`] fills it in.
@@ -235,7 +234,6 @@ mod tests {
             sequence: 99,
             journal_offset: 400,
             digest: Digest::default(),
-            log_time: Timestamp::from_millis(5),
             taken_at: Timestamp::from_millis(6),
             tables: Vec::new(),
         }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
 
-use wardwatch_event_time::Timestamp;
 use wardwatch_shard::Snapshot;
 
 use crate::journal::Position;
@@ -23,7 +22,6 @@ pub(crate) struct Job {
     pub number: i32,
     pub position: Position,
     pub journal_offset: i64,
-    pub log_time: Timestamp,
     pub snapshot: Snapshot,
 }
 
@@ -109,7 +107,6 @@ fn header(config: &EngineConfig, job: &Job) -> Header {
         sequence: job.position.sequence,
         journal_offset: job.journal_offset,
         digest: job.position.digest,
-        log_time: job.log_time,
         taken_at: config.clock.now(),
         tables: Vec::new(),
     }

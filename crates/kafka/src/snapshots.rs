@@ -48,7 +48,10 @@ pub struct SnapshotStore {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Configuration: the place cannot be used.
-    #[error("snapshots cannot be kept in {url}: give a folder that may be written to, or s3://BUCKET/FOLDER")]
+    #[error(
+        "snapshots cannot be kept in {url}: give a folder that may be written to, or s3://BUCKET/FOLDER with AWS_ACCESS_KEY_ID, \
+         AWS_SECRET_ACCESS_KEY, AWS_REGION and, where it is not Amazon's, AWS_ENDPOINT"
+    )]
     Unusable {
         /// As it was given.
         url: String,

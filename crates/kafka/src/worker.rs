@@ -340,7 +340,6 @@ impl<'w> Worker<'w> {
                     number: self.number,
                     position: self.position.clone(),
                     journal_offset,
-                    log_time: self.shard.log_time(),
                     snapshot,
                 });
             }

@@ -13,9 +13,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{Message, OwnedMessage};
-use support::bench::create_topics;
-use support::oracle::{self, header, read};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use support::bench::{Bench, create_topics};
+use support::oracle::{self, Past, header, read};
 use wardwatch_alarms::Alert;
 use wardwatch_event_time::Span;
 use wardwatch_kafka::{
@@ -86,6 +88,7 @@ fn alerts_come_once_and_bad_records_are_kept() {
     let (_, alerts) = oracle::check(&brokers, &pipeline, &topics, PARTITIONS);
     assert!(alerts > 0 && !read(&brokers, &topics.scores, PARTITIONS).is_empty());
     check_quarantine(&read(&brokers, &topics.quarantine, PARTITIONS));
+    check_offsets(&brokers, &config);
     let alerts = read(&brokers, &topics.alerts, PARTITIONS);
     for alarm in ["desaturation", "device_clock"] {
         let named = format!("\"alarm\":\"{alarm}");
@@ -170,5 +173,56 @@ fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
             "{what}: not within 60 s"
         );
         std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// The offsets of every topic are committed, and not of the one that came last only.
+fn check_offsets(brokers: &str, config: &EngineConfig) {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", brokers)
+        .set("group.id", &config.group)
+        .create()
+        .unwrap();
+    for topic in [&config.pipeline.sources[0].topic, &config.topics.context] {
+        for partition in 0..PARTITIONS {
+            let records = read(brokers, topic, PARTITIONS);
+            let offsets = records.iter().filter(|record| record.partition() == partition);
+            let end = offsets.map(|record| record.offset() + 1).max().unwrap();
+            let mut wanted = TopicPartitionList::new();
+            wanted.add_partition(topic, partition);
+            let committed = consumer
+                .committed_offsets(wanted, Duration::from_secs(10))
+                .unwrap();
+            assert_eq!(
+                committed.elements()[0].offset(),
+                Offset::Offset(end),
+                "{topic} {partition}"
+            );
+        }
+    }
+}
+
+/// One patient in one of four partitions: idle partitions stall nothing, and tick on.
+#[test]
+#[ignore = "needs a real Kafka: set WARDWATCH_TEST_BROKERS"]
+fn an_idle_partition_stalls_nothing() {
+    let bench = Bench::new(4);
+    let feeding = bench.feed(50, 1);
+    let engine = bench.engine("one", None);
+    std::thread::sleep(Duration::from_secs(12));
+    let scores = read(&bench.brokers, &bench.topics.scores, 4).len();
+    assert!(
+        scores >= 3,
+        "{scores} scores in twelve seconds, with a window every two"
+    );
+    bench.settle(feeding.stop());
+    engine.terminate();
+    let (journal, _) = bench.check(&Past::default());
+    for shard in 0..4 {
+        let ticks = journal
+            .iter()
+            .filter(|(_, step)| step.shard == shard && step.tick.is_some())
+            .count();
+        assert!(ticks >= 8, "shard {shard} has ticked {ticks} times");
     }
 }

@@ -233,3 +233,55 @@ fn the_host_clock_is_wrong() {
     case.more = format!(", {wrong} steps dated wrong");
     case.hold(&bench, feeding, engines);
 }
+
+/// Snapshots in a bucket: restored from it; and when its server is gone, also at the start, the engine runs on.
+/// `WARDWATCH_S3` is the folder of a server that tests/s3/s3.sh started.
+#[test]
+#[ignore = "needs a broker and a server that speaks S3"]
+fn snapshots_in_a_bucket() {
+    let folder = std::env::var("WARDWATCH_S3").expect("WARDWATCH_S3 is the folder of a server");
+    let server = |action: &str| {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/s3/s3.sh");
+        let done = Command::new(script).args([action, &folder]).status().unwrap();
+        assert!(done.success(), "{action}");
+    };
+    let mut bench = Bench::new(2);
+    let environment = std::fs::read_to_string(format!("{folder}/environment")).unwrap();
+    let pairs = environment.lines().filter_map(|line| line.split_once('='));
+    bench.environment = pairs
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    bench.store = format!("s3://ward/{}snapshots", bench.prefix);
+    let feeding = bench.feed(35, BEDS);
+    bench.engine("one", None).run_for(10).kill();
+    let engine = bench.engine("one", None).run_for(8);
+    let log = std::fs::read_to_string(&engine.log).unwrap();
+    assert_eq!(
+        log.matches("restored; the steps since then are taken again")
+            .count(),
+        2,
+        "{log}"
+    );
+    server("stop");
+    let engine = engine.run_for(6);
+    engine.kill();
+    let engine = bench.engine("one", None).run_for(8);
+    let log = std::fs::read_to_string(&engine.log).unwrap();
+    assert!(
+        log.contains("snapshots cannot be kept now (--snapshots)"),
+        "{log}"
+    );
+    server("start");
+    let engine = engine.run_for(6);
+    // The last word of each shard to its store at the end.
+    engine.terminate();
+    let engine = bench.engine("one", None).run_for(4);
+    let log = std::fs::read_to_string(&engine.log).unwrap();
+    assert_eq!(
+        log.matches("restored; the steps since then are taken again")
+            .count(),
+        4,
+        "{log}"
+    );
+    Case::new("snapshots in a bucket, its server gone for a while", 5.0).hold(&bench, feeding, [engine]);
+}

@@ -55,6 +55,8 @@ pub struct Bench {
     /// What else they are told.
     pub arguments: Vec<String>,
     pub environment: Vec<(String, String)>,
+    /// Where they keep snapshots.
+    pub store: String,
     pub partitions: i32,
     pub prefix: String,
     pub pipeline: Arc<Pipeline>,
@@ -110,6 +112,7 @@ impl Bench {
             brokers_of_engines: brokers.clone(),
             arguments: Vec::new(),
             environment: Vec::new(),
+            store: folder.path().join("snapshots").display().to_string(),
             brokers,
             partitions,
             prefix,
@@ -135,7 +138,7 @@ impl Bench {
 
     /// The folder of the snapshots.
     pub fn snapshots(&self) -> PathBuf {
-        self.folder.path().join("snapshots")
+        PathBuf::from(&self.store)
     }
 
     /// Starts an engine by that name in the group; it ends itself at the given passing of a failpoint.
@@ -166,7 +169,7 @@ impl Bench {
             .args(&self.arguments)
             .args(instance.into_iter().flat_map(|instance| ["--instance", instance]))
             .args(["--listen", "127.0.0.1:0", "--snapshot-every", "2", "--snapshots"])
-            .arg(self.snapshots())
+            .arg(&self.store)
             .env_remove("WARDWATCH_FAILPOINT")
             .envs(self.environment.iter().cloned())
             .env("NO_COLOR", "1")
@@ -326,6 +329,12 @@ impl EngineProcess {
             .status()
             .unwrap();
         assert!(sent.success(), "kill -{name}");
+    }
+
+    /// Lets it run for some seconds.
+    pub fn run_for(self, seconds: u64) -> Self {
+        thread::sleep(Duration::from_secs(seconds));
+        self
     }
 
     /// Whether it has ended.
