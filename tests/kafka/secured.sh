@@ -35,6 +35,7 @@ listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,MTLS:SSL
 listeners=PLAINTEXT://127.0.0.1:$plain,CONTROLLER://127.0.0.1:$controller,MTLS://127.0.0.1:$mtls,SCRAM://127.0.0.1:$scram,OAUTH://127.0.0.1:$oauth
 advertised.listeners=PLAINTEXT://127.0.0.1:$plain,MTLS://127.0.0.1:$mtls,SCRAM://127.0.0.1:$scram,OAUTH://127.0.0.1:$oauth
 controller.quorum.voters=1@127.0.0.1:$controller
+log.dirs=$dir/data
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 super.users=User:ANONYMOUS
 ssl.keystore.type=PEM

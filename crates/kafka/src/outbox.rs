@@ -23,6 +23,9 @@ use crate::{EngineClock, EngineConfig, EngineError, settings};
 /// floor under every bundle, and `poll` spends the last millisecond of its timeout turning in circles.
 const LOOK: Duration = Duration::from_micros(200);
 
+/// A broker whose time is before this has none: the one in this process answers 1234.
+const YEAR_2000: i64 = 946_684_800_000;
+
 /// How long one call about a transaction may take; a call that timed out is made again.
 const CALL: Duration = Duration::from_secs(2);
 
@@ -65,7 +68,9 @@ impl ProducerContext<NoCustomPartitioner> for Deliveries {
             Ok(message) if message.topic() == self.journal => {
                 self.journaled.fetch_max(message.offset(), Ordering::Relaxed);
                 let taken_at = match message.timestamp() {
-                    KafkaTimestamp::LogAppendTime(millis) => Some(Timestamp::from_millis(millis)),
+                    KafkaTimestamp::LogAppendTime(millis) if millis >= YEAR_2000 => {
+                        Some(Timestamp::from_millis(millis))
+                    }
                     _ => None,
                 };
                 self.clock.heard(taken_at);
