@@ -50,7 +50,7 @@ impl Run {
             let decoded = decode_observations(records(messages), Arrival::Broker);
             let batch = Batch {
                 observations: decoded.observations,
-                context: Vec::new(),
+                ..Batch::default()
             };
             let outputs = self.step(&batch);
             drop((batch, outputs));

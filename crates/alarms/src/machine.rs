@@ -13,9 +13,11 @@
 //! low value and then silence is no reason to wait for ever. The second way holds up to the judgement's maximum age;
 //! beyond it the state is unknown, and the patient's silence has an alarm of its own.
 //!
+//! Whoever accepts an active condition is not told of it again until it becomes worse.
+//!
 //! ALARM-1: a condition starts before it is updated, escalated or ended, and ends at most once.
 //! ALARM-2: no two transitions of a machine share condition start and ordinal.
-//! ALARM-3: a machine moves only by judgements, due timers and the end of monitoring.
+//! ALARM-3: a machine moves only by judgements, due timers, acceptance and the end of monitoring.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -57,6 +59,8 @@ pub enum Phase {
     Update,
     /// It has become worse.
     Escalate,
+    /// Somebody has accepted it.
+    Accept,
     /// It is over.
     End,
 }
@@ -97,6 +101,8 @@ pub struct Told {
     pub active: bool,
     /// Beyond the worse limit.
     pub escalated: bool,
+    /// Accepted by somebody.
+    pub accepted: bool,
     /// When the condition began, in event time.
     pub condition_start: Timestamp,
     /// The alert's place among those of this condition start.
@@ -117,6 +123,7 @@ enum State {
     Active {
         since: Timestamp,
         escalated: bool,
+        accepted: bool,
         told: Timestamp,
     },
 }
@@ -139,6 +146,7 @@ impl Phase {
             Self::Start => "start",
             Self::Update => "update",
             Self::Escalate => "escalate",
+            Self::Accept => "accept",
             Self::End => "end",
         }
     }
@@ -201,6 +209,7 @@ impl Machine {
                 self.state = State::Active {
                     since,
                     escalated: true,
+                    accepted: false,
                     told: now,
                 };
                 Some(self.tell(Phase::Escalate, since, now, None))
@@ -218,6 +227,7 @@ impl Machine {
         match self.state {
             State::Idle => None,
             State::Pending { due, .. } => Some(due),
+            State::Active { accepted: true, .. } => None,
             State::Active { told, .. } => rules.repeat_after.map(|after| told + after),
         }
     }
@@ -232,14 +242,31 @@ impl Machine {
                 None
             }
             State::Pending { since, .. } => Some(self.start(since, due, false)),
-            State::Active { since, escalated, .. } => {
+            State::Active {
+                since,
+                escalated,
+                accepted,
+                ..
+            } => {
                 self.state = State::Active {
                     since,
                     escalated,
+                    accepted,
                     told: due,
                 };
                 Some(self.tell(Phase::Update, since, due, None))
             }
+        }
+    }
+
+    /// Somebody accepts the condition that began then. Nothing when it is over, another one, or accepted already.
+    pub fn accept(&mut self, condition_start: Timestamp, now: Timestamp) -> Option<Transition> {
+        match &mut self.state {
+            State::Active { since, accepted, .. } if *since == condition_start && !*accepted => {
+                *accepted = true;
+                Some(self.tell(Phase::Accept, condition_start, now, None))
+            }
+            _ => None,
         }
     }
 
@@ -259,6 +286,7 @@ impl Machine {
             true => State::Active {
                 since: told.condition_start,
                 escalated: told.escalated,
+                accepted: told.accepted,
                 told: told.at,
             },
         };
@@ -286,8 +314,12 @@ impl Machine {
             State::Active {
                 since,
                 escalated,
+                accepted,
                 told,
-            } => [2 + i64::from(escalated), since.micros(), told.micros(), 0],
+            } => {
+                let state = 2 + i64::from(escalated) + 2 * i64::from(accepted);
+                [state, since.micros(), told.micros(), 0]
+            }
         };
         let last_start = self.last_start.unwrap_or(Timestamp::MIN).micros();
         [
@@ -312,9 +344,10 @@ impl Machine {
                 due: until,
                 judged: Timestamp::from_micros(judged),
             },
-            2 | 3 => State::Active {
+            2..=5 => State::Active {
                 since,
-                escalated: state == 3,
+                escalated: state % 2 == 1,
+                accepted: state >= 4,
                 told: until,
             },
             _ => return None,
@@ -341,6 +374,7 @@ impl Machine {
         self.state = State::Active {
             since,
             escalated,
+            accepted: false,
             told: now,
         };
         self.tell(Phase::Start, since, now, None)

@@ -61,6 +61,9 @@ pub struct Alert {
     /// Why it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<EndReason>,
+    /// Who accepted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted_by: Option<String>,
     /// What happened, in words for a screen: `SpO2 84 % < 88`.
     pub text: String,
     /// The value that decided, in the contributor's unit; absent where none did.
@@ -174,6 +177,7 @@ impl Alarm {
         Told {
             active: self.active,
             escalated: self.escalated,
+            accepted: self.accepted_by.is_some(),
             condition_start: self.condition_start,
             ordinal: self.ordinal,
             at: self.changed_at,
@@ -220,6 +224,9 @@ pub struct Alarm {
     /// Whether it is beyond the worse limit.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub escalated: bool,
+    /// Who has accepted it, since it began or became worse.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted_by: Option<String>,
     /// The newest alert's place among those of this condition.
     #[serde(default)]
     pub ordinal: u32,

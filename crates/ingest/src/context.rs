@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use wardwatch_clinical::scores::Spo2Scale;
 use wardwatch_event_time::Timestamp;
 
+use crate::fields::{instant, label, patient_id, value};
 use crate::identity;
 use crate::json::{check_object, malformed};
 use crate::phi::Phi;
@@ -165,12 +166,9 @@ pub fn decode_context(record: &Record<'_>) -> Result<ContextRecord, Flaw> {
 fn read(text: &str) -> Result<ContextRecord, Flaw> {
     check_object(text)?;
     let wire: Wire<'_> = serde_json::from_str(text).map_err(|error| malformed(&error))?;
-    let ts: String =
-        field(wire.ts, Flaw::new(Reason::BadTime, "ts"))?.ok_or(Flaw::new(Reason::NoTime, "ts"))?;
     Ok(ContextRecord {
-        patient_id: field(wire.patient_id, Flaw::new(Reason::BadPatientId, "not a text"))?
-            .ok_or(Flaw::new(Reason::MissingField, "patient_id"))?,
-        ts: Timestamp::parse_rfc3339(ts.as_bytes()).map_err(|_| Flaw::new(Reason::BadTime, "ts"))?,
+        patient_id: patient_id(wire.patient_id)?,
+        ts: instant(wire.ts, "ts")?,
         event: value(wire.event, "event")?.ok_or(Flaw::new(Reason::MissingField, "event"))?,
         name: label(wire.name, "name")?.map(Phi::new),
         mrn: label(wire.mrn, "mrn")?.map(Phi::new),
@@ -189,25 +187,6 @@ fn age(raw: Option<&RawValue>) -> Result<Option<f64>, Flaw> {
         Some(years) if !(0.0..=OLDEST).contains(&years) => Err(Flaw::new(Reason::Implausible, "age")),
         age => Ok(age),
     }
-}
-
-/// A name or a place; an empty one is an absent one.
-fn label(raw: Option<&RawValue>, name: &'static str) -> Result<Option<String>, Flaw> {
-    let text: Option<String> = value(raw, name)?;
-    match text {
-        Some(text) if !identity::is_label(&text) => Err(Flaw::new(Reason::BadValue, name)),
-        text => Ok(text.filter(|text| !text.is_empty())),
-    }
-}
-
-fn value<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>, name: &'static str) -> Result<Option<T>, Flaw> {
-    field(raw, Flaw::new(Reason::BadValue, name))
-}
-
-/// A field's value, or this flaw. Serde's own message may quote the value and stays behind.
-fn field<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>, flaw: Flaw) -> Result<Option<T>, Flaw> {
-    raw.map(|raw| serde_json::from_str(raw.get()).map_err(|_| flaw))
-        .transpose()
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 //! | `record` | one record of a log or file: its bytes and where they stand |
 //! | `json` | canonical observation JSON, single and grouped ([`decode_observations`]) |
 //! | `context` | who the patient is and where ([`decode_context`]) |
+//! | `command` | what people do about alarms ([`decode_command`]) |
+//! | `fields` | what both have in common |
 //! | `reading` | code, unit and value to a vital sign's canonical value: one set of rules for JSON and files |
 //! | `meanings` | remembering what pairs of code and unit mean |
 //! | `observations` | the Arrow batch, its schema and builder |
@@ -18,8 +20,10 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod command;
 mod context;
 mod error;
+mod fields;
 mod identity;
 mod json;
 mod meanings;
@@ -31,6 +35,7 @@ mod reason;
 mod record;
 mod status;
 
+pub use command::{CommandAction, CommandRecord, decode_command};
 pub use context::{ContextEvent, ContextRecord, Sex, decode_context};
 pub use error::IngestError;
 pub use identity::{check_origin, check_patient_id};

@@ -291,10 +291,10 @@ impl Explanation {
             .map(|row| (messages.topic(row), decoded.batch.observations.offset()[row]))
             .collect();
         for record in records {
-            let is_context = usize::from(record.topic) == pipeline.sources.len();
+            let is_said = usize::from(record.topic) >= pipeline.sources.len();
             let raw = record.record();
             if own.contains(&(record.topic, record.offset()))
-                || (is_context && raw.key == Some(patient.as_bytes()))
+                || (is_said && raw.key == Some(patient.as_bytes()))
             {
                 self.rows.push(Row {
                     topic: inputs[usize::from(record.topic)].to_owned(),

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::Timestamp;
 use wardwatch_ingest::{
-    Arrival, Flaw, Observations, Quarantined, Reason, decode_context, decode_observations,
+    Arrival, Flaw, Observations, Quarantined, Reason, decode_command, decode_context, decode_observations,
 };
-use wardwatch_shard::{Batch, ContextInput, Refused};
+use wardwatch_shard::{Batch, CommandInput, ContextInput, Refused};
 
 use crate::lane::Received;
 
@@ -27,26 +27,30 @@ pub(crate) struct RefusedRecord {
     pub vitals: Vec<VitalSign>,
 }
 
-/// Decodes records in log order. `sources` is the ordinal of the context topic.
+/// Decodes records in log order. `sources` is the ordinal of the context topic; that of the commands follows.
 pub(crate) fn decode(records: &[Received<'_>], sources: u16) -> DecodedBatch {
     let of_sources = records.iter().filter(|record| record.topic < sources);
     let decoded = decode_observations(of_sources.map(Received::record), Arrival::Broker);
     let mut quarantined = decoded.quarantined;
-    let mut context = Vec::new();
-    for record in records.iter().filter(|record| record.topic == sources) {
-        match decode_context(&record.record()) {
-            Ok(decoded) => context.push(ContextInput {
-                append_time: record.append_time,
-                record: decoded,
-            }),
-            Err(flaw) => quarantined.push(Quarantined::record(&record.record(), flaw)),
+    let mut batch = Batch {
+        observations: decoded.observations,
+        ..Batch::default()
+    };
+    for received in records.iter().filter(|record| record.topic >= sources) {
+        let (append_time, record) = (received.append_time, received.record());
+        let pushed = match received.topic == sources {
+            true => {
+                decode_context(&record).map(|record| batch.context.push(ContextInput { append_time, record }))
+            }
+            false => decode_command(&record)
+                .map(|record| batch.commands.push(CommandInput { append_time, record })),
+        };
+        if let Err(flaw) = pushed {
+            quarantined.push(Quarantined::record(&record, flaw));
         }
     }
     DecodedBatch {
-        batch: Batch {
-            observations: decoded.observations,
-            context,
-        },
+        batch,
         quarantined,
         repeats: decoded.repeats,
     }

@@ -249,7 +249,7 @@ pub(crate) fn reach(pipeline: &Pipeline) -> Span {
         + pipeline.time.grace.unwrap_or(Span::ZERO)
 }
 
-/// By topic ordinal, where the sources stood at an append time, and where the context begins; no further than `until`.
+/// By topic ordinal, where topics stood at an append time, and where the context begins; no further than `until`.
 fn offsets_at(
     config: &EngineConfig,
     number: i32,
@@ -261,7 +261,8 @@ fn offsets_at(
         .create()
         .map_err(EngineError::client)?;
     let mut wanted = TopicPartitionList::new();
-    for topic in &inputs[..config.pipeline.sources.len()] {
+    let context = config.topics.context.as_str();
+    for topic in inputs.iter().filter(|topic| **topic != context) {
         wanted
             .add_partition_offset(topic, number, Offset::Offset(from.millis()))
             .map_err(EngineError::Committed)?;

@@ -57,7 +57,7 @@ pub(crate) struct Worker<'w> {
     pub(crate) shard: Shard,
     pub(crate) position: Position,
     pub(crate) inbox: Inbox<'w>,
-    /// What the pipeline reads, by topic ordinal: its sources, then the context.
+    /// What the pipeline reads, by topic ordinal: its sources, the context, the commands.
     pub(crate) inputs: &'w [&'w str],
     scorer: Recording<Models>,
     last_tick: Instant,

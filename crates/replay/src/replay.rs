@@ -94,6 +94,7 @@ pub fn replay(
         let batch = Batch {
             observations: read.observations,
             context: context.collect(),
+            ..Batch::default()
         };
         let mut outputs = Outputs::default();
         shard.step(&batch, None, &mut models, &mut outputs)?;

@@ -116,7 +116,7 @@ impl Shard {
     }
 
     /// Where a patient of this pipeline has machines.
-    fn places(&self) -> impl Iterator<Item = MachinePlace> + use<> {
+    pub(crate) fn places(&self) -> impl Iterator<Item = MachinePlace> + use<> {
         let sources = self.pipeline.sources.len();
         let of = |kind, count: usize| (0..count as u16).map(move |index| MachinePlace { kind, index });
         of(MachineKind::Limit, self.pipeline.limits.len())

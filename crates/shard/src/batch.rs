@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use wardwatch_alarms::{Alarm, Alert, ScoreRecord};
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::Timestamp;
-use wardwatch_ingest::{ContextRecord, Observations, Reason};
+use wardwatch_ingest::{CommandRecord, ContextRecord, Observations, Reason};
 use wardwatch_windowing::RowErrors;
 
 /// Records of one shard, in log order.
@@ -20,6 +20,8 @@ pub struct Batch {
     pub observations: Observations,
     /// Context records in order of append time. At equal times context comes first.
     pub context: Vec<ContextInput>,
+    /// Commands in order of append time. At equal times they come after context, before messages.
+    pub commands: Vec<CommandInput>,
 }
 
 /// A record of the context topic.
@@ -29,6 +31,15 @@ pub struct ContextInput {
     pub append_time: Timestamp,
     /// What it says.
     pub record: ContextRecord,
+}
+
+/// A record of the commands topic.
+#[derive(Debug)]
+pub struct CommandInput {
+    /// The broker's append time.
+    pub append_time: Timestamp,
+    /// What it says.
+    pub record: CommandRecord,
 }
 
 /// What the caller will use of the outputs; the rest is not made.
@@ -137,6 +148,9 @@ pub struct Counts {
     /// Patients with a silent source, now.
     #[serde(skip_serializing_if = "is_zero")]
     pub silent_patients: u64,
+    /// Commands about conditions that are over, or that were never there.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub idle_commands: u64,
     /// Alerts that were decided after their deadline.
     #[serde(skip_serializing_if = "is_zero")]
     pub deadline_misses: u64,
@@ -216,6 +230,7 @@ impl Default for Batch {
         Self {
             observations: Observations::empty(),
             context: Vec::new(),
+            commands: Vec::new(),
         }
     }
 }
@@ -247,6 +262,7 @@ impl Counts {
         self.revisions += newer.revisions;
         self.failed += newer.failed;
         self.silent_patients = newer.silent_patients;
+        self.idle_commands += newer.idle_commands;
         self.deadline_misses += newer.deadline_misses;
     }
 }

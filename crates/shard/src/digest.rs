@@ -26,6 +26,7 @@ pub(crate) enum Decision {
     Context,
     Begun,
     Ended,
+    Accepted,
 }
 
 /// A decision in the making.

@@ -14,6 +14,7 @@
 //! | `batch` | what goes in and what comes out |
 //! | `shard` | the state and the step: rows in log order, timers before rows |
 //! | `adopt` | alarms taken over where the state had to be rebuilt |
+//! | `command` | what people say, among the messages; accepting an alarm |
 //! | `admit` | one message: clock, repeats, panes, limits |
 //! | `roster` | patients by id and by dense slot |
 //! | `patient` | one patient's state |
@@ -43,6 +44,7 @@ mod adopt;
 mod baseline;
 mod batch;
 mod closing;
+mod command;
 mod conditions;
 mod digest;
 mod ended;
@@ -58,7 +60,9 @@ mod technical;
 mod tell;
 mod timers;
 
-pub use batch::{Batch, ContextInput, Counts, Failure, FeatureRows, Outputs, Refused, StepError, Wants};
+pub use batch::{
+    Batch, CommandInput, ContextInput, Counts, Failure, FeatureRows, Outputs, Refused, StepError, Wants,
+};
 pub use digest::Digest;
 pub use shard::Shard;
 pub use snapshot::Snapshot;

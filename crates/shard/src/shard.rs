@@ -3,7 +3,7 @@
 //! ```text
 //!   for each record in log order:
 //!     log time moves to its append time; every timer due by then fires first, in due order
-//!     context ─▶ who is monitored          message ─▶ admit
+//!     context ─▶ who is monitored          command ─▶ accept          message ─▶ admit
 //!   the tick moves log time further; the decided windows are evaluated, as many as a step may
 //! ```
 
@@ -19,6 +19,7 @@ use wardwatch_prefetch::prefetch;
 use wardwatch_windowing::SetState;
 
 use crate::closing::Pending;
+use crate::command::Sayings;
 use crate::digest::{Decision, Digest, Event};
 use crate::ended::Ended;
 use crate::patient::Patient;
@@ -116,7 +117,7 @@ impl Shard {
         out: &mut Outputs,
     ) -> Result<(), StepError> {
         let mut io = Io { scorer, out };
-        let mut context = batch.context.iter().peekable();
+        let mut sayings = Sayings::new(batch);
         let messages = batch.observations.messages();
         let mut slots: NextSlots = [u32::MAX; _];
         let mut may_evaluate = self.wants.per_step.max(messages.len());
@@ -127,9 +128,8 @@ impl Shard {
             };
             let message = messages.get(row);
             let append_time = Timestamp::from_micros(message.append_time);
-            while let Some(input) = context.next_if(|input| input.append_time <= append_time) {
-                self.advance(input.append_time, &mut io)?;
-                self.take_context(&input.record, &mut io)?;
+            while let Some(saying) = sayings.next_until(append_time) {
+                self.take_saying(&saying, &mut io)?;
             }
             self.advance(append_time, &mut io)?;
             self.admit(&message, row, slots[row % slots.len()], &mut io)?;
@@ -138,9 +138,8 @@ impl Shard {
                 may_evaluate -= TOGETHER;
             }
         }
-        for input in context {
-            self.advance(input.append_time, &mut io)?;
-            self.take_context(&input.record, &mut io)?;
+        while let Some(saying) = sayings.next_until(Timestamp::MAX) {
+            self.take_saying(&saying, &mut io)?;
         }
         if let Some(tick) = tick {
             self.advance(tick, &mut io)?;
@@ -220,7 +219,7 @@ impl Shard {
 
     /// Moves log time; fires, in due order, what is due by then. SHARD-1: it never goes back.
     #[inline]
-    fn advance(&mut self, to: Timestamp, io: &mut Io<'_>) -> Result<(), StepError> {
+    pub(crate) fn advance(&mut self, to: Timestamp, io: &mut Io<'_>) -> Result<(), StepError> {
         if to <= self.log_time {
             return Ok(());
         }
@@ -289,7 +288,7 @@ impl Shard {
         }
     }
 
-    fn take_context(&mut self, record: &ContextRecord, io: &mut Io<'_>) -> Result<(), StepError> {
+    pub(crate) fn take_context(&mut self, record: &ContextRecord, io: &mut Io<'_>) -> Result<(), StepError> {
         let known = self.roster.find(&record.patient_id);
         if let Some(slot) = known {
             // What is decided sees the context as it was.

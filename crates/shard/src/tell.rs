@@ -51,7 +51,7 @@ impl Shard {
         );
         let text = match transition.phase {
             Phase::End => ended(&shown, transition.reason),
-            Phase::Start | Phase::Update | Phase::Escalate => {
+            Phase::Start | Phase::Update | Phase::Escalate | Phase::Accept => {
                 let worse = alarm.at_once.filter(|limit| limit.is_violated_by(latest.value));
                 format!("{}, limit {}", shown.trim_end(), worse.unwrap_or(alarm.limit))
             }
@@ -141,7 +141,9 @@ impl Shard {
         let shown = shown.join(", ");
         let text = match transition.phase {
             Phase::End => ended(&shown, transition.reason),
-            Phase::Start | Phase::Update | Phase::Escalate => format!("{shown}: {}", alarm.text),
+            Phase::Start | Phase::Update | Phase::Escalate | Phase::Accept => {
+                format!("{shown}: {}", alarm.text)
+            }
         };
         let observed_at = facts.view.newest[alarm.set]
             .as_ref()
@@ -256,6 +258,7 @@ impl Shard {
             priority: saying.priority,
             active: transition.phase != Phase::End,
             escalated: transition.escalated,
+            accepted_by: None,
             ordinal: transition.ordinal,
             device_id: saying.device,
             condition_start: transition.condition_start,
@@ -275,6 +278,7 @@ impl Shard {
             ordinal: transition.ordinal,
             condition_start: transition.condition_start,
             reason: transition.reason,
+            accepted_by: None,
             text: saying.text,
             value: saying.value,
             condition: saying.condition,

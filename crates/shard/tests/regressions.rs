@@ -53,7 +53,7 @@ impl Log {
     fn step(&mut self, rows: &[Row], tick: Option<i64>) -> &mut Self {
         let batch = Batch {
             observations: observations(rows),
-            context: Vec::new(),
+            ..Batch::default()
         };
         self.shard
             .step(&batch, tick.map(at), &mut Models::default(), &mut self.out)

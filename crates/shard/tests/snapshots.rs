@@ -9,13 +9,15 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use support::{Row, at, observations, row, windows};
-use wardwatch_alarms::Alert;
+use wardwatch_alarms::{Alarm, Alert};
 use wardwatch_clinical::VitalSign::{self, HeartRate, RespRate, Spo2};
 use wardwatch_event_time::{Span, Timestamp};
 use wardwatch_inference::Models;
-use wardwatch_ingest::{ContextRecord, Observations, Record, decode_context};
+use wardwatch_ingest::{CommandAction, CommandRecord, ContextRecord, Observations, Record, decode_context};
 use wardwatch_pipeline::Pipeline;
-use wardwatch_shard::{Batch, ContextInput, Digest, Outputs, Shard, Snapshot, TableError, Wants};
+use wardwatch_shard::{
+    Batch, CommandInput, ContextInput, Digest, Outputs, Shard, Snapshot, TableError, Wants,
+};
 
 const PIPELINE: &str = "pipeline: test
 version: 1
@@ -55,6 +57,8 @@ enum Event {
         event: &'static str,
         bed: u8,
     },
+    /// One of the conditions that were told of last is accepted, over or not.
+    Accept(usize),
     Tick,
 }
 
@@ -80,6 +84,7 @@ fn event() -> impl Strategy<Value = Event> {
         }),
         2 => (0usize..4, prop_oneof![Just("admit"), Just("update"), Just("discharge")], 0u8..9)
             .prop_map(|(patient, event, bed)| Event::Context { patient, event, bed }),
+        2 => (0usize..8).prop_map(Event::Accept),
         2 => Just(Event::Tick),
     ]
 }
@@ -120,6 +125,8 @@ struct Log {
     models: Models,
     out: Outputs,
     wants: Wants,
+    /// The newest state of every alarm.
+    told: BTreeMap<(String, String), Alarm>,
 }
 
 impl Log {
@@ -135,6 +142,7 @@ impl Log {
             models: Models::new(pipeline.models.clone()),
             out: Outputs::default(),
             wants,
+            told: BTreeMap::new(),
         }
     }
 
@@ -142,10 +150,43 @@ impl Log {
         let batch = Batch {
             observations,
             context,
+            ..Batch::default()
         };
+        self.step_batch(&batch, tick);
+    }
+
+    fn step_batch(&mut self, batch: &Batch, tick: Option<Timestamp>) {
+        let before = self.out.alarms.len();
         self.shard
-            .step(&batch, tick, &mut self.models, &mut self.out)
+            .step(batch, tick, &mut self.models, &mut self.out)
             .unwrap();
+        for alarm in &self.out.alarms[before..] {
+            let key = (alarm.patient_id.to_string(), alarm.alarm.clone());
+            self.told.insert(key, alarm.clone());
+        }
+    }
+
+    fn accept(&mut self, pick: usize, now: i64) {
+        let Some(alarm) = self.told.values().cycle().nth(pick) else {
+            return;
+        };
+        let record = CommandRecord {
+            patient_id: alarm.patient_id.to_string(),
+            alarm: alarm.alarm.clone(),
+            condition_start: alarm.condition_start,
+            action: CommandAction::Accept,
+            by: "nurse".to_owned(),
+            ts: at(now),
+        };
+        let input = CommandInput {
+            append_time: at(now),
+            record,
+        };
+        let batch = Batch {
+            commands: vec![input],
+            ..Batch::default()
+        };
+        self.step_batch(&batch, None);
     }
 
     fn restart(&mut self) {
@@ -183,6 +224,7 @@ impl Log {
                     };
                     self.step(Observations::empty(), vec![input], None);
                 }
+                Event::Accept(pick) => self.accept(*pick, *now),
                 Event::Tick => self.step(Observations::empty(), Vec::new(), Some(at(*now))),
             }
             if *restart {
@@ -202,7 +244,7 @@ impl Log {
                 Event::Row(_) => at(*now) >= log_time - Span::from_secs(REACH),
                 // Compacted, and read from its start.
                 Event::Context { .. } => true,
-                Event::Tick => false,
+                Event::Accept(_) | Event::Tick => false,
             })
             .cloned()
             .collect();
@@ -211,11 +253,8 @@ impl Log {
             rebuilt.step(Observations::empty(), Vec::new(), Some(log_time));
         }
         rebuilt.out = Outputs::default();
-        let mut newest = BTreeMap::new();
-        for alarm in &self.out.alarms {
-            newest.insert((&alarm.patient_id, &alarm.alarm), alarm);
-        }
-        rebuilt.shard.adopt_alarms(newest.into_values());
+        rebuilt.shard.adopt_alarms(self.told.values());
+        rebuilt.told = self.told.clone();
         rebuilt
     }
 }

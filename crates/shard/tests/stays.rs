@@ -67,6 +67,7 @@ impl Log {
         let batch = Batch {
             observations: observations(rows),
             context,
+            ..Batch::default()
         };
         self.shard
             .step(&batch, None, &mut self.models, &mut self.out)
@@ -306,7 +307,7 @@ fn a_step_over_hours_dates_its_alerts_to_their_time() {
     rows.last_mut().unwrap().value = 800.0 - 450.0;
     let batch = Batch {
         observations: observations(&rows),
-        context: Vec::new(),
+        ..Batch::default()
     };
     log.shard
         .step(&batch, Some(at(4 * 3_600)), &mut log.models, &mut log.out)

@@ -9,6 +9,7 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -18,7 +19,7 @@ use rdkafka::message::{Message, OwnedMessage};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use support::bench::{Bench, create_topics};
 use support::oracle::{self, Past, header, read};
-use wardwatch_alarms::Alert;
+use wardwatch_alarms::{Alarm, Alert, Phase};
 use wardwatch_event_time::Span;
 use wardwatch_kafka::{
     ClientSettings, Engine, EngineClock, EngineConfig, Feed, SystemClock, TopicNames, explain,
@@ -225,4 +226,57 @@ fn an_idle_partition_stalls_nothing() {
             .count();
         assert!(ticks >= 8, "shard {shard} has ticked {ticks} times");
     }
+}
+
+/// Every alarm is accepted as soon as it is told: it is told who did, and nothing is repeated until it becomes worse.
+#[test]
+#[ignore = "needs a real Kafka: set WARDWATCH_TEST_BROKERS"]
+fn what_is_accepted_is_not_repeated() {
+    let bench = Bench::new(2);
+    let feeding = bench.feed(51, 20);
+    let engine = bench.engine("one", None);
+    let feed = Feed::new(&bench.brokers, &ClientSettings::new()).unwrap();
+    let mut accepted = BTreeSet::new();
+    for _ in 0..30 {
+        std::thread::sleep(Duration::from_millis(500));
+        for message in read(&bench.brokers, &bench.topics.alarms, 2) {
+            let alarm: Alarm = serde_json::from_slice(message.payload().unwrap()).unwrap();
+            if alarm.active && alarm.accepted_by.is_none() && accepted.insert(alarm.alert_id) {
+                let command = format!(
+                    r#"{{"patient_id":"{}","alarm":"{}","condition_start":"{}","action":"accept","by":"nurse 17","ts":"{}"}}"#,
+                    alarm.patient_id,
+                    alarm.alarm,
+                    alarm.condition_start,
+                    SystemClock.now()
+                );
+                let (topic, key) = (&bench.topics.commands, alarm.patient_id.as_bytes());
+                feed.send(topic, key, command.as_bytes(), SystemClock.now())
+                    .unwrap();
+            }
+        }
+    }
+    feed.finish();
+    bench.settle(feeding.stop());
+    engine.terminate();
+    bench.check(&Past::default());
+    let mut quiet = BTreeSet::new();
+    let mut told = 0;
+    for message in read(&bench.brokers, &bench.topics.alerts, 2) {
+        let alert: Alert = serde_json::from_slice(message.payload().unwrap()).unwrap();
+        let condition = (
+            alert.patient_id.clone(),
+            alert.alarm.clone(),
+            alert.condition_start,
+        );
+        match alert.phase {
+            Phase::Accept => {
+                assert_eq!(alert.accepted_by.as_deref(), Some("nurse 17"));
+                quiet.insert(condition);
+                told += 1;
+            }
+            Phase::Update => assert!(!quiet.contains(&condition), "{} is repeated", alert.id),
+            Phase::Start | Phase::Escalate | Phase::End => drop(quiet.remove(&condition)),
+        }
+    }
+    assert!(told > 10, "{told} were accepted");
 }

@@ -125,6 +125,7 @@ fn seven_minutes() -> Outputs {
         let batch = Batch {
             observations: decoded.observations,
             context: context.collect(),
+            ..Batch::default()
         };
         shard
             .step(&batch, None, &mut Models::default(), &mut outputs)

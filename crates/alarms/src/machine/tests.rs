@@ -29,6 +29,38 @@ fn run(script: &[(Judgement, i64)]) -> Vec<(Phase, i64)> {
 }
 
 #[test]
+fn what_is_accepted_is_not_told_again_until_it_is_worse() {
+    let mut machine = Machine::default();
+    machine.judge(Violating, at(0), at(0), RULES);
+    assert_eq!(machine.accept(at(0), at(1)), None, "it waits yet");
+    let start = machine.judge(Violating, at(15), at(15), RULES).unwrap();
+    assert_eq!(machine.accept(at(14), at(16)), None, "another condition");
+    let accept = machine.accept(start.condition_start, at(16)).unwrap();
+    assert_eq!(
+        (accept.phase, accept.ordinal, accept.condition_start),
+        (Phase::Accept, 1, at(0))
+    );
+    assert_eq!(
+        machine.accept(start.condition_start, at(17)),
+        None,
+        "accepted already"
+    );
+    assert_eq!(
+        (machine.due(RULES), machine.on_time(at(200), RULES)),
+        (None, None)
+    );
+    assert_eq!(Machine::from_numbers(machine.to_numbers()), Some(machine));
+    let worse = machine.judge(AtOnce, at(210), at(210), RULES).unwrap();
+    assert_eq!(worse.phase, Phase::Escalate);
+    assert_eq!(machine.due(RULES), Some(at(270)), "told of again");
+    assert!(machine.accept(start.condition_start, at(211)).is_some());
+    assert_eq!(
+        machine.judge(Clear, at(300), at(300), RULES).unwrap().phase,
+        Phase::End
+    );
+}
+
+#[test]
 fn a_delay_must_pass() {
     assert_eq!(
         run(&[
@@ -145,25 +177,44 @@ fn judgement() -> impl Strategy<Value = Judgement> {
 proptest! {
     /// ALARM-1 and ALARM-2, with event times that repeat as those of revisions do.
     #[test]
-    fn transitions_are_well_formed(script in proptest::collection::vec((judgement(), 0i64..20, any::<bool>()), 1..80)) {
+    fn transitions_are_well_formed(script in proptest::collection::vec((judgement(), 0i64..20, any::<bool>(), any::<bool>()), 1..80)) {
         let mut machine = Machine::default();
         let (mut now, mut event_time) = (at(0), at(0));
         let mut seen = std::collections::HashSet::new();
         let mut active = None;
-        for (judgement, step, same_event) in script {
+        let mut accepted = false;
+        for (judgement, step, same_event, accepts) in script {
             now = now + Span::from_secs(step);
             if !same_event {
                 event_time = now;
             }
-            let told = machine.on_time(now, RULES).into_iter().chain(machine.judge(judgement, event_time, now, RULES));
-            for transition in told.collect::<Vec<_>>() {
+            let mut told: Vec<Transition> = machine.on_time(now, RULES).into_iter().collect();
+            told.extend(machine.judge(judgement, event_time, now, RULES));
+            let newest = told.last().map(|transition| transition.condition_start).or(active);
+            if let Some(start) = newest.filter(|_| accepts) {
+                told.extend(machine.accept(start, now));
+            }
+            for transition in told {
                 prop_assert!(seen.insert((transition.condition_start, transition.ordinal)));
                 match transition.phase {
                     Phase::Start => {
                         prop_assert_eq!(active, None);
                         active = Some(transition.condition_start);
+                        accepted = false;
                     }
-                    Phase::Update | Phase::Escalate => prop_assert_eq!(active, Some(transition.condition_start)),
+                    Phase::Update => {
+                        prop_assert_eq!(active, Some(transition.condition_start));
+                        prop_assert!(!accepted);
+                    }
+                    Phase::Escalate => {
+                        prop_assert_eq!(active, Some(transition.condition_start));
+                        accepted = false;
+                    }
+                    Phase::Accept => {
+                        prop_assert_eq!(active, Some(transition.condition_start));
+                        prop_assert!(!accepted);
+                        accepted = true;
+                    }
                     Phase::End => {
                         prop_assert_eq!(active, Some(transition.condition_start));
                         active = None;

@@ -61,8 +61,11 @@ pub fn acls(pipeline: &Pipeline, names: &TopicNames, group: &str) -> Vec<Acl> {
     for name in [&names.alerts, &names.alarms, &names.scores, &names.journal] {
         all.push(topic("station", name, &["Read"]));
     }
+    all.push(topic("station", &names.commands, &["Write"]));
     for name in names.inputs(pipeline) {
-        all.push(topic("producer", name, &["Write"]));
+        if *name != names.commands {
+            all.push(topic("producer", name, &["Write"]));
+        }
         all.push(topic("operator", name, &["Read", "Write"]));
     }
     for name in [&names.alerts, &names.journal, &names.quarantine] {

@@ -7,6 +7,8 @@ use wardwatch_pipeline::Pipeline;
 pub struct TopicNames {
     /// Who the patients are; compacted, read from its start.
     pub context: String,
+    /// What people do about alarms; as many partitions as the sources.
+    pub commands: String,
     /// What happened; append only.
     pub alerts: String,
     /// The state of every alarm condition; compacted; as many partitions as the sources.
@@ -33,6 +35,7 @@ impl TopicNames {
         let name = |name: &str| format!("{prefix}{name}");
         Self {
             context: name("context"),
+            commands: name("alerts.commands"),
             alerts: name("alerts"),
             alarms: name("alarms"),
             scores: name("scores"),
@@ -41,10 +44,12 @@ impl TopicNames {
         }
     }
 
-    /// What a pipeline reads: its sources in their order, then the context.
+    /// What a pipeline reads: its sources in their order, then the context, then the commands.
     pub(crate) fn inputs<'a>(&'a self, pipeline: &'a Pipeline) -> Vec<&'a str> {
         let sources = pipeline.sources.iter().map(|source| source.topic.as_str());
-        sources.chain([self.context.as_str()]).collect()
+        sources
+            .chain([self.context.as_str(), self.commands.as_str()])
+            .collect()
     }
 
     pub(crate) fn outputs(&self) -> [&str; 5] {

@@ -170,7 +170,7 @@ impl fmt::Display for Change {
                 expected,
             } => write!(
                 f,
-                "topic {topic} has {found} partitions and {first} has {expected}; sources, context, alarms and journal need \
+                "topic {topic} has {found} partitions and {first} has {expected}; sources, context, commands, alarms and journal need \
                  equally many: create {topic} anew"
             ),
         }
@@ -228,7 +228,7 @@ features: [{ name: day, window: 24h, every: 15m, sql: "SELECT patient_id, avg(sp
 
     #[test]
     fn what_is_created_is_as_needed() {
-        assert_eq!(as_created().len(), 7);
+        assert_eq!(as_created().len(), 8);
         assert_eq!(Plan::new(&needed(), &as_created(), SIZE), Plan::default());
     }
 

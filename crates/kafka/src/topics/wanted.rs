@@ -83,6 +83,14 @@ pub(crate) fn wanted(pipeline: &Pipeline, names: &TopicNames) -> Vec<Wanted> {
         ],
     });
     topics.push(Wanted {
+        name: names.commands.clone(),
+        is_shared: true,
+        settings: vec![
+            append_time.clone(),
+            kept(reach, "what a restart steps again would be gone"),
+        ],
+    });
+    topics.push(Wanted {
         name: names.alarms.clone(),
         is_shared: true,
         settings: vec![compacted.clone(), in_sync()],

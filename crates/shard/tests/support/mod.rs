@@ -122,7 +122,7 @@ pub fn run_to_digest(
         let len = cuts[cut % cuts.len()].clamp(1, rows.len() - start);
         let batch = Batch {
             observations: all.slice(start, len),
-            context: Vec::new(),
+            ..Batch::default()
         };
         shard.step(&batch, None, &mut models, &mut out).expect("a step");
         start += len;

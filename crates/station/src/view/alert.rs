@@ -161,6 +161,7 @@ fn phase_text(phase: Phase, reason: Option<EndReason>) -> &'static str {
         (Phase::Start, _) => "new",
         (Phase::Update, _) => "still active",
         (Phase::Escalate, _) => "worse",
+        (Phase::Accept, _) => "accepted",
         (Phase::End, Some(EndReason::Cleared)) => "ended: cleared",
         (Phase::End, Some(EndReason::Discharged)) => "ended: discharged",
         (Phase::End, Some(EndReason::Forgotten)) => "ended: no data for too long",

@@ -15,10 +15,10 @@ use rdkafka::message::{Headers, Message, OwnedMessage};
 use rdkafka::{Offset, TopicPartitionList};
 use wardwatch_event_time::Timestamp;
 use wardwatch_inference::Models;
-use wardwatch_ingest::{Arrival, Record, decode_context, decode_observations};
+use wardwatch_ingest::{Arrival, Record, decode_command, decode_context, decode_observations};
 use wardwatch_kafka::{JournalRecord, TopicNames};
 use wardwatch_pipeline::Pipeline;
-use wardwatch_shard::{Batch, ContextInput, Outputs, Shard, Wants};
+use wardwatch_shard::{Batch, CommandInput, ContextInput, Outputs, Shard, Wants};
 
 /// What an in-process run of the same records gives.
 #[derive(Default)]
@@ -85,6 +85,7 @@ pub fn check_since(
         topics,
         &read(&pipeline.sources[0].topic),
         &read(&topics.context),
+        &read(&topics.commands),
         &journal,
     );
     let alerts = read(&topics.alerts);
@@ -164,6 +165,7 @@ fn step_again(
     topics: &TopicNames,
     vitals: &[OwnedMessage],
     contexts: &[OwnedMessage],
+    commands: &[OwnedMessage],
     journal: &[OwnedMessage],
 ) -> Expected {
     let mut expected = Expected::default();
@@ -176,21 +178,25 @@ fn step_again(
                 .cloned()
                 .collect()
         };
-        let (vitals, contexts) = (of_partition(vitals), of_partition(contexts));
+        let (vitals, contexts, commands) = (
+            of_partition(vitals),
+            of_partition(contexts),
+            of_partition(commands),
+        );
         let mut shard = Shard::new(pipeline.clone(), Wants::default());
         let mut models = Models::new(pipeline.models.clone());
-        let (mut vitals_done, mut contexts_done) = (0, 0);
+        let (mut vitals_done, mut contexts_done, mut commands_done) = (0, 0, 0);
         for (sequence, entry) in of_partition(journal).iter().enumerate() {
             let entry: JournalRecord = serde_json::from_slice(entry.payload().unwrap()).unwrap();
             assert_eq!(entry.sequence, sequence as u64, "the journal has no gap");
             let until = |topic: &str| entry.offsets.get(topic).copied().unwrap_or(0);
             let vitals = between(&vitals, &mut vitals_done, until(&pipeline.sources[0].topic));
             let contexts = between(&contexts, &mut contexts_done, until(&topics.context));
+            let commands = between(&commands, &mut commands_done, until(&topics.commands));
             let outputs = step(
                 &mut shard,
                 &mut models,
-                &vitals,
-                &contexts,
+                [&vitals, &contexts, &commands],
                 entry.tick,
                 &mut expected,
             );
@@ -228,8 +234,7 @@ fn between<'m>(messages: &'m [OwnedMessage], done: &mut i64, until: i64) -> Vec<
 fn step(
     shard: &mut Shard,
     models: &mut Models,
-    vitals: &[&OwnedMessage],
-    contexts: &[&OwnedMessage],
+    [vitals, contexts, commands]: [&[&OwnedMessage]; 3],
     tick: Option<Timestamp>,
     expected: &mut Expected,
 ) -> Outputs {
@@ -238,9 +243,14 @@ fn step(
         append_time: append_time(message),
         record: decode_context(&record(message, 1)).unwrap(),
     });
+    let commands = commands.iter().map(|message| CommandInput {
+        append_time: append_time(message),
+        record: decode_command(&record(message, 2)).unwrap(),
+    });
     let batch = Batch {
         observations: decoded.observations,
         context: context.collect(),
+        commands: commands.collect(),
     };
     let mut outputs = Outputs::default();
     shard.step(&batch, tick, models, &mut outputs).unwrap();
