@@ -22,6 +22,8 @@ fn die_at(failpoint: &str, seed: u64, first: u32, last: u32) {
             "{at}: {}",
             std::fs::read_to_string(&engine.log).unwrap()
         );
+        // What is looked for at the end of each case can be seen.
+        assert!(failpoint != "commit" || bench.has_open_transaction());
     }
     let engine = bench.engine("one", None);
     thread::sleep(Duration::from_secs(2));

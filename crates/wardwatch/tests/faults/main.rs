@@ -81,6 +81,7 @@ impl Case {
         for engine in engines {
             engine.terminate();
         }
+        assert!(!bench.has_open_transaction(), "a transaction is left open");
         let (journal, alerts) = bench.check(&self.past);
         let gap = longest_gap(&journal);
         let (steps, more, within) = (journal.len(), self.more, self.within);

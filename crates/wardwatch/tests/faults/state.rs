@@ -109,7 +109,36 @@ fn the_pipeline_is_renewed() {
             .iter()
             .any(|begin| begin.pipeline_text == newer.text && begin.reason.contains("version 1 to 2"))
     );
+    let log = std::fs::read_to_string(&engine.log).unwrap();
+    assert!(
+        log.contains("a snapshot is passed over") && log.contains("it was written for lively version 1"),
+        "{log}"
+    );
     case.past.newer = Some(newer);
+    case.hold(&bench, feeding, [engine]);
+}
+
+/// The journal says that a step came to another digest: the state is not trusted, and rebuilt from the log.
+#[test]
+#[ignore = "needs a broker"]
+fn a_digest_differs() {
+    let bench = Bench::new(2);
+    let feeding = bench.feed(36, BEDS);
+    bench.engine("one", None).run_for(12).terminate();
+    let mut case = Case::new("a digest in the journal differs", 10.0);
+    case.past.forged = bench.forge_journal();
+    let engine = bench.engine("one", None).run_for(15);
+    let log = std::fs::read_to_string(&engine.log).unwrap();
+    assert!(log.contains("it came to another digest"), "{log}");
+    let begins: Vec<_> = bench
+        .journal()
+        .into_iter()
+        .filter_map(|step| step.begins)
+        .collect();
+    assert!(
+        begins.iter().any(|begin| begin.reason.contains("another digest")),
+        "{begins:?}"
+    );
     case.hold(&bench, feeding, [engine]);
 }
 

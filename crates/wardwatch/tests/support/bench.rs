@@ -1,6 +1,7 @@
 //! A test bench: topics of its own on a real Kafka, a ward that feeds them in real time, and engines as processes that can
 //! be stopped in every way a process can.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -13,7 +14,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use futures::executor::block_on;
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::OwnedMessage;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 use wardwatch_event_time::{Span, Timestamp};
 use wardwatch_kafka::{
@@ -125,6 +128,61 @@ impl Bench {
     /// The group of the engines.
     pub fn group(&self) -> String {
         format!("{}group", self.prefix)
+    }
+
+    /// Writes a step into each shard's journal that never was, with a digest that nobody comes to. Returns their sequences.
+    pub fn forge_journal(&self) -> BTreeSet<u64> {
+        let producer: BaseProducer = ClientConfig::new()
+            .set("bootstrap.servers", &self.brokers)
+            .create()
+            .unwrap();
+        let mut newest = BTreeMap::new();
+        for record in self.journal() {
+            newest.insert(record.shard, record);
+        }
+        let mut forged = BTreeSet::new();
+        for mut record in newest.into_values() {
+            record.sequence += 1;
+            (record.tick, record.begins) = (None, None);
+            let text = serde_json::to_string(&record).unwrap();
+            let text = text.replace(&record.digest.to_string(), "00000000deadbeef");
+            let forgery: BaseRecord<'_, str, str> = BaseRecord::to(&self.topics.journal)
+                .partition(record.shard)
+                .key("lively")
+                .payload(&text);
+            assert!(producer.send(forgery).is_ok());
+            forged.insert(record.sequence);
+        }
+        producer.flush(Duration::from_secs(10)).unwrap();
+        forged
+    }
+
+    /// Whether a transaction is open in any of the outputs: then what is committed ends before what is written.
+    pub fn has_open_transaction(&self) -> bool {
+        let ends = |isolation: &str| -> Vec<i64> {
+            let consumer: BaseConsumer = ClientConfig::new()
+                .set("bootstrap.servers", &self.brokers)
+                .set("isolation.level", isolation)
+                .create()
+                .unwrap();
+            let topics = [
+                &self.topics.journal,
+                &self.topics.alerts,
+                &self.topics.alarms,
+                &self.topics.scores,
+            ];
+            let all = topics
+                .iter()
+                .flat_map(|topic| (0..self.partitions).map(move |shard| (topic, shard)));
+            let end = |(topic, shard): (&&String, i32)| {
+                consumer
+                    .fetch_watermarks(topic, shard, Duration::from_secs(10))
+                    .unwrap()
+                    .1
+            };
+            all.map(end).collect()
+        };
+        ends("read_committed") != ends("read_uncommitted")
     }
 
     /// Gives the pipeline's file another version number; engines that start from now on have it.

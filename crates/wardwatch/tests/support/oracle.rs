@@ -52,6 +52,8 @@ pub fn check(
 pub struct Past {
     /// Journal records that may be gone by now.
     pub journal: Vec<OwnedMessage>,
+    /// Steps that the test itself has written into the journal; nothing happened in them.
+    pub forged: BTreeSet<u64>,
     /// A newer version of the pipeline with the same content, which has decided since.
     pub newer: Option<Pipeline>,
 }
@@ -87,6 +89,7 @@ pub fn check_since(
         &read(&topics.context),
         &read(&topics.commands),
         &journal,
+        past,
     );
     let alerts = read(&topics.alerts);
     check_alerts(&alerts, &expected);
@@ -167,6 +170,7 @@ fn step_again(
     contexts: &[OwnedMessage],
     commands: &[OwnedMessage],
     journal: &[OwnedMessage],
+    past: &Past,
 ) -> Expected {
     let mut expected = Expected::default();
     let partitions = journal.iter().map(Message::partition).max().unwrap_or(0) + 1;
@@ -201,7 +205,7 @@ fn step_again(
                 &mut expected,
             );
             let digest = match entry.lineage {
-                1 => shard.digest(),
+                1 if !past.forged.contains(&entry.sequence) => shard.digest(),
                 _ => entry.digest,
             };
             assert_eq!(
