@@ -90,7 +90,22 @@ fn killed_at_snapshot_written() {
     die_at("snapshot_written", 10, 1, 4);
 }
 
-/// SIGKILL at any moment, with two engines: the other one takes over, or the killed one comes back.
+/// SIGKILL of one of two engines, which stays away: the other one takes over.
+#[test]
+#[ignore = "needs a broker"]
+fn the_other_one_takes_over() {
+    let bench = Bench::new(4);
+    let feeding = bench.feed(13, BEDS);
+    let other = bench.engine("two", None);
+    let rounds = kills().div_ceil(5);
+    for _ in 0..rounds {
+        bench.engine("one", None).run_for(12).kill();
+        thread::sleep(Duration::from_secs(14));
+    }
+    Case::new(format!("one of two killed for good, {rounds} times"), 10.0).hold(&bench, feeding, [other]);
+}
+
+/// SIGKILL at any moment, with two engines, also while one takes over from the other.
 #[test]
 #[ignore = "needs a broker"]
 fn killed_at_any_moment() {
@@ -111,7 +126,10 @@ fn killed_at_any_moment() {
         engines[victim] = Some(bench.engine(names[victim], None));
     }
     thread::sleep(Duration::from_secs(8));
-    let case = Case::new(format!("one of two killed, {} times", kills() / 2), 10.0);
+    let case = Case::new(
+        format!("one of two killed at any moment, {} times", kills() / 2),
+        15.0,
+    );
     case.hold(&bench, feeding, engines.into_iter().flatten());
 }
 

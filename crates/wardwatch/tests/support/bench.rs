@@ -332,13 +332,22 @@ impl Bench {
             block_on(admin.alter_configs([&config], &AdminOptions::new())).unwrap();
         };
         clean_up_by("delete");
-        let deleted = block_on(admin.delete_records(&ends, &AdminOptions::new())).unwrap();
-        assert!(
-            deleted
+        // Brokers learn of that one after the other.
+        let delete = || block_on(admin.delete_records(&ends, &AdminOptions::new())).unwrap();
+        let is_done = || {
+            delete()
                 .elements()
                 .iter()
                 .all(|partition| partition.error().is_ok())
-        );
+        };
+        let begun = Instant::now();
+        while !is_done() {
+            assert!(
+                begun.elapsed() < Duration::from_secs(10),
+                "the journal cannot be deleted"
+            );
+            thread::sleep(Duration::from_millis(100));
+        }
         clean_up_by("compact");
         journal
     }
