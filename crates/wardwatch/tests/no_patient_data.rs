@@ -259,3 +259,13 @@ impl Engine {
         self.log()
     }
 }
+
+/// A test that fails leaves no engine behind.
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if self.process.try_wait().is_ok_and(|status| status.is_none()) {
+            self.process.kill().ok();
+            self.process.wait().ok();
+        }
+    }
+}
