@@ -14,10 +14,10 @@ use std::time::Duration;
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::Float64Type;
+use rdkafka::TopicPartitionList;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers, Message};
-use rdkafka::{Offset, TopicPartitionList};
 use serde::Serialize;
 use wardwatch_alarms::{Alert, ScoreRecord};
 use wardwatch_event_time::Timestamp;
@@ -29,9 +29,9 @@ use crate::bundle::STEP;
 use crate::decode::{DecodedBatch, decode};
 use crate::inbox::Inbox;
 use crate::journal::JournalRecord;
-use crate::lane::{Lane, Received};
+use crate::lane::Received;
 use crate::log_reader::{LogReader, Tail, read_all};
-use crate::member::{EngineConsumer, MemberContext};
+use crate::member::{EngineConsumer, MemberContext, split_off};
 use crate::reader::GROUP;
 use crate::restore::{Base, base_before};
 use crate::topics::PATIENCE;
@@ -152,22 +152,9 @@ pub fn explain(config: &EngineConfig, id: &str) -> Result<Explanation, EngineErr
             .map_err(EngineError::client)?,
     );
     let mut assignment = TopicPartitionList::new();
-    let mut queues = Vec::new();
-    for (ordinal, topic) in (0u16..).zip(&inputs) {
-        let offset = position.offsets.get(&ordinal).copied().unwrap_or(0);
-        assignment
-            .add_partition_offset(topic, shard, Offset::Offset(offset))
-            .map_err(EngineError::Consume)?;
-        let queue = consumer.split_partition_queue(topic, shard);
-        queues.push((offset, queue.ok_or(EngineError::Consume(KafkaError::Canceled))?));
-    }
+    let queues = split_off(&consumer, &inputs, shard, &position, &mut assignment)?;
     consumer.assign(&assignment).map_err(EngineError::Consume)?;
-    let lanes = (0..)
-        .zip(&queues)
-        .map(|(topic, (offset, queue))| Lane::new(queue, topic, *offset));
-    let mut inbox = Inbox {
-        lanes: lanes.collect(),
-    };
+    let mut inbox = Inbox::new(&queues, &position);
 
     let mut explanation = Explanation {
         identical: false,
@@ -252,24 +239,22 @@ fn records_of<'q>(
     record: &JournalRecord,
     inputs: &[&str],
 ) -> Result<Vec<Received<'q>>, EngineError> {
-    inbox.limit(&record.position(inputs).offsets);
     let begun = now();
-    while !inbox.is_at_limit() {
+    inbox.take_before(&record.position(inputs).offsets, |is_last| {
         // Serves callbacks; records come by the lanes.
         if let Some(Err(error)) = consumer.poll(Duration::ZERO)
             && !matches!(error, KafkaError::PartitionEOF(_))
         {
             crate::lane::consumer_error(error)?;
         }
-        inbox.fill()?;
         if begun.elapsed() > 2 * PATIENCE {
             return Err(EngineError::LogSilent { shard: record.shard });
         }
-        if !inbox.is_at_limit() {
+        if !is_last {
             thread::sleep(LOOK);
         }
-    }
-    Ok(inbox.take())
+        Ok(())
+    })
 }
 
 // === impl Explanation ===

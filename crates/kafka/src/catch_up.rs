@@ -57,14 +57,9 @@ impl Worker<'_> {
         if (record.lineage, record.sequence) != (self.position.lineage, self.position.sequence) {
             return Err(diverged("a step before it is missing in the journal"));
         }
-        self.inbox.limit(&ends.offsets);
-        let mut wait = patience(stop, self.number);
-        while !self.inbox.is_at_limit() {
-            self.inbox.fill()?;
-            wait(self.inbox.is_at_limit())?;
-        }
-        let records = self.inbox.take();
-        self.inbox.unlimit();
+        let records = self
+            .inbox
+            .take_before(&ends.offsets, patience(stop, self.number))?;
         let decoded = decode(&records, self.sources());
         let mut scorer = Recorded::new(record.answers.clone());
         let mut outputs = Outputs::default();

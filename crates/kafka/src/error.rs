@@ -105,7 +105,7 @@ pub enum EngineError {
     },
     /// Somebody has deleted the journal. Beginning anew would tell again what the log still holds.
     #[error(
-        "the journal of shard {shard} is empty, but its group has committed offsets: the topic was deleted, or is not compacted.          To begin anew, and be told again what the sources still hold, delete the group: `kafka-consumer-groups --delete --group {group}`"
+        "the journal of shard {shard} is empty, but its group has committed offsets: the topic was deleted, or is not compacted. To begin anew, and be told again what the sources still hold, delete the group: `kafka-consumer-groups --delete --group {group}`"
     )]
     JournalLost {
         /// The partition number.

@@ -12,20 +12,49 @@
 
 use std::collections::BTreeMap;
 
+use rdkafka::consumer::base_consumer::PartitionQueue;
 use wardwatch_event_time::Timestamp;
 
 use crate::EngineError;
+use crate::journal::Position;
 use crate::lane::{Lane, Received};
+use crate::member::MemberContext;
 
 /// What waits for one shard.
 pub(crate) struct Inbox<'q> {
     /// By topic ordinal.
-    pub lanes: Vec<Lane<'q>>,
+    lanes: Vec<Lane<'q>>,
 }
 
 // === impl Inbox ===
 
 impl<'q> Inbox<'q> {
+    /// Lanes over the queues of a shard's topics, from where the shard stands.
+    pub(crate) fn new(queues: &'q [PartitionQueue<MemberContext>], position: &Position) -> Self {
+        let lanes = (0..).zip(queues);
+        let lanes = lanes.map(|(topic, queue)| Lane::new(queue, topic, position.offset(topic)));
+        Self {
+            lanes: lanes.collect(),
+        }
+    }
+
+    /// What lies before these offsets, in log order, as soon as it is all at hand. `wait` is called after each look, told
+    /// whether it was the last one.
+    pub(crate) fn take_before(
+        &mut self,
+        offsets: &BTreeMap<u16, i64>,
+        mut wait: impl FnMut(bool) -> Result<(), EngineError>,
+    ) -> Result<Vec<Received<'q>>, EngineError> {
+        self.limit(offsets);
+        while !self.is_at_limit() {
+            self.fill()?;
+            wait(self.is_at_limit())?;
+        }
+        let records = self.take();
+        self.unlimit();
+        Ok(records)
+    }
+
     /// Reads ahead on every lane.
     pub(crate) fn fill(&mut self) -> Result<(), EngineError> {
         self.lanes.iter_mut().try_for_each(Lane::fill)

@@ -110,6 +110,11 @@ fn is_no_time(time: &Timestamp) -> bool {
 // === impl Position ===
 
 impl Position {
+    /// The next record of a topic, by ordinal.
+    pub(crate) fn offset(&self, topic: u16) -> i64 {
+        self.offsets.get(&topic).copied().unwrap_or(0)
+    }
+
     /// Whether the same has been decided by then. Offsets follow from that.
     pub(crate) fn is_at(&self, other: &Self) -> bool {
         (self.lineage, self.sequence, self.digest) == (other.lineage, other.sequence, other.digest)

@@ -22,6 +22,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 
+use crate::journal::Position;
 use crate::lane::consumer_error;
 use crate::recovery::{self, Opened, Parked};
 use crate::worker::{self, Surroundings};
@@ -199,16 +200,7 @@ impl Member {
         let mut assignment = TopicPartitionList::new();
         let mut all_queues = Vec::new();
         for shard in &opened {
-            let mut queues: Vec<PartitionQueue<MemberContext>> = Vec::new();
-            for (ordinal, topic) in (0u16..).zip(&topics) {
-                let offset = shard.position.offsets.get(&ordinal).copied().unwrap_or(0);
-                assignment
-                    .add_partition_offset(topic, shard.number, Offset::Offset(offset))
-                    .map_err(EngineError::Consume)?;
-                // Split off before the assignment, so that nothing arrives in the common queue first.
-                let queue = consumer.split_partition_queue(topic, shard.number);
-                queues.push(queue.ok_or(EngineError::Consume(KafkaError::Canceled))?);
-            }
+            let queues = split_off(&consumer, &topics, shard.number, &shard.position, &mut assignment)?;
             all_queues.push(queues);
         }
         consumer.assign(&assignment).map_err(EngineError::Consume)?;
@@ -311,4 +303,25 @@ impl Member {
             }
         }
     }
+}
+
+/// Adds a shard's partitions to an assignment, from where the shard stands; each gets a queue of its own. They are split off
+/// before the assignment, so that nothing arrives in the common queue first.
+pub(crate) fn split_off(
+    consumer: &EngineConsumer,
+    topics: &[&str],
+    shard: i32,
+    position: &Position,
+    assignment: &mut TopicPartitionList,
+) -> Result<Vec<PartitionQueue<MemberContext>>, EngineError> {
+    let mut queues = Vec::new();
+    for (ordinal, topic) in (0..).zip(topics) {
+        let offset = Offset::Offset(position.offset(ordinal));
+        assignment
+            .add_partition_offset(topic, shard, offset)
+            .map_err(EngineError::Consume)?;
+        let queue = consumer.split_partition_queue(topic, shard);
+        queues.push(queue.ok_or(EngineError::Consume(KafkaError::Canceled))?);
+    }
+    Ok(queues)
 }

@@ -23,7 +23,7 @@ use crate::failpoint::failpoint;
 use crate::health::{Health, Stats};
 use crate::inbox::Inbox;
 use crate::journal::{JournalRecord, LineageRecord, Position};
-use crate::lane::{Lane, Received};
+use crate::lane::Received;
 use crate::member::{EngineConsumer, MemberContext};
 use crate::meter::{self, Stage};
 use crate::recovery::{Opened, Parked};
@@ -89,11 +89,7 @@ pub(crate) fn run(
     }
     let config = &*around.config;
     let inputs = config.topics.inputs(&config.pipeline);
-    let begins = |topic: &u16| opened.position.offsets.get(topic).copied().unwrap_or(0);
-    let lanes = (0..)
-        .zip(&queues)
-        .map(|(topic, queue)| Lane::new(queue, topic, begins(&topic)));
-    let lanes = lanes.collect();
+    let inbox = Inbox::new(&queues, &opened.position);
     let mut worker = Worker {
         config,
         health: &around.health,
@@ -101,7 +97,7 @@ pub(crate) fn run(
         number: opened.number,
         shard: opened.shard,
         position: opened.position,
-        inbox: Inbox { lanes },
+        inbox,
         inputs: &inputs,
         scorer: Recording::new(Models::new(config.pipeline.models.clone())),
         last_tick: now(),
@@ -169,9 +165,10 @@ impl<'w> Worker<'w> {
         let oldest = self.inbox.oldest().unwrap_or(received);
         meter::oldest_record(self.number, received - oldest);
         let records = self.inbox.take();
-        let tick = self.tick(received - config.tick_lag);
-        let asks = self.asks_the_time();
-        if !records.is_empty() || tick.is_some() || self.shard.has_more() || asks {
+        let is_due = self.tick_is_due();
+        // Until it is known what time it is, a step of nothing asks: its journal record comes back with the brokers' time.
+        let tick = (is_due && config.clock.is_set()).then_some(received - config.tick_lag);
+        if !records.is_empty() || is_due || self.shard.has_more() {
             // The tick comes with the last records; without any it comes alone.
             let last = records.chunks(MOST_RECORDS).next_back().unwrap_or_default();
             for records in records[..records.len() - last.len()].chunks(MOST_RECORDS) {
@@ -261,22 +258,13 @@ impl<'w> Worker<'w> {
         }
     }
 
-    /// The log time to advance to: once a second, and only where every topic is read to its end.
-    fn tick(&mut self, to: Timestamp) -> Option<Timestamp> {
-        if !self.config.clock.is_set() || !self.inbox.is_at_end() || self.last_tick.elapsed() < TICK {
-            return None;
-        }
-        self.last_tick = now();
-        Some(to)
-    }
-
-    /// Before the first tick: a step of nothing, whose journal record comes back with the brokers' time.
-    fn asks_the_time(&mut self) -> bool {
-        let asks = !self.config.clock.is_set() && self.inbox.is_at_end() && self.last_tick.elapsed() >= TICK;
-        if asks {
+    /// Whether log time may be advanced: once a second, and only where every topic is read to its end.
+    fn tick_is_due(&mut self) -> bool {
+        let is_due = self.inbox.is_at_end() && self.last_tick.elapsed() >= TICK;
+        if is_due {
             self.last_tick = now();
         }
-        asks
+        is_due
     }
 
     /// Notes that these records have been stepped.

@@ -8,7 +8,6 @@ use wardwatch_ingest::{CommandAction, CommandRecord};
 
 use crate::batch::{CommandInput, ContextInput};
 use crate::digest::{Decision, Event};
-use crate::inputs::View;
 use crate::patient::{MachineKind, MachinePlace};
 use crate::shard::Io;
 use crate::technical::Technical;
@@ -99,11 +98,7 @@ impl Shard {
             MachineKind::Limit => self.tell_limit(slot, index, transition, io),
             MachineKind::Condition => {
                 let set = self.pipeline.conditions[index].set;
-                let view = self.patient_mut(slot).sets[set].view.as_deref();
-                let view = view.map(|view| View {
-                    at: now,
-                    ..view.clone()
-                });
+                let view = self.patient_mut(slot).view_at(set, now);
                 self.tell_condition(slot, index, transition, view.as_ref(), io);
             }
             MachineKind::Silent => {

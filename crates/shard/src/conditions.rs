@@ -117,10 +117,7 @@ impl Shard {
                 return;
             };
             let next = patient.conditions[index].due(rules);
-            let view = patient.sets[set].view.as_deref().map(|view| View {
-                at: transition.at,
-                ..view.clone()
-            });
+            let view = patient.view_at(set, transition.at);
             if let Some(due) = next {
                 self.set_timer(slot, TimerKind::Condition { index: index as u16 }, due);
             }

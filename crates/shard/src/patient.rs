@@ -257,6 +257,12 @@ impl Patient {
         }
     }
 
+    /// What its last evaluation of a set saw, as of later.
+    pub(crate) fn view_at(&self, set: usize, at: Timestamp) -> Option<View> {
+        let view = self.sets[set].view.as_deref()?;
+        Some(View { at, ..view.clone() })
+    }
+
     /// Whether any of its sources is silent.
     pub(crate) fn is_silent(&self) -> bool {
         self.sources.iter().any(|source| source.silent.is_active())

@@ -1,6 +1,8 @@
 //! Topics as they are on a cluster: looked at, created, changed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::thread;
+use std::time::Duration;
 
 use futures::executor::block_on;
 use rdkafka::admin::{
@@ -17,6 +19,9 @@ use super::wanted::{Wanted, wanted};
 use super::{PATIENCE, Size, TopicNames};
 use crate::worker::now;
 use crate::{ClientSettings, EngineConfig, EngineError, contact, settings};
+
+/// Between two looks for topics that were created.
+const LOOK: Duration = Duration::from_millis(50);
 
 type Admin = AdminClient<DefaultClientContext>;
 
@@ -55,11 +60,11 @@ pub fn apply(brokers: &str, more: &ClientSettings, plan: &Plan) -> Result<(), En
             }
         }
     }
-    wait_for(brokers, more, plan)
+    wait_for(&admin, brokers, plan)
 }
 
 /// Waits until the cluster shows what was created: brokers learn of it one after the other.
-fn wait_for(brokers: &str, more: &ClientSettings, plan: &Plan) -> Result<(), EngineError> {
+fn wait_for(admin: &Admin, brokers: &str, plan: &Plan) -> Result<(), EngineError> {
     let created = plan.changes.iter().filter_map(|change| match change {
         Change::Create { topic, .. } => Some(topic.as_str()),
         _ => None,
@@ -67,16 +72,18 @@ fn wait_for(brokers: &str, more: &ClientSettings, plan: &Plan) -> Result<(), Eng
     let mut unseen: BTreeSet<&str> = created.collect();
     let begun = now();
     while !unseen.is_empty() {
-        let metadata = contact::metadata(brokers, more)?;
+        if begun.elapsed() > PATIENCE {
+            let names = unseen.into_iter().map(str::to_owned).collect();
+            return Err(EngineError::MissingTopics { names });
+        }
+        thread::sleep(LOOK);
+        let metadata = admin.inner().fetch_metadata(None, PATIENCE);
+        let metadata = metadata.map_err(|source| unreachable(brokers, source))?;
         let has_leaders = |topic: &MetadataTopic| topic.partitions().iter().all(|of| of.leader() >= 0);
         let shown = metadata.topics().iter().filter(|topic| has_leaders(topic));
         shown.for_each(|topic| {
             unseen.remove(topic.name());
         });
-        if begun.elapsed() > PATIENCE {
-            let names = unseen.into_iter().map(str::to_owned).collect();
-            return Err(EngineError::MissingTopics { names });
-        }
     }
     Ok(())
 }
