@@ -4,6 +4,7 @@
 
 mod decode;
 mod score;
+mod snapshot;
 mod whole;
 mod windows;
 
@@ -13,5 +14,5 @@ use criterion::{criterion_group, criterion_main};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-criterion_group!(parts, decode::bench, windows::bench, score::bench, whole::bench);
+criterion_group!(parts, decode::bench, windows::bench, score::bench, whole::bench, snapshot::bench);
 criterion_main!(parts);

@@ -10,7 +10,7 @@ use wardwatch_ingest::{Arrival, decode_observations};
 use wardwatch_shard::{Batch, Outputs, Shard, Wants};
 use wardwatch_simulate::{Message, Ward};
 
-const PATIENTS: usize = 10_000;
+pub const PATIENTS: usize = 10_000;
 /// Until no patient's state grows any more: up to two windows of panes are kept, and some that are dropped together.
 const WARM_UP: usize = 800;
 /// One slide.
@@ -18,16 +18,17 @@ const SECONDS: usize = 10;
 /// As the engine takes them.
 const MOST_RECORDS: usize = 2_000;
 
-struct Run {
+pub struct Run {
     ward: Ward,
     form: fn(&mut Ward) -> Vec<Message>,
-    shard: Shard,
+    pub shard: Shard,
     observations: u64,
     windows: u64,
 }
 
 impl Run {
-    fn new(form: fn(&mut Ward) -> Vec<Message>) -> Self {
+    /// Whose windows are full.
+    pub fn new(form: fn(&mut Ward) -> Vec<Message>) -> Self {
         let mut run = Self {
             ward: Ward::steady(1, start(), PATIENTS),
             form,
@@ -42,7 +43,7 @@ impl Run {
     }
 
     /// One second of the ward; how long it took, without the making of its messages.
-    fn second(&mut self) -> Duration {
+    pub fn second(&mut self) -> Duration {
         let messages = (self.form)(&mut self.ward);
         let mut took = Duration::ZERO;
         for messages in messages.chunks(MOST_RECORDS) {
