@@ -14,5 +14,12 @@ use criterion::{criterion_group, criterion_main};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-criterion_group!(parts, decode::bench, windows::bench, score::bench, whole::bench, snapshot::bench);
+criterion_group!(
+    parts,
+    decode::bench,
+    windows::bench,
+    score::bench,
+    whole::bench,
+    snapshot::bench
+);
 criterion_main!(parts);

@@ -46,6 +46,8 @@ pub enum Reason {
     KeyMismatch,
     /// More than [`MOST_BYTES`](crate::MOST_BYTES).
     TooLarge,
+    /// A command about an alarm that the pipeline does not have.
+    UnknownAlarm,
     /// A grouped message without readings.
     EmptyGroup,
     /// A grouped message with more than [`MOST_READINGS`](crate::MOST_READINGS).
@@ -66,7 +68,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in order of declaration.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::BadJson,
         Self::BadUtf8,
         Self::NotAnObject,
@@ -84,6 +86,7 @@ impl Reason {
         Self::Status,
         Self::KeyMismatch,
         Self::TooLarge,
+        Self::UnknownAlarm,
         Self::EmptyGroup,
         Self::TooManyReadings,
         Self::DuplicateInGroup,
@@ -113,6 +116,7 @@ impl Reason {
             Self::Status => "status",
             Self::KeyMismatch => "key_mismatch",
             Self::TooLarge => "too_large",
+            Self::UnknownAlarm => "unknown_alarm",
             Self::EmptyGroup => "empty_group",
             Self::TooManyReadings => "too_many_readings",
             Self::DuplicateInGroup => "duplicate_in_group",

@@ -22,7 +22,7 @@ use serde::Serialize;
 use wardwatch_alarms::{Alert, ScoreRecord};
 use wardwatch_event_time::Timestamp;
 use wardwatch_inference::{Answers, Attribution, Models, Recorded, Rows, Scorer, Unavailable};
-use wardwatch_pipeline::Pipeline;
+use wardwatch_pipeline::{Pipeline, PipelineError};
 use wardwatch_shard::{Outputs, Wants};
 
 use crate::bundle::STEP;
@@ -112,27 +112,31 @@ struct Compared {
     again: Vec<Result<f64, Unavailable>>,
 }
 
-/// Finds an alert and derives it again. Blocks.
+/// Finds an alert and derives it again, with the version of the pipeline that decided it: the journal has its text, which `load`
+/// makes a pipeline. Blocks.
 ///
 /// # Errors
 /// [`EngineError::NoSuchAlert`], [`EngineError::NotDerivable`], or what keeps the log from being read.
-pub fn explain(config: &EngineConfig, id: &str) -> Result<Explanation, EngineError> {
+pub fn explain(
+    config: &EngineConfig,
+    load: impl Fn(&str) -> Result<Pipeline, PipelineError>,
+    id: &str,
+) -> Result<Explanation, EngineError> {
     // It reads as readers do; whoever may that need not be allowed what an engine is.
-    let config = &EngineConfig {
+    let mut config = EngineConfig {
         group: GROUP.to_owned(),
         ..config.clone()
     };
-    let (alert, shard, sequence) = find(config, id)?;
+    let (alert, shard, sequence) = find(&config, id)?;
+    let journal: Tail = LogReader::of_journal(&config, shard)?.tail(Some(0))?;
     if alert.pipeline_hash != config.pipeline.hash {
-        return Err(EngineError::NotDerivable {
-            reason: "another version of the pipeline decided it; the journal has its text, in the first record of the lineage",
-        });
+        config.pipeline = Arc::new(pipeline_of(&alert, &journal, load)?);
     }
+    let config = &config;
     let inputs = config.topics.inputs(&config.pipeline);
-    let journal: Tail = LogReader::of_journal(config, shard)?.tail(Some(0))?;
     let at = journal.iter().find(|(_, record)| record.sequence == sequence);
     let (journal_offset, step) = at.ok_or(EngineError::NotDerivable {
-        reason: "the journal no longer holds its step",
+        reason: "the journal no longer holds its step".to_owned(),
     })?;
     let wants = Wants {
         features: true,
@@ -180,7 +184,7 @@ pub fn explain(config: &EngineConfig, id: &str) -> Result<Explanation, EngineErr
     };
     for record in steps.iter().filter(|record| record.sequence <= sequence) {
         let records = records_of(&consumer, &mut inbox, record, &inputs)?;
-        let decoded = decode(&records, config.pipeline.sources.len() as u16);
+        let decoded = decode(&records, &config.pipeline);
         let mut outputs = Outputs::default();
         compared.recorded = Recorded::new(record.answers.clone());
         let scorer: &mut dyn Scorer = match is_exact {
@@ -201,6 +205,30 @@ pub fn explain(config: &EngineConfig, id: &str) -> Result<Explanation, EngineErr
         explanation.derived = None;
     }
     Ok(explanation)
+}
+
+/// The pipeline that decided an alert, out of the journal.
+fn pipeline_of(
+    alert: &Alert,
+    journal: &Tail,
+    load: impl Fn(&str) -> Result<Pipeline, PipelineError>,
+) -> Result<Pipeline, EngineError> {
+    let version = alert.pipeline_version;
+    let not_derivable = |reason: &str| EngineError::NotDerivable {
+        reason: format!("version {version} of the pipeline decided it, and {reason}"),
+    };
+    let mut lineages = journal.iter().filter_map(|(_, record)| record.begins.as_ref());
+    let lineage = lineages
+        .find(|lineage| lineage.pipeline_hash == alert.pipeline_hash)
+        .ok_or_else(|| not_derivable("the journal no longer holds its text"))?;
+    let pipeline = load(&lineage.pipeline_text)
+        .map_err(|error| not_derivable(&format!("its text in the journal cannot be loaded: {error}")))?;
+    if pipeline.model_identities() != lineage.models {
+        return Err(not_derivable(
+            "the models of that time are not those in the folder; give theirs by --models",
+        ));
+    }
+    Ok(pipeline)
 }
 
 /// The alert, and the step that decided it.

@@ -8,12 +8,22 @@ use wardwatch_event_time::Timestamp;
 use wardwatch_ingest::Quarantined;
 use wardwatch_shard::Outputs;
 
-use crate::decode::RefusedRecord;
+use crate::decode::{RefusedRecord, redriven_from};
 use crate::journal::{JournalRecord, Position};
+use crate::lane::Received;
+use crate::quarantine::REDRIVEN;
 use crate::{EngineError, TopicNames};
 
 /// The header of an alert that says by which step it was decided, SHARD:SEQUENCE in the journal.
 pub(crate) const STEP: &str = "step";
+
+/// A quarantined record keeps so many bytes of its payload, and of its key: a larger one might fit no topic and would stop its
+/// shard. The whole of it lies where it came from.
+const MOST_QUARANTINED: usize = 768 << 10;
+const MOST_KEY: usize = 1 << 10;
+
+/// The header of a quarantined record that is only the begin of one: how long that was.
+pub(crate) const CUT: &str = "cut_from_bytes";
 
 /// One record to be produced.
 #[derive(Debug)]
@@ -86,22 +96,22 @@ impl<'n> Bundle<'n> {
         Ok(())
     }
 
-    /// Adds what could not be decoded.
-    pub(crate) fn quarantined(&mut self, quarantined: Vec<Quarantined>) {
+    /// Adds what could not be decoded of these records.
+    pub(crate) fn quarantined(&mut self, quarantined: Vec<Quarantined>, records: &[Received<'_>]) {
         for entry in quarantined {
             let vitals: Vec<VitalSign> = entry.readings.iter().filter_map(|bad| bad.vital).collect();
-            self.quarantine(entry, &vitals);
+            self.quarantine(entry, &vitals, records);
         }
     }
 
-    /// Adds what the shard refused.
-    pub(crate) fn refused(&mut self, refused: Vec<RefusedRecord>) {
+    /// Adds what the shard refused of these records.
+    pub(crate) fn refused(&mut self, refused: Vec<RefusedRecord>, records: &[Received<'_>]) {
         for entry in refused {
-            self.quarantine(entry.quarantined, &entry.vitals);
+            self.quarantine(entry.quarantined, &entry.vitals, records);
         }
     }
 
-    fn quarantine(&mut self, entry: Quarantined, vitals: &[VitalSign]) {
+    fn quarantine(&mut self, mut entry: Quarantined, vitals: &[VitalSign], records: &[Received<'_>]) {
         let mut headers = vec![
             ("reason", entry.reason.code().to_owned()),
             ("detail", entry.detail.to_owned()),
@@ -119,6 +129,16 @@ impl<'n> Bundle<'n> {
                 "vitals",
                 listed(vitals.iter().map(|vital| vital.name().to_owned())),
             ));
+        }
+        if let Some(place) = redriven_from(&entry, records) {
+            headers.push((REDRIVEN, place.to_owned()));
+        }
+        let bytes = entry.payload.len();
+        let has_long_key = entry.key.as_ref().is_some_and(|key| key.len() > MOST_KEY);
+        if bytes > MOST_QUARANTINED || has_long_key {
+            entry.payload.truncate(MOST_QUARANTINED);
+            entry.key.iter_mut().for_each(|key| key.truncate(MOST_KEY));
+            headers.push((CUT, bytes.to_string()));
         }
         self.records.push(Outgoing {
             topic: &self.names.quarantine,

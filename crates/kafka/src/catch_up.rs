@@ -60,7 +60,7 @@ impl Worker<'_> {
         let records = self
             .inbox
             .take_before(&ends.offsets, patience(stop, self.number))?;
-        let decoded = decode(&records, self.sources());
+        let decoded = decode(&records, &self.config.pipeline);
         let mut scorer = Recorded::new(record.answers.clone());
         let mut outputs = Outputs::default();
         self.shard
@@ -94,7 +94,7 @@ impl Worker<'_> {
             let records = self.inbox.take();
             wait(!records.is_empty() || reached)?;
             for records in records.chunks(MOST_RECORDS).chain(reached.then_some(&[][..])) {
-                let decoded = decode(records, self.sources());
+                let decoded = decode(records, &self.config.pipeline);
                 let tick = records.is_empty().then_some(from.log_time);
                 self.shard
                     .step(&decoded.batch, tick, &mut models, &mut Outputs::default())

@@ -11,30 +11,37 @@
 //!                                                  └ elsewhere:               another engine works on the shard
 //! ```
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use rdkafka::consumer::Consumer;
+use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::bundle::Bundle;
 use crate::desk::Desk;
+use crate::health::Health;
 use crate::journal::Position;
 use crate::member::EngineConsumer;
 use crate::meter::{self, Stage};
 use crate::outbox::{Outbox, Trouble};
 use crate::recovery::{AGAIN, take_over};
-use crate::worker::now;
+use crate::worker::{Surroundings, now};
 use crate::{EngineConfig, EngineError};
 
 /// After a commit the coordinator still writes its markers. Asked for the next transaction meanwhile, it has the client wait
 /// 20 ms; so it is left in peace for half as long as the commit took, in which the next bundle grows. Within these bounds.
 const REST: (Duration, Duration) = (Duration::from_millis(3), Duration::from_millis(25));
 
+/// How long a broker may take to say whether a topic is there.
+const LOOK_FOR_TOPIC: Duration = Duration::from_secs(2);
+
 /// Commits bundles of one shard.
 pub(crate) struct Committer<'c> {
     config: &'c EngineConfig,
+    health: &'c Health,
     consumer: EngineConsumer,
     shard: i32,
     inputs: &'c [&'c str],
@@ -52,8 +59,7 @@ pub(crate) struct Committer<'c> {
 
 impl<'c> Committer<'c> {
     pub(crate) fn new(
-        config: &'c EngineConfig,
-        consumer: EngineConsumer,
+        around: &'c Surroundings,
         shard: i32,
         inputs: &'c [&'c str],
         outbox: Outbox,
@@ -61,8 +67,9 @@ impl<'c> Committer<'c> {
         stop: &'c AtomicBool,
     ) -> Self {
         Self {
-            config,
-            consumer,
+            config: &around.config,
+            health: &around.health,
+            consumer: Arc::clone(&around.consumer),
             shard,
             inputs,
             outbox: Some(outbox),
@@ -77,9 +84,11 @@ impl<'c> Committer<'c> {
         let _leaves = Leaves(desk);
         while let Some(bundle) = desk.take() {
             let begun = now();
+            self.health.commits(self.shard, true);
             if let Err(error) = self.commit(&bundle) {
                 return desk.fail(error);
             }
+            self.health.commits(self.shard, false);
             let took = begun.elapsed();
             meter::stage(Stage::Commit, took.as_secs_f64());
             desk.committed(self.journaled);
@@ -120,9 +129,28 @@ impl<'c> Committer<'c> {
                 );
                 meter::transaction_troubled();
                 self.outbox = None;
+                self.check_topics(&error)?;
                 self.give_up_if_stopped(error)?;
                 Ok(false)
             }
+        }
+    }
+
+    /// A topic that somebody has deleted makes every attempt fail alike.
+    fn check_topics(&self, error: &EngineError) -> Result<(), EngineError> {
+        let EngineError::Produce { topic, .. } = error else {
+            return Ok(());
+        };
+        let found = self.consumer.fetch_metadata(Some(topic), LOOK_FOR_TOPIC);
+        let is_gone = found.is_ok_and(|found| {
+            let unknown = RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+            found.topics().iter().any(|topic| topic.error() == Some(unknown))
+        });
+        match is_gone {
+            true => Err(EngineError::MissingTopics {
+                names: vec![topic.clone()],
+            }),
+            false => Ok(()),
         }
     }
 

@@ -7,6 +7,7 @@ use wardwatch_event_time::Timestamp;
 use wardwatch_ingest::{
     Arrival, Flaw, Observations, Quarantined, Reason, decode_command, decode_context, decode_observations,
 };
+use wardwatch_pipeline::Pipeline;
 use wardwatch_shard::{Batch, CommandInput, ContextInput, Refused};
 
 use crate::lane::Received;
@@ -27,8 +28,10 @@ pub(crate) struct RefusedRecord {
     pub vitals: Vec<VitalSign>,
 }
 
-/// Decodes records in log order. `sources` is the ordinal of the context topic; that of the commands follows.
-pub(crate) fn decode(records: &[Received<'_>], sources: u16) -> DecodedBatch {
+/// Decodes records in log order.
+pub(crate) fn decode(records: &[Received<'_>], pipeline: &Pipeline) -> DecodedBatch {
+    // The ordinal of the context topic; that of the commands follows.
+    let sources = u16::try_from(pipeline.sources.len()).expect("checked when it was loaded");
     let of_sources = records.iter().filter(|record| record.topic < sources);
     let decoded = decode_observations(of_sources.map(Received::record), Arrival::Broker);
     let mut quarantined = decoded.quarantined;
@@ -43,6 +46,10 @@ pub(crate) fn decode(records: &[Received<'_>], sources: u16) -> DecodedBatch {
                 decode_context(&record).map(|record| batch.context.push(ContextInput { append_time, record }))
             }
             false => decode_command(&record)
+                .and_then(|command| match pipeline.has_alarm(&command.alarm) {
+                    true => Ok(command),
+                    false => Err(Reason::UnknownAlarm.into()),
+                })
                 .map(|record| batch.commands.push(CommandInput { append_time, record })),
         };
         if let Err(flaw) = pushed {
@@ -79,13 +86,20 @@ pub(crate) fn refused_records(
             topics[row],
             offsets[row],
         );
-        let at = records
-            .binary_search_by_key(&place, Received::place)
-            .expect("a row of the batch comes from one of its records");
         RefusedRecord {
-            quarantined: Quarantined::record(&records[at].record(), Flaw::new(reason, detail)),
+            quarantined: Quarantined::record(&at(records, place).record(), Flaw::new(reason, detail)),
             vitals,
         }
     };
     entries.into_iter().map(restore).collect()
+}
+
+/// The places where a record lay in quarantine before it was sent again and refused again.
+pub(crate) fn redriven_from<'r>(entry: &Quarantined, records: &'r [Received<'_>]) -> Option<&'r str> {
+    at(records, (entry.append_time, entry.topic, entry.offset)).redriven_from()
+}
+
+fn at<'r, 'q>(records: &'r [Received<'q>], place: (Timestamp, u16, i64)) -> &'r Received<'q> {
+    let found = records.binary_search_by_key(&place, Received::place);
+    &records[found.expect("what was decided is about a record of the batch")]
 }

@@ -12,7 +12,7 @@ use wardwatch_pipeline::Pipeline;
 use crate::health::{Ending, Health, Stats};
 use crate::member::{EngineConsumer, Member, MemberContext};
 use crate::snapshot_writer::SnapshotWriter;
-use crate::snapshots::SnapshotStore;
+use crate::snapshots::{Place, SnapshotStore};
 use crate::worker::{Surroundings, now};
 use crate::{BrokerClock, ClientSettings, EngineClock, EngineError, TopicNames, program, settings, topics};
 
@@ -39,7 +39,7 @@ pub struct EngineConfig {
     pub clock: Arc<dyn EngineClock>,
     /// By how much a tick stays behind the clock, so that records on their way are not overtaken.
     pub tick_lag: Span,
-    /// Where snapshots are kept. Without them every restart rebuilds the state from the log.
+    /// Where snapshots are kept. Without them a restart steps the whole journal again, or rebuilds.
     pub snapshots: Option<Arc<SnapshotStore>>,
     /// Between two snapshots of a shard: as much of the log has to be stepped again after a crash.
     pub snapshot_every: Duration,
@@ -86,6 +86,15 @@ impl EngineConfig {
             build: program::identity(),
         }
     }
+
+    /// Where a shard's snapshots are.
+    pub(crate) fn snapshots_of(&self, shard: i32) -> Place<'_> {
+        Place {
+            pipeline: &self.pipeline.name,
+            journal: &self.topics.journal,
+            shard,
+        }
+    }
 }
 
 // === impl Engine ===
@@ -96,6 +105,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError`]: settings refused, no broker, topics missing or of unequal partitions.
     pub fn start(config: EngineConfig) -> Result<EngineHandle, EngineError> {
+        settings::check_settings(&config.settings)?;
         topics::check(&config)?;
         let config = Arc::new(config);
         let stop = Arc::new(AtomicBool::new(false));
@@ -116,7 +126,7 @@ impl Engine {
     }
 }
 
-fn run(config: &Arc<EngineConfig>, health: &Arc<Health>, stop: &AtomicBool) -> Result<(), EngineError> {
+fn run(config: &Arc<EngineConfig>, health: &Arc<Health>, stop: &Arc<AtomicBool>) -> Result<(), EngineError> {
     let (writer, writing) = SnapshotWriter::start(config)?.unzip();
     let outcome = join(config, health, &writer, stop);
     drop(writer);
@@ -131,7 +141,7 @@ fn join(
     config: &Arc<EngineConfig>,
     health: &Arc<Health>,
     writer: &Option<SnapshotWriter>,
-    stop: &AtomicBool,
+    stop: &Arc<AtomicBool>,
 ) -> Result<(), EngineError> {
     let mut parked = BTreeMap::new();
     let (mut replaced, mut last) = (0, now());
@@ -147,6 +157,7 @@ fn join(
             health: health.clone(),
             consumer,
             writer: writer.clone(),
+            stop: Arc::clone(stop),
         };
         let (outcome, kept) = Member::new(around, parked).run(stop);
         match outcome {

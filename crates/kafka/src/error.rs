@@ -8,7 +8,7 @@ use wardwatch_shard::StepError;
 #[non_exhaustive]
 pub enum EngineError {
     /// Configuration: librdkafka refuses a setting.
-    #[error("the Kafka client cannot be created; check the settings given for it")]
+    #[error("the Kafka client cannot be created; check its settings (--kafka, and --kafka-file for secrets)")]
     Client(#[source] KafkaError),
     /// Configuration: librdkafka does not know a setting, or not this value of it. The value may be a secret, so it is not told.
     #[error(
@@ -19,6 +19,17 @@ pub enum EngineError {
         name: String,
         /// What librdkafka says.
         reason: String,
+    },
+    /// Configuration: a setting that the engine's promises rest on.
+    #[error(
+        "the setting {name} is the engine's own, since its promises rest on it: leave it out{}{instead}",
+        if instead.is_empty() { "" } else { ", and use " }
+    )]
+    OwnSetting {
+        /// The setting.
+        name: &'static str,
+        /// The argument that is meant; may be empty.
+        instead: &'static str,
     },
     /// Outside system: no broker answers. Retry.
     #[error(
@@ -42,9 +53,14 @@ pub enum EngineError {
     },
     /// Configuration: this user may not do what an engine does.
     #[error(
-        "Kafka does not let this user do that; `wardwatch topics plan` prints the permissions of each role"
+        "Kafka does not let this user use {what}; `wardwatch topics plan` prints the permissions of each role"
     )]
-    NotAllowed(#[source] Box<EngineError>),
+    NotAllowed {
+        /// What it concerns, and the argument of `kafka-acls` for it.
+        what: &'static str,
+        /// What was tried.
+        source: Box<EngineError>,
+    },
     /// Configuration: topics that are needed do not exist, or are not shown.
     #[error(
         "these topics do not exist, or this user may not see them: {}; create them with `wardwatch topics apply`, or give the permissions that `wardwatch topics plan` prints",
@@ -61,6 +77,15 @@ pub enum EngineError {
     Topics {
         /// Each with its topic, its setting and the reason.
         problems: String,
+    },
+    /// Configuration: whether topics can keep what the engine promises cannot be seen.
+    #[error(
+        "the settings of these topics are not shown to this user, so it cannot be seen whether they keep what the engine promises: {}; allow DescribeConfigs, as `wardwatch topics plan` prints it",
+        names.join(", ")
+    )]
+    Unseen {
+        /// Their names.
+        names: Vec<String>,
     },
     /// Configuration: one topic would be read twice or written to by its own reader.
     #[error("topic {topic} is named twice; sources, context and outputs each need a topic of their own")]
@@ -130,7 +155,9 @@ pub enum EngineError {
     #[error("the offsets of a transaction could not be listed")]
     Commit(#[source] KafkaError),
     /// Outside system: another engine works on the shard. Whoever the group gives it to goes on.
-    #[error("another engine has taken over shard {shard}")]
+    #[error(
+        "shard {shard} is no longer this engine's: another one has taken it over, or Kafka gave up its transaction after transaction.timeout.ms"
+    )]
     Overtaken {
         /// The partition number.
         shard: i32,
@@ -171,7 +198,7 @@ pub enum EngineError {
     #[error("the alert cannot be derived again: {reason}")]
     NotDerivable {
         /// What is missing.
-        reason: &'static str,
+        reason: String,
     },
     /// Us: an output could not be written as JSON.
     #[error("an output for topic {topic} could not be written as JSON")]
@@ -221,14 +248,16 @@ impl EngineError {
             | Self::Transactions(source) => source.rdkafka_error_code(),
             _ => None,
         };
-        match code {
-            Some(
-                ClusterAuthorizationFailed
-                | GroupAuthorizationFailed
-                | TopicAuthorizationFailed
-                | TransactionalIdAuthorizationFailed,
-            ) => Self::NotAllowed(Box::new(self)),
-            _ => self,
+        let what = match code {
+            Some(ClusterAuthorizationFailed) => "the cluster",
+            Some(GroupAuthorizationFailed) => "the group (--group)",
+            Some(TopicAuthorizationFailed) => "a topic (--topic)",
+            Some(TransactionalIdAuthorizationFailed) => "the transactional id (--transactional-id)",
+            _ => return self,
+        };
+        Self::NotAllowed {
+            what,
+            source: Box::new(self),
         }
     }
 
@@ -236,7 +265,11 @@ impl EngineError {
     pub(crate) fn is_final(&self) -> bool {
         matches!(
             self,
-            Self::Client(_) | Self::Setting { .. } | Self::NotAllowed(_) | Self::JournalLost { .. }
+            Self::Client(_)
+                | Self::Setting { .. }
+                | Self::NotAllowed { .. }
+                | Self::MissingTopics { .. }
+                | Self::JournalLost { .. }
         )
     }
 }

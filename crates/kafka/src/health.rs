@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// A thread that has not turned for so long hangs.
+/// A thread that has not turned for so long hangs; so does a commit.
 const HANGS_AFTER: Duration = Duration::from_secs(5);
 
 /// How an engine fares, for whoever asks from another thread.
@@ -27,6 +27,8 @@ pub struct Health {
 struct ShardHealth {
     last_turn: Instant,
     caught_up: bool,
+    /// A bundle is being committed since then.
+    committing_since: Option<Instant>,
 }
 
 /// What an engine did since its start.
@@ -67,11 +69,14 @@ impl Health {
         }
     }
 
-    /// Whether the engine has its part of the shards, each turns, and each has once read its topics to their ends with no
+    /// Whether the engine has its part of the shards, each turns and commits, and each has once read its topics to their ends with no
     /// window left to evaluate.
     pub fn is_ready(&self) -> bool {
         let shards = self.shards.lock().expect("no panic while it is held");
-        let fares = |shard: &ShardHealth| shard.caught_up && shard.last_turn.elapsed() < HANGS_AFTER;
+        let hangs = |since: Instant| since.elapsed() >= HANGS_AFTER;
+        let fares = |shard: &ShardHealth| {
+            shard.caught_up && !hangs(shard.last_turn) && !shard.committing_since.is_some_and(hangs)
+        };
         self.has_joined.load(Ordering::Acquire) && !self.has_ended() && shards.values().all(fares)
     }
 
@@ -103,6 +108,7 @@ impl Health {
             let shard = ShardHealth {
                 last_turn: Instant::now(),
                 caught_up: false,
+                committing_since: None,
             };
             (*number, shard)
         };
@@ -113,6 +119,14 @@ impl Health {
     /// Called when the group has taken everything back and not given anew.
     pub(crate) fn revoked(&self) {
         self.has_joined.store(false, Ordering::Release);
+    }
+
+    /// Called when a shard begins to commit, and when it has.
+    pub(crate) fn commits(&self, number: i32, is_committing: bool) {
+        let mut shards = self.shards.lock().expect("no panic while it is held");
+        if let Some(shard) = shards.get_mut(&number) {
+            shard.committing_since = is_committing.then(Instant::now);
+        }
     }
 
     /// Called after each turn of a shard, with what it did.

@@ -9,11 +9,12 @@ use std::time::Duration;
 use rdkafka::Timestamp as KafkaTimestamp;
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::message::{BorrowedMessage, Headers, Message};
 use wardwatch_event_time::Timestamp;
 use wardwatch_ingest::Record;
 
 use crate::member::MemberContext;
+use crate::quarantine::REDRIVEN;
 use crate::{EngineError, meter};
 
 /// Records that a lane holds at most; librdkafka holds more behind them, within its own bounds.
@@ -67,6 +68,13 @@ impl<'q> Received<'q> {
 
     pub(crate) fn offset(&self) -> i64 {
         self.message.offset()
+    }
+
+    /// The places where it lay in quarantine, if it was sent again from there.
+    pub(crate) fn redriven_from(&self) -> Option<&str> {
+        let headers = self.message.headers()?;
+        let header = headers.iter().find(|header| header.key == REDRIVEN)?;
+        std::str::from_utf8(header.value?).ok()
     }
 
     /// As the decoders take it.

@@ -84,6 +84,6 @@ pub use journal::{JournalRecord, LineageRecord};
 pub use meter::describe_metrics;
 pub use quarantine::{QuarantineEntry, quarantined, redrive};
 pub use reader::{Output, OutputReader};
-pub use settings::ClientSettings;
+pub use settings::{ClientSettings, check_settings};
 pub use snapshots::{SnapshotStore, StoreError};
 pub use topics::{Acl, Change, Plan, Size, TopicNames, acls, apply as apply_plan, find as plan_topics};

@@ -40,7 +40,7 @@ pub(crate) fn restore(
     inputs: &[&str],
 ) -> Option<(Shard, Position, Vec<JournalRecord>)> {
     let store = config.snapshots.as_ref()?;
-    let paths = store.list(&config.pipeline.name, number);
+    let paths = store.list(config.snapshots_of(number));
     let paths = paths.inspect_err(|error| {
         tracing::error!(
             shard = number,
@@ -162,7 +162,7 @@ pub(crate) fn base_before(
     let at = step.position(&inputs);
     let all = || journal.iter().map(|(_, record)| record.clone());
     let store = config.snapshots.as_ref();
-    let paths = store.and_then(|store| store.list(&config.pipeline.name, number).ok());
+    let paths = store.and_then(|store| store.list(config.snapshots_of(number)).ok());
     for path in paths.into_iter().flatten() {
         let object = store.and_then(|store| store.load(&path).ok());
         let Some(object) = object else { continue };

@@ -6,6 +6,31 @@ use std::collections::BTreeMap;
 
 use rdkafka::ClientConfig;
 
+use crate::EngineError;
+
+/// What nobody else may set, and the argument that is meant instead. Any other value of these would break what the engine
+/// promises: nothing lost, nothing told twice, every patient in the shard of its key.
+const OWN: [(&str, &str); 18] = [
+    ("bootstrap.servers", "--brokers"),
+    ("metadata.broker.list", "--brokers"),
+    ("group.id", "--group"),
+    ("group.instance.id", "--instance"),
+    ("transactional.id", "--group"),
+    ("group.protocol", ""),
+    ("partition.assignment.strategy", ""),
+    ("partitioner", ""),
+    ("isolation.level", ""),
+    ("enable.idempotence", ""),
+    ("enable.gapless.guarantee", ""),
+    ("acks", ""),
+    ("request.required.acks", ""),
+    ("enable.auto.commit", ""),
+    ("enable.auto.offset.store", ""),
+    ("auto.offset.reset", ""),
+    ("enable.partition.eof", ""),
+    ("allow.auto.create.topics", ""),
+];
+
 /// Further settings of librdkafka by name, such as `security.protocol`; they come last and win.
 pub type ClientSettings = BTreeMap<String, String>;
 
@@ -57,6 +82,17 @@ const PRODUCER: [(&str, &str); 7] = [
     // A patient's records lie in the same partition as those of Java producers.
     ("partitioner", "murmur2_random"),
 ];
+
+/// Whether settings leave alone what the engine's promises rest on.
+///
+/// # Errors
+/// [`EngineError::OwnSetting`]
+pub fn check_settings(more: &ClientSettings) -> Result<(), EngineError> {
+    match OWN.iter().find(|(name, _)| more.contains_key(*name)) {
+        None => Ok(()),
+        Some((name, instead)) => Err(EngineError::OwnSetting { name, instead }),
+    }
+}
 
 /// A consumer's settings.
 pub(crate) fn consumer(brokers: &str, group: &str, more: &ClientSettings) -> ClientConfig {

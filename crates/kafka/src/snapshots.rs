@@ -1,9 +1,10 @@
 //! Where snapshots are kept: a folder or a bucket. They are caches of the log, so losing them costs time, not alerts.
 //!
 //! ```text
-//!   PIPELINE/00003/00000000000000000001-00000000000000001234.snapshot     shard, lineage, sequence
+//!   PIPELINE/JOURNAL/00003/00000000000000000001-00000000000000001234.snapshot     topic, shard, lineage, sequence
 //! ```
 //!
+//! The newest is the one written last: after a journal was begun anew its numbers are lower than those of older files.
 //! STORE-1: the newest two of a shard are kept. STORE-2: an object is there whole or not at all.
 
 use std::io::{self, ErrorKind};
@@ -30,6 +31,9 @@ const RETRY: RetryConfig = RetryConfig {
     retry_timeout: Duration::from_secs(10),
 };
 
+/// Where a machine of Amazon's asks who it is.
+const AMAZONS_HOST: &str = "169.254.169.254";
+
 /// So many snapshots of a shard are kept.
 const KEPT: usize = 2;
 
@@ -42,6 +46,15 @@ pub struct SnapshotStore {
     runtime: Runtime,
     /// As it was given.
     url: String,
+}
+
+/// Whose snapshots: a shard's, of a journal.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<'p> {
+    pub pipeline: &'p str,
+    /// The topic: engines of several hospitals may share a folder.
+    pub journal: &'p str,
+    pub shard: i32,
 }
 
 /// Why snapshots cannot be kept or had. Processing goes on without them.
@@ -102,6 +115,7 @@ impl SnapshotStore {
                     Path::from(folder),
                 )
             }
+            None if url.contains("://") => return Err(unusable("this kind of store is not known".into())),
             None => {
                 std::fs::create_dir_all(url).map_err(|error| unusable(error.into()))?;
                 let store = LocalFileSystem::new_with_prefix(url).map_err(|error| unusable(error.into()))?;
@@ -131,7 +145,8 @@ impl SnapshotStore {
             Err(error) if passes(&error, url) => tracing::error!(
                 url,
                 error = &error as &dyn std::error::Error,
-                "snapshots cannot be kept now (--snapshots); the engine goes on without until they can"
+                "snapshots cannot be kept now (--snapshots): see that the disk has room, or that the store at AWS_ENDPOINT answers; \
+                 the engine goes on without until they can"
             ),
             Err(error) => return Err(unusable(error.into())),
         }
@@ -141,13 +156,12 @@ impl SnapshotStore {
     /// Writes a snapshot, given in pieces, and removes those that it makes superfluous.
     pub(crate) fn save(
         &self,
-        pipeline: &str,
-        shard: i32,
+        place: Place<'_>,
         (lineage, sequence): (u64, u64),
         pieces: Vec<Vec<u8>>,
     ) -> Result<(), StoreError> {
         let path = self
-            .folder(pipeline, shard)
+            .folder(place)
             .join(format!("{lineage:020}-{sequence:020}.snapshot"));
         let payload: PutPayload = pieces.into_iter().map(bytes::Bytes::from).collect();
         failpoint("snapshot_write");
@@ -155,7 +169,7 @@ impl SnapshotStore {
             .block_on(self.store.put(&path, payload))
             .map_err(|source| self.failed("writing a snapshot", source))?;
         failpoint("snapshot_written");
-        let all = self.list(pipeline, shard)?;
+        let all = self.list(place)?;
         for old in all.iter().skip(KEPT) {
             self.runtime
                 .block_on(self.store.delete(old))
@@ -165,16 +179,19 @@ impl SnapshotStore {
     }
 
     /// A shard's snapshots, the newest first.
-    pub(crate) fn list(&self, pipeline: &str, shard: i32) -> Result<Vec<Path>, StoreError> {
-        let folder = self.folder(pipeline, shard);
+    pub(crate) fn list(&self, place: Place<'_>) -> Result<Vec<Path>, StoreError> {
+        let folder = self.folder(place);
         let objects: Vec<_> = self
             .runtime
             .block_on(self.store.list(Some(&folder)).try_collect())
             .map_err(|source| self.failed("listing snapshots", source))?;
-        let mut paths: Vec<Path> = objects.into_iter().map(|object| object.location).collect();
-        paths.retain(|path| path.extension() == Some("snapshot"));
-        paths.sort_unstable_by(|one, other| other.cmp(one));
-        Ok(paths)
+        let mut found: Vec<_> = objects
+            .into_iter()
+            .map(|object| (object.last_modified, object.location))
+            .filter(|(_, path)| path.extension() == Some("snapshot"))
+            .collect();
+        found.sort_unstable_by(|one, other| other.cmp(one));
+        Ok(found.into_iter().map(|(_, path)| path).collect())
     }
 
     pub(crate) fn load(&self, path: &Path) -> Result<bytes::Bytes, StoreError> {
@@ -184,8 +201,9 @@ impl SnapshotStore {
             .map_err(|source| self.failed("reading a snapshot", source))
     }
 
-    fn folder(&self, pipeline: &str, shard: i32) -> Path {
-        self.root.clone().join(pipeline).join(format!("{shard:05}"))
+    fn folder(&self, place: Place<'_>) -> Path {
+        let of_pipeline = self.root.clone().join(place.pipeline).join(place.journal);
+        of_pipeline.join(format!("{:05}", place.shard))
     }
 
     fn failed(&self, action: &'static str, source: object_store::Error) -> StoreError {
@@ -207,7 +225,41 @@ fn passes(error: &object_store::Error, url: &str) -> bool {
         cause.source()
     });
     match error {
-        object_store::Error::Generic { .. } => url.starts_with("s3://") || causes.any(is_full),
+        // Nothing says who this is, so a machine of Amazon's was asked; there is none.
+        object_store::Error::Generic { source, .. } if format!("{source:?}").contains(AMAZONS_HOST) => false,
+        object_store::Error::Generic { .. } if url.starts_with("s3://") => true,
+        object_store::Error::Generic { .. } => causes.any(is_full),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+mod tests {
+    use super::*;
+
+    const PLACE: Place<'_> = Place {
+        pipeline: "ward",
+        journal: "journal",
+        shard: 3,
+    };
+
+    /// After the topics were made anew, sequences begin with nothing again; and junk may have any name.
+    #[test]
+    fn the_newest_are_those_written_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SnapshotStore::open(folder.path().to_str().unwrap()).unwrap();
+        for sequence in [900, 901, 5, 6] {
+            store.save(PLACE, (1, sequence), vec![b"whole".to_vec()]).unwrap();
+        }
+        let listed = store.list(PLACE).unwrap();
+        let names: Vec<&str> = listed.iter().filter_map(Path::filename).collect();
+        let name = |sequence| format!("{:020}-{sequence:020}.snapshot", 1);
+        assert_eq!(names, [name(6), name(5)]);
+        let other = Place {
+            journal: "other.journal",
+            ..PLACE
+        };
+        assert!(store.list(other).unwrap().is_empty());
     }
 }

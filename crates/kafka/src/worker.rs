@@ -27,7 +27,7 @@ use crate::lane::Received;
 use crate::member::{EngineConsumer, MemberContext};
 use crate::meter::{self, Stage};
 use crate::recovery::{Opened, Parked};
-use crate::snapshot_writer::{Job, SnapshotWriter};
+use crate::snapshot_writer::{Job, Room, SnapshotWriter};
 use crate::{EngineConfig, EngineError};
 
 /// Between two ticks of a shard.
@@ -35,6 +35,9 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// How long the thread sleeps when nothing comes; what comes wakes it.
 pub(crate) const IDLE: Duration = Duration::from_millis(10);
+
+/// At its end an engine waits so long for its snapshots to be written, before it leaves out those that still wait.
+const LAST_SNAPSHOT: Duration = Duration::from_secs(10);
 
 /// A step takes so many records at most: what is decoded of them is then still in the processor's cache.
 pub(crate) const MOST_RECORDS: usize = 2_000;
@@ -46,6 +49,8 @@ pub(crate) struct Surroundings {
     pub health: Arc<Health>,
     pub consumer: EngineConsumer,
     pub writer: Option<SnapshotWriter>,
+    /// The engine has been told to stop.
+    pub stop: Arc<AtomicBool>,
 }
 
 /// One shard with its log.
@@ -109,17 +114,8 @@ pub(crate) fn run(
     };
     worker.catch_up(opened.catch_up, stop)?;
     let desk = Desk::new(opened.journaled);
-    let consumer = around.consumer.clone();
     let committed = (opened.committed, opened.journaled);
-    let committer = Committer::new(
-        config,
-        consumer,
-        opened.number,
-        &inputs,
-        opened.outbox,
-        committed,
-        stop,
-    );
+    let committer = Committer::new(around, opened.number, &inputs, opened.outbox, committed, stop);
     let journaled = thread::scope(|scope| {
         thread::Builder::new()
             .name(format!("commit-{}", opened.number))
@@ -129,7 +125,7 @@ pub(crate) fn run(
         desk.close();
         outcome
     })?;
-    worker.snapshot(journaled);
+    worker.snapshot_at_the_end(journaled, around.stop.load(Ordering::Acquire));
     Ok(Parked {
         shard: worker.shard,
         position: worker.position,
@@ -146,9 +142,9 @@ impl<'w> Worker<'w> {
             if !self.turn(desk)? {
                 thread::park_timeout(IDLE);
             }
-            if self.snapshot_is_due() {
+            if let Some(room) = self.room_for_snapshot() {
                 let journaled = desk.flush()?;
-                self.snapshot(journaled);
+                self.snapshot(journaled, room);
             }
         }
         desk.flush()
@@ -198,7 +194,7 @@ impl<'w> Worker<'w> {
 
         failpoint("decode");
         let begun = now();
-        let decoded = decode(records, self.sources());
+        let decoded = decode(records, &self.config.pipeline);
         let decode_took = begun.elapsed();
 
         failpoint("step");
@@ -240,8 +236,8 @@ impl<'w> Worker<'w> {
             "stepped"
         );
         bundle.outputs(&outputs, received, &journal)?;
-        bundle.quarantined(decoded.quarantined);
-        bundle.refused(refused);
+        bundle.quarantined(decoded.quarantined, records);
+        bundle.refused(refused, records);
         bundle.journal(&journal, &self.position)
     }
 
@@ -304,13 +300,36 @@ impl<'w> Worker<'w> {
     }
 
     /// Now and then; and soon after the begin of a lineage, which has none to go back to.
-    fn snapshot_is_due(&self) -> bool {
+    fn room_for_snapshot(&self) -> Option<Room> {
+        let writer = self.writer?;
         let is_first = self.is_new_lineage && self.position.sequence > self.snapshotted;
-        self.writer.is_some() && (is_first || self.last_snapshot.elapsed() >= self.config.snapshot_every)
+        let is_due = is_first || self.last_snapshot.elapsed() >= self.config.snapshot_every;
+        is_due.then(|| writer.room(Duration::ZERO)).flatten()
+    }
+
+    /// The next owner goes on from it. Where the engine goes on, a rebalance does not wait for a disk.
+    fn snapshot_at_the_end(&mut self, journaled: Option<i64>, engine_stops: bool) {
+        let patience = if engine_stops {
+            LAST_SNAPSHOT
+        } else {
+            Duration::ZERO
+        };
+        match self.writer.map(|writer| writer.room(patience)) {
+            None => {}
+            Some(Some(room)) => self.snapshot(journaled, room),
+            Some(None) if engine_stops => {
+                tracing::warn!(
+                    shard = self.number,
+                    "its last snapshot is left out: others took too long to be written"
+                );
+                meter::snapshot_failed();
+            }
+            Some(None) => {}
+        }
     }
 
     /// Hands the state to whoever writes it away. Everything that was stepped is committed.
-    fn snapshot(&mut self, journaled: Option<i64>) {
+    fn snapshot(&mut self, journaled: Option<i64>, room: Room) {
         self.last_snapshot = now();
         let (Some(writer), Some(journal_offset)) = (self.writer, journaled) else {
             return;
@@ -329,6 +348,7 @@ impl<'w> Worker<'w> {
                     position: self.position.clone(),
                     journal_offset,
                     snapshot,
+                    room,
                 });
             }
             Err(error) => {
@@ -340,11 +360,6 @@ impl<'w> Worker<'w> {
                 meter::snapshot_failed();
             }
         }
-    }
-
-    /// The ordinal of the context topic.
-    pub(crate) fn sources(&self) -> u16 {
-        u16::try_from(self.config.pipeline.sources.len()).expect("checked when it was loaded")
     }
 }
 

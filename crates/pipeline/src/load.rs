@@ -11,8 +11,8 @@ use crate::names::Names;
 use crate::problems::{Place, Problems};
 use crate::{Pipeline, PipelineError, TechnicalAlarms, alarms, scores, sets, shape, sources};
 
-/// Most bytes of a pipeline file: a hundred times the longest that is shipped.
-const MOST_BYTES: u64 = 1 << 20;
+/// Most bytes of a pipeline file, thirty times the longest that is shipped: it goes whole into a record of the journal.
+const MOST_BYTES: u64 = 1 << 17;
 
 /// Loads the pipeline file at `path`, with the models of a folder or else of the nearest one above it.
 pub(crate) fn load(path: &Path, models: Option<&Path>) -> Result<Pipeline, PipelineError> {
@@ -23,12 +23,20 @@ pub(crate) fn load(path: &Path, models: Option<&Path>) -> Result<Pipeline, Pipel
     let bytes = fs::metadata(path).map_err(read)?.len();
     check_size(path, bytes)?;
     let text = fs::read_to_string(path).map_err(read)?;
+    load_text(path, &text, models)
+}
+
+/// As if the file held this text.
+pub(crate) fn load_text(path: &Path, text: &str, models: Option<&Path>) -> Result<Pipeline, PipelineError> {
     if let Some(folder) = models {
-        return build(path, &text, ModelPlace::Folder(folder.to_path_buf()));
+        return build(path, text, ModelPlace::Folder(folder.to_path_buf()));
     }
     let shelves: Vec<PathBuf> = path
         .canonicalize()
-        .map_err(read)?
+        .map_err(|source| PipelineError::Read {
+            path: path.to_path_buf(),
+            source,
+        })?
         .ancestors()
         .skip(1)
         .map(|folder| folder.join("models"))
@@ -37,7 +45,7 @@ pub(crate) fn load(path: &Path, models: Option<&Path>) -> Result<Pipeline, Pipel
         Some(shelf) => ModelPlace::Folder(shelf.clone()),
         None => ModelPlace::NotFound(shelves),
     };
-    build(path, &text, place)
+    build(path, text, place)
 }
 
 /// Checks a text.

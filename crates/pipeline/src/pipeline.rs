@@ -251,6 +251,20 @@ pub struct TechnicalAlarms {
     pub device_clock: AlarmPriority,
 }
 
+// === impl Source ===
+
+impl Source {
+    /// The name of the alarm when it is silent.
+    pub fn silent_alarm(&self) -> String {
+        format!("silent:{}", self.name)
+    }
+
+    /// The name of the alarm when a device's clock is wrong.
+    pub fn clock_alarm(&self) -> String {
+        format!("device_clock:{}", self.name)
+    }
+}
+
 // === impl Pipeline ===
 
 impl Pipeline {
@@ -280,6 +294,22 @@ impl Pipeline {
     /// As [`Pipeline::load`].
     pub fn load_with_models(path: &Path, models_dir: &Path) -> Result<Self, PipelineError> {
         crate::load::load(path, Some(models_dir))
+    }
+
+    /// As [`Pipeline::load`], or with a folder as [`Pipeline::load_with_models`], as if the file at `path` held this text.
+    ///
+    /// # Errors
+    /// As [`Pipeline::load`].
+    pub fn load_text(path: &Path, text: &str, models_dir: Option<&Path>) -> Result<Self, PipelineError> {
+        crate::load::load_text(path, text, models_dir)
+    }
+
+    /// Whether the pipeline tells an alarm of this name.
+    pub fn has_alarm(&self, name: &str) -> bool {
+        let of_sources = |source: &Source| source.silent_alarm() == name || source.clock_alarm() == name;
+        self.limits.iter().any(|limit| limit.name == name)
+            || self.conditions.iter().any(|condition| condition.name == name)
+            || self.sources.iter().any(of_sources)
     }
 
     /// Checks a pipeline's text. Models are looked up as `models_dir/<name>/<version>`.

@@ -131,8 +131,8 @@ impl Shard {
         match kind {
             MachineKind::Limit => self.pipeline.limits[index].name.clone(),
             MachineKind::Condition => self.pipeline.conditions[index].name.clone(),
-            MachineKind::Silent => format!("silent:{}", self.pipeline.sources[index].name),
-            MachineKind::DeviceClock => format!("device_clock:{}", self.pipeline.sources[index].name),
+            MachineKind::Silent => self.pipeline.sources[index].silent_alarm(),
+            MachineKind::DeviceClock => self.pipeline.sources[index].clock_alarm(),
         }
     }
 }

@@ -187,3 +187,38 @@ fn replay_writes_alerts_features_scores_and_quarantine() {
         text(&again.stderr)
     );
 }
+
+#[test]
+fn an_engine_refuses_settings_before_it_connects() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("p.yaml"), PIPELINE).unwrap();
+    fs::write(dir.path().join("group"), "theirs").unwrap();
+    let told = |arguments: &[&str]| {
+        let engine = ["engine", "p.yaml", "--brokers", "127.0.0.1:1"];
+        let outcome = wardwatch(dir.path(), &[&engine[..], arguments].concat());
+        assert_eq!(outcome.status.code(), Some(1), "{arguments:?}");
+        text(&outcome.stderr)
+    };
+    for own in ["transactional.id=x", "isolation.level=read_uncommitted", "acks=1"] {
+        let error = told(&["--kafka", own]);
+        let name = own.split('=').next().unwrap();
+        assert!(
+            error.contains(&format!("the setting {name} is the engine's own")),
+            "{error}"
+        );
+    }
+    assert!(told(&["--kafka-file", "group.id=group"]).contains("use --group"));
+    let secret = told(&["--kafka", "sasl.password=hunter2"]);
+    assert!(
+        secret.contains("--kafka-file sasl.password=FILE") && !secret.contains("hunter2"),
+        "{secret}"
+    );
+    let file = told(&["--kafka", "ssl.ca.location=nowhere.pem"]);
+    assert!(file.contains("nowhere.pem: the file cannot be read"), "{file}");
+    let store = told(&["--snapshots", "gs://ward/snapshots"]);
+    assert!(
+        store.contains("give a folder that may be written to, or s3://"),
+        "{store}"
+    );
+    assert!(!dir.path().join("gs:").exists());
+}

@@ -88,7 +88,7 @@ fn wait_for(admin: &Admin, brokers: &str, plan: &Plan) -> Result<(), EngineError
     Ok(())
 }
 
-/// Whether the topics can keep the promise. What cannot be seen is told, and taken for right.
+/// Whether the topics can keep the promise.
 pub(crate) fn check(config: &EngineConfig) -> Result<(), EngineError> {
     let metadata = contact::metadata(&config.brokers, &config.settings)?;
     let admin = admin(&config.brokers, &config.settings)?;
@@ -98,9 +98,6 @@ pub(crate) fn check(config: &EngineConfig) -> Result<(), EngineError> {
     };
     let admin = (!config.trusts_topics).then_some(&admin);
     let plan = look(admin, &metadata, &config.pipeline, &config.topics, as_is)?;
-    if !plan.unseen.is_empty() && !config.trusts_topics {
-        tracing::warn!(topics = ?plan.unseen, "the settings of topics cannot be seen, so they are not checked; allow DescribeConfigs");
-    }
     let missing = plan.changes.iter().filter_map(|change| match change {
         Change::Create { topic, .. } => Some(topic.clone()),
         _ => None,
@@ -109,13 +106,20 @@ pub(crate) fn check(config: &EngineConfig) -> Result<(), EngineError> {
     if !missing.is_empty() {
         return Err(EngineError::MissingTopics { names: missing });
     }
-    if plan.changes.is_empty() {
-        return Ok(());
+    let problems: Vec<String> = plan
+        .changes
+        .iter()
+        .map(|change| format!("\n- {change}"))
+        .collect();
+    if !problems.is_empty() {
+        return Err(EngineError::Topics {
+            problems: problems.concat(),
+        });
     }
-    let problems: Vec<String> = plan.changes.iter().map(ToString::to_string).collect();
-    Err(EngineError::Topics {
-        problems: problems.join("; "),
-    })
+    if !plan.unseen.is_empty() && !config.trusts_topics {
+        return Err(EngineError::Unseen { names: plan.unseen });
+    }
+    Ok(())
 }
 
 fn look(
@@ -207,11 +211,15 @@ fn create(admin: &Admin, brokers: &str, change: &Change) -> Result<(), EngineErr
     for outcome in created.map_err(|source| unreachable(brokers, source))? {
         match outcome {
             Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((topic, RDKafkaErrorCode::InvalidReplicationFactor)) => {
+                let reason = format!(
+                    "the cluster has fewer than {replication} brokers to keep copies on; give a smaller --replication"
+                );
+                return Err(EngineError::CreateTopic { topic, reason });
+            }
             Err((topic, code)) => {
-                return Err(EngineError::CreateTopic {
-                    topic,
-                    reason: code.to_string(),
-                });
+                let reason = code.to_string();
+                return Err(EngineError::CreateTopic { topic, reason });
             }
         }
     }

@@ -171,7 +171,7 @@ impl fmt::Display for Change {
             } => write!(
                 f,
                 "topic {topic} has {found} partitions and {first} has {expected}; sources, context, commands, alarms and journal need \
-                 equally many: create {topic} anew"
+                 equally many: create {topic} anew, and send again what it holds"
             ),
         }
     }
@@ -264,6 +264,9 @@ features: [{ name: day, window: 24h, every: 15m, sql: "SELECT patient_id, avg(sp
             set("journal", "cleanup.policy", "compact,delete").contains("the last step would be deleted")
         );
         assert!(set("alerts", "min.insync.replicas", "1").contains("must be at least 2"));
+        assert!(set("vitals.bedside", "retention.bytes", "1000").contains("must be -1"));
+        assert!(set("alerts", "retention.ms", "1000").contains("before anybody asks"));
+        assert!(set("journal", "max.message.bytes", "1000").contains("would stop its shard"));
         let uneven = told(&|found| found.get_mut("journal").unwrap().partitions = 3);
         assert!(
             uneven.starts_with("topic journal has 3 partitions and vitals.bedside has 12"),

@@ -37,6 +37,7 @@ pub(crate) enum Rule {
     AllButOne,
 }
 
+const LARGE: i64 = 1_048_588;
 const HOUR: i64 = 3_600_000;
 const DAY: i64 = 24 * HOUR;
 
@@ -58,6 +59,7 @@ pub(crate) fn wanted(pipeline: &Pipeline, names: &TopicNames) -> Vec<Wanted> {
         settings: vec![
             append_time.clone(),
             kept(reach, "windows could not be rebuilt from the log"),
+            however_many("windows could not be rebuilt from the log"),
         ],
     };
     let compacted = Setting {
@@ -88,12 +90,13 @@ pub(crate) fn wanted(pipeline: &Pipeline, names: &TopicNames) -> Vec<Wanted> {
         settings: vec![
             append_time.clone(),
             kept(reach, "what a restart steps again would be gone"),
+            however_many("what a restart steps again would be gone"),
         ],
     });
     topics.push(Wanted {
         name: names.alarms.clone(),
         is_shared: true,
-        settings: vec![compacted.clone(), in_sync()],
+        settings: vec![compacted.clone(), in_sync(), large_records()],
     });
     topics.push(Wanted {
         name: names.journal.clone(),
@@ -119,13 +122,37 @@ pub(crate) fn wanted(pipeline: &Pipeline, names: &TopicNames) -> Vec<Wanted> {
             usually("max.compaction.lag.ms", 8 * DAY),
             usually("segment.ms", DAY),
             in_sync(),
+            large_records(),
         ],
     });
-    for (name, days) in [(&names.alerts, 183), (&names.scores, 7), (&names.quarantine, 30)] {
+    for (name, days, why) in [
+        (
+            &names.alerts,
+            183,
+            "alerts would be gone before anybody asks about them",
+        ),
+        (&names.scores, 7, "stations could not show scores after a restart"),
+        (
+            &names.quarantine,
+            30,
+            "what could not be taken would be gone before the cause is mended",
+        ),
+    ] {
         topics.push(Wanted {
             name: name.clone(),
             is_shared: false,
-            settings: vec![usually("retention.ms", days * DAY), in_sync()],
+            settings: vec![
+                Setting {
+                    name: "retention.ms",
+                    rule: Rule::AtLeast {
+                        least: DAY,
+                        at_creation: days * DAY,
+                    },
+                    why,
+                },
+                in_sync(),
+                large_records(),
+            ],
         });
     }
     topics
@@ -136,6 +163,27 @@ fn usually(name: &'static str, value: i64) -> Setting {
         name,
         rule: Rule::Usually(value),
         why: "",
+    }
+}
+
+/// No limit in bytes that would come before the limit in time.
+fn however_many(why: &'static str) -> Setting {
+    Setting {
+        name: "retention.bytes",
+        rule: Rule::Is("-1"),
+        why,
+    }
+}
+
+/// Kafka's default; a topic that takes less could refuse a record for ever.
+fn large_records() -> Setting {
+    Setting {
+        name: "max.message.bytes",
+        rule: Rule::AtLeast {
+            least: LARGE,
+            at_creation: LARGE,
+        },
+        why: "a record that does not fit would stop its shard",
     }
 }
 

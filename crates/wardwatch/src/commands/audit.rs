@@ -26,7 +26,7 @@ enum Action {
 
 #[derive(clap::Args)]
 struct Explain {
-    /// The pipeline's file, as it was when the alert was decided
+    /// The pipeline's file; where another version decided, its text is taken from the journal
     pipeline: PathBuf,
     /// The alert's id
     alert: String,
@@ -53,7 +53,8 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Some(place) = &args.snapshots {
         config.snapshots = Some(Arc::new(SnapshotStore::open(place)?));
     }
-    let explanation = explain(&config, &args.alert)?;
+    let earlier = |text: &str| args.models.load_text(&args.pipeline, text);
+    let explanation = explain(&config, earlier, &args.alert)?;
     match args.output {
         Output::Json => print(&format!("{}\n", serde_json::to_string_pretty(&explanation)?))?,
         Output::Text => print(&told(&explanation))?,

@@ -2,8 +2,17 @@
 
 use anyhow::Context;
 use clap::builder::NonEmptyStringValueParser;
-use wardwatch_kafka::{ClientSettings, TopicNames};
+use wardwatch_kafka::{ClientSettings, TopicNames, check_settings};
 use wardwatch_pipeline::Pipeline;
+
+/// What others on the host must not read in a list of its processes.
+const SECRET: [&str; 5] = [
+    "sasl.password",
+    "sasl.oauthbearer.client.secret",
+    "ssl.key.password",
+    "ssl.key.pem",
+    "ssl.keystore.password",
+];
 
 /// Where Kafka is, and how it is spoken to.
 #[derive(clap::Args)]
@@ -39,12 +48,24 @@ impl Cluster {
 
     /// Settings of librdkafka: those given, and those read from files.
     pub fn settings(&self) -> anyhow::Result<ClientSettings> {
+        for (name, value) in &self.settings {
+            anyhow::ensure!(
+                !SECRET.contains(&name.as_str()),
+                "--kafka {name}=…: whoever lists this host's processes can read it; write it to a file and give --kafka-file {name}=FILE"
+            );
+            // librdkafka looks for some of them by itself where it is told to.
+            if name.ends_with(".location") && value != "probe" {
+                std::fs::metadata(value)
+                    .with_context(|| format!("--kafka {name}={value}: the file cannot be read"))?;
+            }
+        }
         let mut all: ClientSettings = self.settings.iter().cloned().collect();
         for (name, file) in &self.files {
             let value = std::fs::read_to_string(file)
                 .with_context(|| format!("--kafka-file {name}={file}: the file cannot be read"))?;
             all.insert(name.clone(), value.trim_end_matches(['\r', '\n']).to_owned());
         }
+        check_settings(&all)?;
         Ok(all)
     }
 }

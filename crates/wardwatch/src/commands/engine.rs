@@ -29,7 +29,7 @@ pub struct Args {
     /// This engine's own name in the group, kept over restarts (on Kubernetes: the pod's name)
     #[arg(long, value_name = "NAME", env = "WARDWATCH_INSTANCE")]
     instance: Option<String>,
-    /// Where snapshots are kept: a folder, or s3://BUCKET/FOLDER; without it each restart rebuilds the state from the log
+    /// Where snapshots are kept: a folder, or s3://BUCKET/FOLDER; without it a restart steps the whole journal again, or rebuilds
     #[arg(long, value_name = "FOLDER", env = "WARDWATCH_SNAPSHOTS")]
     snapshots: Option<String>,
     /// Seconds between two snapshots of a shard
@@ -52,7 +52,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     config.snapshot_every = Duration::from_secs(args.snapshot_every);
     match &args.snapshots {
         Some(place) => config.snapshots = Some(Arc::new(SnapshotStore::open(place)?)),
-        None => tracing::warn!("without --snapshots every restart rebuilds the state from the log"),
+        None => tracing::warn!("without --snapshots a restart steps the whole journal again, or rebuilds the state from the log"),
     }
     tracing::info!(brokers = config.brokers, "connecting");
     let engine = Engine::start(config)?;

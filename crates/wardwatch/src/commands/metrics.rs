@@ -40,7 +40,7 @@ pub async fn serve(
 ) -> anyhow::Result<SocketAddr> {
     let listener = TcpListener::bind(listen)
         .await
-        .with_context(|| format!("listening on {listen}"))?;
+        .with_context(|| format!("listening on {listen} (--listen)"))?;
     let addr = listener
         .local_addr()
         .context("the address of the metrics listener")?;

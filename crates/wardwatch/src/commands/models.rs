@@ -25,4 +25,12 @@ impl ModelsFolder {
             None => Pipeline::load(path),
         }
     }
+
+    /// As if the file held this text.
+    ///
+    /// # Errors
+    /// As [`Pipeline::load`].
+    pub fn load_text(&self, path: &Path, text: &str) -> Result<Pipeline, PipelineError> {
+        Pipeline::load_text(path, text, self.models.as_deref())
+    }
 }

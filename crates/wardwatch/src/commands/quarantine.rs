@@ -77,6 +77,7 @@ struct Told<'e> {
     #[serde(flatten)]
     headers: &'e std::collections::BTreeMap<String, String>,
     bytes: usize,
+    came_back: bool,
 }
 
 /// Runs the command.
@@ -87,12 +88,25 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             choice,
             most,
             output,
-        } => list(&read(&cluster, most, |entry| choice.names(entry))?, output),
+        } => {
+            let nothing = match choice.is_any() {
+                true => "Nothing is in quarantine.\n",
+                false => "No entry in quarantine matches.\n",
+            };
+            list(
+                &read(&cluster, most, |entry| choice.names(entry))?,
+                output,
+                nothing,
+            )
+        }
         Action::Show { cluster, place } => {
             let found = read(&cluster, 1, |entry| place.is_of(entry))?;
-            let entry = found
-                .first()
-                .ok_or_else(|| anyhow::anyhow!("nothing lies there; see `wardwatch quarantine list`"))?;
+            let entry = found.first().ok_or_else(|| {
+                let Place { partition, offset } = place;
+                anyhow::anyhow!(
+                    "nothing lies at {partition}:{offset}; `wardwatch quarantine list` tells the places"
+                )
+            })?;
             show(entry)
         }
         Action::Redrive {
@@ -108,12 +122,25 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             let wanted = |entry: &QuarantineEntry| {
                 choice.names(entry) && (places.is_empty() || places.iter().any(|place| place.is_of(entry)))
             };
-            let found = read(&cluster, usize::MAX / 4, wanted)?;
+            let mut found = read(&cluster, usize::MAX / 4, wanted)?;
+            anyhow::ensure!(!found.is_empty(), "no entry in quarantine matches");
+            // Of what came back the newest goes, unless an older one is named.
+            let named = !places.is_empty();
+            found.retain(|entry| named || !entry.came_back);
+            let all = found.len();
+            found.retain(|entry| !entry.is_cut());
             if !dry_run {
                 redrive(&cluster.brokers, &cluster.settings()?, &found)?;
             }
             let verb = if dry_run { "would be sent" } else { "sent" };
-            print(&format!("{} {verb} again\n", found.len()))
+            let mut text = format!("{} {verb} again\n", found.len());
+            if found.len() < all {
+                text.push_str(&format!(
+                    "{} not: only the begin of the record is kept; send it from its source\n",
+                    all - found.len()
+                ));
+            }
+            print(&text)
         }
     }
 }
@@ -132,15 +159,16 @@ fn read(
     )?)
 }
 
-fn list(entries: &[QuarantineEntry], output: Output) -> anyhow::Result<()> {
+fn list(entries: &[QuarantineEntry], output: Output, nothing: &str) -> anyhow::Result<()> {
     if output == Output::Json {
         let told: Vec<Told<'_>> = entries
             .iter()
             .map(|entry| Told {
-                place: place(entry),
+                place: entry.place(),
                 at: entry.at.to_string(),
                 headers: &entry.headers,
                 bytes: entry.payload.len(),
+                came_back: entry.came_back,
             })
             .collect();
         return print(&format!("{}\n", serde_json::to_string_pretty(&told)?));
@@ -153,9 +181,14 @@ fn list(entries: &[QuarantineEntry], output: Output) -> anyhow::Result<()> {
             ("", vitals) => format!(" [{vitals}]"),
             (readings, _) => format!(" [readings {readings}]"),
         };
+        let again = match (entry.came_back, header("redriven_from")) {
+            (true, _) => " (sent again, came back)".to_owned(),
+            (false, "") => String::new(),
+            (false, places) => format!(" (was {places})"),
+        };
         text.push_str(&format!(
-            "{:<10} {}  {:<16} {}:{}:{}{some}  {}\n",
-            place(entry),
+            "{:<10} {}  {:<16} {}:{}:{}{some}  {}{again}\n",
+            entry.place(),
             entry.at,
             header("reason"),
             header("topic"),
@@ -165,7 +198,7 @@ fn list(entries: &[QuarantineEntry], output: Output) -> anyhow::Result<()> {
         ));
     }
     if entries.is_empty() {
-        text.push_str("Nothing is in quarantine.\n");
+        text.push_str(nothing);
     }
     print(&text)
 }
@@ -181,13 +214,13 @@ fn show(entry: &QuarantineEntry) -> anyhow::Result<()> {
     print(&format!("{text}\n{}\n", String::from_utf8_lossy(&entry.payload)))
 }
 
-fn place(entry: &QuarantineEntry) -> String {
-    format!("{}:{}", entry.partition, entry.offset)
-}
-
 // === impl Choice ===
 
 impl Choice {
+    fn is_any(&self) -> bool {
+        self.reason.is_none() && self.topic.is_none()
+    }
+
     fn names(&self, entry: &QuarantineEntry) -> bool {
         let is = |wanted: &Option<String>, name| {
             wanted

@@ -1,7 +1,7 @@
 //! What goes wrong with what a shard's state is restored from.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
@@ -24,12 +24,11 @@ fn damaged_snapshots() {
         thread::sleep(Duration::from_secs(7));
         engine.kill();
         let mut newest = Vec::new();
-        for shard in std::fs::read_dir(bench.snapshots().join("lively"))
-            .unwrap()
-            .flatten()
+        for shard in children(&bench.snapshots().join("lively"))
+            .iter()
+            .flat_map(|journal| children(journal))
         {
-            let files = std::fs::read_dir(shard.path()).unwrap().flatten();
-            let mut paths: Vec<_> = files.map(|file| file.path()).collect();
+            let mut paths = children(&shard);
             paths.sort();
             // The newest; every third time all of them.
             let from = if round % 3 == 2 {
@@ -220,10 +219,16 @@ impl Disk {
     }
 
     fn snapshots(&self) -> Vec<String> {
-        let shards = std::fs::read_dir(self.0.join("lively")).unwrap().flatten();
-        let files = shards.flat_map(|shard| std::fs::read_dir(shard.path()).unwrap().flatten());
-        files.map(|file| file.path().display().to_string()).collect()
+        let journals = children(&self.0.join("lively"));
+        let shards = journals.iter().flat_map(|journal| children(journal));
+        let files = shards.flat_map(|shard| children(&shard));
+        files.map(|file| file.display().to_string()).collect()
     }
+}
+
+fn children(folder: &Path) -> Vec<PathBuf> {
+    let found = std::fs::read_dir(folder).unwrap().flatten();
+    found.map(|entry| entry.path()).collect()
 }
 
 impl Drop for Disk {

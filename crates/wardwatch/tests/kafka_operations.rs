@@ -1,0 +1,210 @@
+//! What happens to an engine in the hands of people: topics deleted under it, records that no topic takes, quarantine sent again,
+//! alerts of an earlier version asked about.
+//!
+//! Needs a broker: `WARDWATCH_TEST_BROKERS=HOST:PORT cargo test --workspace --test kafka_operations -- --ignored`.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a test beside a real broker waits in real time"
+)]
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod support;
+
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use futures::executor::block_on;
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::message::Message;
+use support::bench::Bench;
+use support::oracle::{Past, read};
+use wardwatch_alarms::Alert;
+use wardwatch_kafka::{
+    ClientSettings, EngineClock, EngineConfig, Feed, QuarantineEntry, SnapshotStore, SystemClock, explain,
+    quarantined, redrive,
+};
+use wardwatch_pipeline::Pipeline;
+
+/// One alert too many, or a shard that stands still: a record that is larger than a topic takes.
+#[test]
+#[ignore = "needs a real Kafka: set WARDWATCH_TEST_BROKERS"]
+fn a_record_too_large_for_quarantine_stops_nothing() {
+    let bench = Bench::new(1);
+    let engine = bench.engine("one", None);
+    let (huge, long_key) = (vec![b'x'; 950_000], vec![b'k'; 20_000]);
+    send(&bench, b"huge", &huge);
+    send(&bench, &long_key, b"{}");
+    let entries = wait_for(&bench, 2);
+    assert_eq!((entries[0].payload.len(), entries[0].is_cut()), (786_432, true));
+    assert_eq!(entries[0].header("cut_from_bytes"), "950000");
+    assert_eq!(
+        (entries[1].key.as_ref().unwrap().len(), entries[1].is_cut()),
+        (1_024, true)
+    );
+    engine.terminate();
+}
+
+/// What is sent again and refused again is told apart from what is new, and goes no second time by itself.
+#[test]
+#[ignore = "needs a real Kafka: set WARDWATCH_TEST_BROKERS"]
+fn what_comes_back_from_a_redrive_is_known() {
+    let bench = Bench::new(1);
+    let engine = bench.engine("one", None);
+    // One reading has no such code, the other is of the future: two entries.
+    let twice = br#"{"patient_id":"p","ts":"2099-01-01T00:00:00Z","observations":[
+        {"code":"mood","value":7,"unit":"1"},{"code":"heart_rate","value":70,"unit":"/min"}]}"#;
+    send(&bench, b"p", twice);
+    let command = br#"{"patient_id":"p","alarm":"slow","condition_start":"2026-01-01T00:00:00Z","action":"accept","by":"nurse 17",
+        "ts":"2026-01-01T00:00:09Z"}"#;
+    let feed = Feed::new(&bench.brokers, &ClientSettings::new()).unwrap();
+    feed.send(&bench.topics.commands, b"p", command, SystemClock.now())
+        .unwrap();
+    feed.finish();
+    let first = wait_for(&bench, 3);
+    let reasons: Vec<&str> = first.iter().map(|entry| entry.header("reason")).collect();
+    assert!(reasons.contains(&"unknown_alarm"), "{reasons:?}");
+    assert!(first.iter().all(|entry| !entry.came_back));
+    redrive(&bench.brokers, &ClientSettings::new(), &first).unwrap();
+    // The record with two flaws went once.
+    let all = wait_for(&bench, 6);
+    assert_eq!(all.len(), 6);
+    let (old, new) = all.split_at(3);
+    assert!(old.iter().all(|entry| entry.came_back));
+    assert!(new.iter().all(|entry| !entry.came_back));
+    let places: Vec<String> = old.iter().map(QuarantineEntry::place).collect();
+    for entry in new {
+        assert!(
+            entry
+                .redriven_from()
+                .all(|from| places.contains(&from.to_owned()))
+        );
+        assert!(entry.redriven_from().count() > 0);
+    }
+    engine.terminate();
+}
+
+/// A topic is deleted under an engine: it ends and says which.
+#[test]
+#[ignore = "needs a real Kafka: set WARDWATCH_TEST_BROKERS"]
+fn a_deleted_topic_ends_the_engine_with_its_name() {
+    let bench = Bench::new(1);
+    let feeding = bench.feed(52, 6);
+    let mut engine = bench.engine("one", None);
+    thread::sleep(Duration::from_secs(6));
+    assert!(!engine.has_ended());
+    delete(&bench, &bench.topics.alarms);
+    let status = engine.wait(Duration::from_secs(40));
+    feeding.stop();
+    let log = std::fs::read_to_string(&engine.log).unwrap();
+    let last = log.lines().rev().find(|line| line.starts_with("error:")).unwrap();
+    assert!(
+        !status.success() && last.contains("do not exist") && last.contains(&bench.topics.alarms),
+        "{log}"
+    );
+}
+
+/// Twelve shards of one engine have no more than two snapshots at hand at a time; none goes without, also at the end.
+#[test]
+#[ignore = "needs a real Kafka: set WARDWATCH_TEST_BROKERS"]
+fn every_shard_of_twelve_has_its_snapshots() {
+    let bench = Bench::new(12);
+    let feeding = bench.feed(53, 60);
+    let engine = bench.engine("one", None);
+    thread::sleep(Duration::from_secs(9));
+    bench.settle(feeding.stop());
+    let log = engine.log.clone();
+    engine.terminate();
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(!log.contains("left out"), "{log}");
+    let newest = bench
+        .journal()
+        .into_iter()
+        .map(|step| (step.shard, step.sequence));
+    let newest: std::collections::BTreeMap<i32, u64> = newest.collect();
+    let folder = bench.snapshots().join("lively").join(&bench.topics.journal);
+    for (shard, sequence) in newest {
+        let files = std::fs::read_dir(folder.join(format!("{shard:05}")))
+            .unwrap()
+            .flatten();
+        let names: Vec<String> = files
+            .map(|file| file.file_name().into_string().unwrap())
+            .collect();
+        let last = format!("{:020}.snapshot", sequence + 1);
+        assert!(
+            names.iter().any(|name| name.ends_with(&last)),
+            "shard {shard}: {last} of {names:?}"
+        );
+    }
+    bench.check(&Past::default());
+}
+
+/// An alert of an earlier version is derived again with that version, out of the journal.
+#[test]
+#[ignore = "needs a real Kafka: set WARDWATCH_TEST_BROKERS"]
+fn an_alert_of_an_earlier_version_is_explained() {
+    let bench = Bench::new(1);
+    let feeding = bench.feed(54, 6);
+    bench.engine("one", None).run_for(12).terminate();
+    let renewed = Arc::new(bench.renew_pipeline());
+    bench.engine("one", None).run_for(8).terminate();
+    feeding.stop();
+    let mut config = EngineConfig::new(&bench.brokers, bench.group(), renewed);
+    config.topics = bench.topics.clone();
+    config.snapshots = Some(Arc::new(SnapshotStore::open(&bench.store).unwrap()));
+    let load = |text: &str| Pipeline::parse(text, bench.folder.path());
+    let alerts = read(&bench.brokers, &bench.topics.alerts, 1);
+    let alerts = alerts
+        .iter()
+        .map(|message| serde_json::from_slice(message.payload().unwrap()).unwrap());
+    let alerts: Vec<Alert> = alerts.collect();
+    let of_version = |version| {
+        alerts
+            .iter()
+            .rfind(|alert| alert.pipeline_version == version)
+            .unwrap()
+    };
+    let earlier = explain(&config, load, &of_version(1).id.to_string()).unwrap();
+    assert!(earlier.identical, "{:?}", earlier.derived);
+    assert_eq!(earlier.digests_agree, Some(true));
+    let newer = explain(&config, load, &of_version(2).id.to_string()).unwrap();
+    assert!(newer.identical, "{:?}", newer.derived);
+}
+
+fn send(bench: &Bench, key: &[u8], payload: &[u8]) {
+    let feed = Feed::new(&bench.brokers, &ClientSettings::new()).unwrap();
+    let source = &bench.pipeline.sources[0].topic;
+    feed.send(source, key, payload, SystemClock.now()).unwrap();
+    feed.finish();
+}
+
+/// The entries of the quarantine, once there are so many.
+fn wait_for(bench: &Bench, count: usize) -> Vec<QuarantineEntry> {
+    let begun = Instant::now();
+    loop {
+        let entries = quarantined(&bench.brokers, &ClientSettings::new(), &bench.topics, 100, |_| {
+            true
+        })
+        .unwrap();
+        if entries.len() >= count {
+            return entries;
+        }
+        assert!(
+            begun.elapsed() < Duration::from_secs(30),
+            "of {count} there are {:?}",
+            entries.iter().map(|entry| &entry.headers).collect::<Vec<_>>()
+        );
+        thread::sleep(Duration::from_millis(200));
+    }
+}
+
+fn delete(bench: &Bench, topic: &str) {
+    let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
+        .set("bootstrap.servers", &bench.brokers)
+        .create()
+        .unwrap();
+    let deleted = block_on(admin.delete_topics(&[topic], &AdminOptions::new())).unwrap();
+    deleted.into_iter().for_each(|outcome| drop(outcome.unwrap()));
+}
