@@ -171,9 +171,9 @@ fn engine_fails(bench: &Bench, brokers: &str, settings: &[String]) -> String {
     let pipeline = bench.folder.path().join("pipeline.yaml");
     let command = ["engine", pipeline.to_str().unwrap(), "--listen", "127.0.0.1:0"];
     let output = run(bench, brokers, &command, settings);
-    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    let text = format!("\n{}", String::from_utf8_lossy(&output.stderr));
     assert!(!output.status.success(), "it should not run: {text}");
-    // The log comes before it.
+    // The log may come before it.
     let at = text
         .rfind("\nerror: ")
         .unwrap_or_else(|| panic!("no error is told: {text}"));
@@ -328,10 +328,15 @@ fn missing_permissions_are_named() {
     let journal = bench.topics.journal.clone();
     let writes_journal = |acl: &&Acl| acl.name == journal && acl.operations[0] == "Write";
     let (written, others): (Vec<&Acl>, Vec<&Acl>) = all.iter().filter(is("topic")).partition(writes_journal);
+    let shows_journal = Acl {
+        operations: &["DescribeConfigs"],
+        ..written[0].clone()
+    };
     let stages = [
         (Vec::new(), "may not see them"),
-        // Reading it lets the journal be seen.
-        (others, "Group authorization failed"),
+        // Reading it lets the journal be seen, but not its settings.
+        (others, "allow DescribeConfigs"),
+        (vec![&shows_journal], "Group authorization failed"),
         (
             all.iter().filter(is("group")).collect(),
             "Transactional Id authorization failed",

@@ -38,7 +38,7 @@ pub fn find(
 ) -> Result<Plan, EngineError> {
     let metadata = contact::metadata(brokers, more)?;
     let admin = admin(brokers, more)?;
-    look(Some(&admin), &metadata, pipeline, names, size)
+    look(Some(&admin), &metadata, pipeline, names, size).map(|(plan, _)| plan)
 }
 
 /// Does what a plan says: creates topics and changes settings. Blocks.
@@ -97,7 +97,7 @@ pub(crate) fn check(config: &EngineConfig) -> Result<(), EngineError> {
         replication: 1,
     };
     let admin = (!config.trusts_topics).then_some(&admin);
-    let plan = look(admin, &metadata, &config.pipeline, &config.topics, as_is)?;
+    let (plan, are_told) = look(admin, &metadata, &config.pipeline, &config.topics, as_is)?;
     let missing = plan.changes.iter().filter_map(|change| match change {
         Change::Create { topic, .. } => Some(topic.clone()),
         _ => None,
@@ -116,19 +116,20 @@ pub(crate) fn check(config: &EngineConfig) -> Result<(), EngineError> {
             problems: problems.concat(),
         });
     }
-    if !plan.unseen.is_empty() && !config.trusts_topics {
+    if are_told && !plan.unseen.is_empty() {
         return Err(EngineError::Unseen { names: plan.unseen });
     }
     Ok(())
 }
 
+/// The plan, and whether the cluster has answered about settings.
 fn look(
     admin: Option<&Admin>,
     metadata: &Metadata,
     pipeline: &Pipeline,
     names: &TopicNames,
     size: Size,
-) -> Result<Plan, EngineError> {
+) -> Result<(Plan, bool), EngineError> {
     let wanted = wanted(pipeline, names);
     let mut all: Vec<&str> = wanted.iter().map(|topic| topic.name.as_str()).collect();
     all.sort_unstable();
@@ -152,20 +153,22 @@ fn look(
             );
         }
     }
-    if let Some(admin) = admin {
-        see_settings(admin, &wanted, &mut found);
-    }
-    Ok(Plan::new(&wanted, &found, size))
+    let are_told = admin.is_some_and(|admin| see_settings(admin, &wanted, &mut found));
+    Ok((Plan::new(&wanted, &found, size), are_told))
 }
 
-/// Adds the settings of the topics, where the cluster tells them.
-fn see_settings(admin: &Admin, wanted: &[Wanted], found: &mut BTreeMap<String, Found>) {
+/// Adds the settings of the topics, where the cluster tells them. Returns whether it has answered.
+fn see_settings(admin: &Admin, wanted: &[Wanted], found: &mut BTreeMap<String, Found>) -> bool {
     let names: Vec<&str> = wanted
         .iter()
         .map(|topic| topic.name.as_str())
         .filter(|name| found.contains_key(*name))
         .collect();
-    for resource in described(admin, &names) {
+    let Some(resources) = described(admin, &names) else {
+        tracing::warn!("the cluster does not answer about the settings of topics, so they are not checked");
+        return false;
+    };
+    for resource in resources {
         // Where this user may not see them there are none.
         if !resource.entries.is_empty()
             && let OwnedResourceSpecifier::Topic(name) = &resource.specifier
@@ -176,21 +179,19 @@ fn see_settings(admin: &Admin, wanted: &[Wanted], found: &mut BTreeMap<String, F
             topic.settings = Some(set.collect());
         }
     }
+    true
 }
 
-fn described(admin: &Admin, topics: &[&str]) -> Vec<ConfigResource> {
+/// The settings of topics as far as this user may see them; `None` when the cluster does not answer.
+fn described(admin: &Admin, topics: &[&str]) -> Option<Vec<ConfigResource>> {
     if topics.is_empty() {
-        return Vec::new();
+        return Some(Vec::new());
     }
     let wanted: Vec<ResourceSpecifier<'_>> =
         topics.iter().map(|name| ResourceSpecifier::Topic(name)).collect();
-    match block_on(admin.describe_configs(&wanted, &options())) {
-        Ok(resources) => resources.into_iter().filter_map(Result::ok).collect(),
-        Err(error) => {
-            tracing::warn!(%error, "the cluster does not tell the settings of topics");
-            Vec::new()
-        }
-    }
+    let described = block_on(admin.describe_configs(&wanted, &options()));
+    let described = described.inspect_err(|error| tracing::warn!(%error, "settings cannot be read"));
+    Some(described.ok()?.into_iter().filter_map(Result::ok).collect())
 }
 
 fn create(admin: &Admin, brokers: &str, change: &Change) -> Result<(), EngineError> {
@@ -228,7 +229,13 @@ fn create(admin: &Admin, brokers: &str, change: &Change) -> Result<(), EngineErr
 
 /// Changes one setting. The call replaces all settings of a topic, so the others are given as they are.
 fn set(admin: &Admin, brokers: &str, topic: &str, setting: &str, to: &str) -> Result<(), EngineError> {
-    let resources = described(admin, &[topic]);
+    let not_set = |why: &str| EngineError::Topics {
+        problems: format!(
+            "\n- topic {topic}: {setting} could not be set to {to} ({why}); set it with `kafka-configs --alter --topic {topic} --add-config {setting}={to}`"
+        ),
+    };
+    let resources = described(admin, &[topic]).filter(|resources| !resources.is_empty());
+    let resources = resources.ok_or_else(|| not_set("the others cannot be read, and would be lost"))?;
     let entries = resources.iter().flat_map(|resource| &resource.entries);
     let own =
         entries.filter(|entry| matches!(entry.source, ConfigSource::DynamicTopic) && entry.name != setting);
@@ -242,11 +249,7 @@ fn set(admin: &Admin, brokers: &str, topic: &str, setting: &str, to: &str) -> Re
     let altered = block_on(admin.alter_configs([&config], &options()));
     for outcome in altered.map_err(|source| unreachable(brokers, source))? {
         if let Err((_, code)) = outcome {
-            return Err(EngineError::Topics {
-                problems: format!(
-                    "topic {topic}: {setting} could not be set to {to} ({code}); set it with `kafka-configs --alter --topic {topic} --add-config {setting}={to}`"
-                ),
-            });
+            return Err(not_set(&code.to_string()));
         }
     }
     Ok(())

@@ -52,9 +52,15 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     config.snapshot_every = Duration::from_secs(args.snapshot_every);
     match &args.snapshots {
         Some(place) => config.snapshots = Some(Arc::new(SnapshotStore::open(place)?)),
-        None => tracing::warn!("without --snapshots a restart steps the whole journal again, or rebuilds the state from the log"),
+        None => tracing::warn!(
+            "without --snapshots a restart steps the whole journal again, or rebuilds the state from the log"
+        ),
     }
-    tracing::info!(brokers = config.brokers, "connecting");
+    let listener = metrics::listen(args.listen)?;
+    let addr = listener
+        .local_addr()
+        .context("the address of the metrics listener")?;
+    tracing::info!(brokers = config.brokers, %addr, "connecting; metrics and health will be served");
     let engine = Engine::start(config)?;
     let runtime = runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -62,8 +68,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         .build()
         .context("starting the runtime for metrics")?;
     let outcome = runtime.block_on(async {
-        let addr = metrics::serve(args.listen, recorder, engine.health()).await?;
-        tracing::info!(%addr, "metrics and health are served");
+        metrics::serve(listener, recorder, engine.health())?;
         told_to_stop(&[engine.health()]).await
     });
     let stats = engine.stats();

@@ -2,7 +2,7 @@
 //!
 //! `/livez` never depends on Kafka: an engine that waits for its brokers is not to be restarted. `/readyz` does.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +11,6 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use tokio::net::TcpListener;
 use wardwatch_kafka::{Health, describe_metrics};
 
 /// Bounds of the buckets of durations, in seconds: from a step of a quiet second to one that misses its deadline.
@@ -32,18 +31,18 @@ pub fn install() -> anyhow::Result<PrometheusHandle> {
     Ok(handle)
 }
 
-/// Listens, then serves in the background for as long as the runtime lives. Call within a tokio runtime.
-pub async fn serve(
-    listen: SocketAddr,
-    metrics: PrometheusHandle,
-    health: Arc<Health>,
-) -> anyhow::Result<SocketAddr> {
-    let listener = TcpListener::bind(listen)
-        .await
-        .with_context(|| format!("listening on {listen} (--listen)"))?;
-    let addr = listener
-        .local_addr()
-        .context("the address of the metrics listener")?;
+/// Listens. Before the engine joins its group, so that one which cannot start takes no shard.
+pub fn listen(addr: SocketAddr) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind(addr).with_context(|| format!("listening on {addr} (--listen)"))?;
+    listener
+        .set_nonblocking(true)
+        .context("setting up the metrics listener")?;
+    Ok(listener)
+}
+
+/// Serves in the background for as long as the runtime lives. Call within a tokio runtime.
+pub fn serve(listener: TcpListener, metrics: PrometheusHandle, health: Arc<Health>) -> anyhow::Result<()> {
+    let listener = tokio::net::TcpListener::from_std(listener).context("setting up the metrics listener")?;
     let upkeep = metrics.clone();
     tokio::spawn(async move {
         let mut interval = tokio::time::interval(UPKEEP);
@@ -58,7 +57,7 @@ pub async fn serve(
             tracing::error!(%error, "metrics and health are no longer served");
         }
     });
-    Ok(addr)
+    Ok(())
 }
 
 fn routes(metrics: PrometheusHandle, health: Arc<Health>) -> Router {
