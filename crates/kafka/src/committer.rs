@@ -53,6 +53,8 @@ pub(crate) struct Committer<'c> {
     journaled: Option<i64>,
     /// Told when this thread has to come to an end; then a failure is final.
     stop: &'c AtomicBool,
+    /// Told when the engine ends.
+    ends: &'c AtomicBool,
 }
 
 // === impl Committer ===
@@ -76,6 +78,7 @@ impl<'c> Committer<'c> {
             committed,
             journaled,
             stop,
+            ends: &around.stop,
         }
     }
 
@@ -111,7 +114,10 @@ impl<'c> Committer<'c> {
         let offsets = self.offsets(bundle.ends().expect("a bundle holds a step"))?;
         let member = self.consumer.group_metadata();
         let member = member.ok_or(EngineError::Overtaken { shard: self.shard })?;
-        match outbox.publish(bundle, &offsets, &member) {
+        // Where the shard is only given back for a while, nobody else waits for a coordinator that does not answer; what is not
+        // committed is stepped again. An engine that ends leaves no transaction open if it can.
+        let may_wait = || !self.stop.load(Ordering::Acquire) || self.ends.load(Ordering::Acquire);
+        match outbox.publish(bundle, &offsets, &member, &may_wait) {
             Ok(()) => {
                 self.journaled = outbox.journaled().or(self.journaled);
                 Ok(true)

@@ -19,8 +19,8 @@ use crate::{BrokerClock, ClientSettings, EngineClock, EngineError, TopicNames, p
 /// So many times an engine joins anew after its name was taken; more is no accident.
 const MOST_REPLACED: u32 = 3;
 
-/// After so long without, earlier times no longer count.
-const FORGIVEN: Duration = Duration::from_secs(600);
+/// Two of one name throw each other out within a heartbeat or two; whoever was a member for so long was not replaced by another.
+const FORGIVEN: Duration = Duration::from_secs(15);
 
 /// What an engine runs, and on which brokers.
 #[derive(Clone)]

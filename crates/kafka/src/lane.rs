@@ -20,6 +20,9 @@ use crate::{EngineError, meter};
 /// Records that a lane holds at most; librdkafka holds more behind them, within its own bounds.
 pub(crate) const MOST_AHEAD: usize = 10_000;
 
+/// A longer header is none of ours.
+const LONGEST_HEADER: usize = 1_024;
+
 /// A record with its place in the log.
 pub(crate) struct Received<'q> {
     message: BorrowedMessage<'q>,
@@ -74,7 +77,9 @@ impl<'q> Received<'q> {
     pub(crate) fn redriven_from(&self) -> Option<&str> {
         let headers = self.message.headers()?;
         let header = headers.iter().find(|header| header.key == REDRIVEN)?;
-        std::str::from_utf8(header.value?).ok()
+        let places = std::str::from_utf8(header.value?).ok();
+        // Anybody may send a header.
+        places.filter(|places| places.len() <= LONGEST_HEADER)
     }
 
     /// As the decoders take it.

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::ClientContext;
 use rdkafka::Timestamp as KafkaTimestamp;
@@ -117,8 +117,12 @@ impl Outbox {
             producer: client.create_with_context(context).map_err(EngineError::client)?,
             is_transactional: config.exactly_once,
         };
+        let begun = now();
         outbox
-            .again(now(), |producer| producer.init_transactions(CALL))
+            .again(
+                || begun.elapsed() < PATIENCE,
+                |producer| producer.init_transactions(CALL),
+            )
             .map_err(|error| EngineError::Transactions(error).or_not_allowed())?;
         Ok(outbox)
     }
@@ -129,15 +133,18 @@ impl Outbox {
         (offset >= 0).then_some(offset)
     }
 
-    /// One transaction: the bundle, and the offsets behind it.
+    /// One transaction: the bundle, and the offsets behind it. A call that timed out is made again for as
+    /// long as it `may_wait`, within bounds.
     pub(crate) fn publish(
         &self,
         bundle: &Bundle<'_>,
         offsets: &TopicPartitionList,
         member: &ConsumerGroupMetadata,
+        may_wait: &dyn Fn() -> bool,
     ) -> Result<(), Trouble> {
         let begun = now();
-        self.again(begun, Producer::begin_transaction)?;
+        let has_patience = || begun.elapsed() < PATIENCE && may_wait();
+        self.again(has_patience, Producer::begin_transaction)?;
         for record in bundle.records() {
             failpoint("produce");
             self.send(record).map_err(Trouble::Unknown)?;
@@ -149,7 +156,7 @@ impl Outbox {
         // What was acknowledged last may still wait to be told.
         self.producer.poll(Duration::ZERO);
         let send_offsets = || {
-            self.again(begun, |producer| {
+            self.again(has_patience, |producer| {
                 producer.send_offsets_to_transaction(offsets, member, CALL)
             })
         };
@@ -163,7 +170,7 @@ impl Outbox {
             send_offsets()?;
         }
         failpoint("commit");
-        self.again(begun, |producer| producer.commit_transaction(CALL))?;
+        self.again(has_patience, |producer| producer.commit_transaction(CALL))?;
         failpoint("committed");
         Ok(())
     }
@@ -171,7 +178,7 @@ impl Outbox {
     /// Makes a call about a transaction, again for as long as it may be, and there is patience left.
     fn again(
         &self,
-        begun: Instant,
+        has_patience: impl Fn() -> bool,
         call: impl Fn(&BaseProducer<Deliveries>) -> Result<(), KafkaError>,
     ) -> Result<(), KafkaError> {
         if !self.is_transactional {
@@ -179,7 +186,7 @@ impl Outbox {
         }
         loop {
             match call(&self.producer) {
-                Err(KafkaError::Transaction(error)) if error.is_retriable() && begun.elapsed() < PATIENCE => {
+                Err(KafkaError::Transaction(error)) if error.is_retriable() && has_patience() => {
                     tracing::debug!(%error, "a call about a transaction is made again");
                 }
                 outcome => return outcome,
