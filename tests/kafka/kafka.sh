@@ -109,6 +109,9 @@ configure_three() { # DIR
       echo "log.dirs=$1/$node/data"
       printf '%s=3\n' default.replication.factor offsets.topic.replication.factor transaction.state.log.replication.factor
       printf '%s=2\n' min.insync.replicas transaction.state.log.min.isr
+      # By default the others wait 9 s before they take a dead broker's partitions over.
+      echo "broker.session.timeout.ms=6000"
+      echo "broker.heartbeat.interval.ms=1000"
     } >"$1/$node/server.properties"
     echo "127.0.0.1:${ports[node - 1]}" >"$1/$node/bootstrap"
   done
