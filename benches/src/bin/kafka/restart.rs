@@ -80,7 +80,8 @@ pub fn run(brokers: &str, args: &Args) -> anyhow::Result<()> {
     let feeding = feed(brokers, &config, args.patients, Arc::clone(&stop))?;
     let mut engine = start(brokers, &run, args)?;
     for kill in 1..=args.kills {
-        thread::sleep(Duration::from_secs(args.snapshot_every + 20));
+        thread::sleep(Duration::from_secs(args.snapshot_every + 10));
+        wait_for_last_second();
         engine.kill()?;
         engine.wait()?;
         let killed = topics::now();
@@ -118,6 +119,13 @@ pub fn run(brokers: &str, args: &Args) -> anyhow::Result<()> {
         .join()
         .map_err(|_| anyhow::anyhow!("the feed panicked"))??;
     Ok(reader.stop()?)
+}
+
+/// A score is due every ten seconds, for all at once. Killed a second before that, an engine has not to wait for it afterwards.
+fn wait_for_last_second() {
+    let into = topics::now().micros().rem_euclid(10_000_000);
+    let wait = (9_000_000 - into).rem_euclid(10_000_000);
+    thread::sleep(Duration::from_micros(wait.unsigned_abs()));
 }
 
 fn start(brokers: &str, run: &str, args: &Args) -> anyhow::Result<Child> {
