@@ -9,11 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use wardwatch_event_time::Timestamp;
 
-use crate::fields::{instant, label, patient_id, value};
-use crate::identity;
-use crate::json::{check_object, malformed};
+use crate::fields::{check_patient, instant, label, object, patient_id, value};
 use crate::reason::{Flaw, Reason};
-use crate::record::{MOST_BYTES, Record};
+use crate::record::Record;
 
 /// A command. `Debug` tells what is to be done, not about whom.
 #[derive(Clone, PartialEq, Eq, Serialize)]
@@ -70,12 +68,7 @@ impl fmt::Debug for CommandRecord {
 /// # Errors
 /// Why the record belongs in quarantine; see [`Quarantined::record`](crate::Quarantined::record).
 pub fn decode_command(record: &Record<'_>) -> Result<CommandRecord, Flaw> {
-    if record.payload.len() > MOST_BYTES {
-        return Err(Reason::TooLarge.into());
-    }
-    let text = std::str::from_utf8(record.payload).map_err(|_| Flaw::from(Reason::BadUtf8))?;
-    check_object(text)?;
-    let wire: Wire<'_> = serde_json::from_str(text).map_err(|error| malformed(&error))?;
+    let wire: Wire<'_> = object(record)?;
     let missing = |name| Flaw::new(Reason::MissingField, name);
     let command = CommandRecord {
         patient_id: patient_id(wire.patient_id)?,
@@ -85,10 +78,7 @@ pub fn decode_command(record: &Record<'_>) -> Result<CommandRecord, Flaw> {
         by: label(wire.by, "by")?.ok_or(missing("by"))?,
         ts: instant(wire.ts, "ts")?,
     };
-    identity::check_patient_id(&command.patient_id)?;
-    if record.key.is_some_and(|key| key != command.patient_id.as_bytes()) {
-        return Err(Reason::KeyMismatch.into());
-    }
+    check_patient(record, &command.patient_id)?;
     Ok(command)
 }
 

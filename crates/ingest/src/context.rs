@@ -10,12 +10,10 @@ use serde_json::value::RawValue;
 use wardwatch_clinical::scores::Spo2Scale;
 use wardwatch_event_time::Timestamp;
 
-use crate::fields::{instant, label, patient_id, value};
-use crate::identity;
-use crate::json::{check_object, malformed};
+use crate::fields::{check_patient, instant, label, object, patient_id, value};
 use crate::phi::Phi;
 use crate::reason::{Flaw, Reason};
-use crate::record::{MOST_BYTES, Record};
+use crate::record::Record;
 
 /// Oldest age accepted, in years; the oldest person known died at 122.
 const OLDEST: f64 = 130.0;
@@ -144,9 +142,6 @@ impl fmt::Debug for ContextRecord {
 /// # Errors
 /// Why the record belongs in quarantine; see [`Quarantined::record`](crate::Quarantined::record).
 pub fn decode_context(record: &Record<'_>) -> Result<ContextRecord, Flaw> {
-    if record.payload.len() > MOST_BYTES {
-        return Err(Reason::TooLarge.into());
-    }
     let context = if record.payload.is_empty() {
         let key = record
             .key
@@ -154,18 +149,13 @@ pub fn decode_context(record: &Record<'_>) -> Result<ContextRecord, Flaw> {
         let id = std::str::from_utf8(key).map_err(|_| Flaw::from(Reason::BadPatientId))?;
         ContextRecord::discharge(id.to_owned(), record.append_time)
     } else {
-        read(std::str::from_utf8(record.payload).map_err(|_| Flaw::from(Reason::BadUtf8))?)?
+        read(object(record)?)?
     };
-    identity::check_patient_id(&context.patient_id)?;
-    if record.key.is_some_and(|key| key != context.patient_id.as_bytes()) {
-        return Err(Reason::KeyMismatch.into());
-    }
+    check_patient(record, &context.patient_id)?;
     Ok(context)
 }
 
-fn read(text: &str) -> Result<ContextRecord, Flaw> {
-    check_object(text)?;
-    let wire: Wire<'_> = serde_json::from_str(text).map_err(|error| malformed(&error))?;
+fn read(wire: Wire<'_>) -> Result<ContextRecord, Flaw> {
     Ok(ContextRecord {
         patient_id: patient_id(wire.patient_id)?,
         ts: instant(wire.ts, "ts")?,

@@ -6,7 +6,28 @@ use serde_json::value::RawValue;
 use wardwatch_event_time::Timestamp;
 
 use crate::identity;
+use crate::json::{check_object, malformed};
 use crate::reason::{Flaw, Reason};
+use crate::record::{MOST_BYTES, Record};
+
+/// The record's JSON object.
+pub(crate) fn object<'a, T: Deserialize<'a>>(record: &Record<'a>) -> Result<T, Flaw> {
+    if record.payload.len() > MOST_BYTES {
+        return Err(Reason::TooLarge.into());
+    }
+    let text = std::str::from_utf8(record.payload).map_err(|_| Flaw::from(Reason::BadUtf8))?;
+    check_object(text)?;
+    serde_json::from_str(text).map_err(|error| malformed(&error))
+}
+
+/// Whether the record is about a patient, and lies in that patient's shard.
+pub(crate) fn check_patient(record: &Record<'_>, patient_id: &str) -> Result<(), Flaw> {
+    identity::check_patient_id(patient_id)?;
+    match record.key.is_some_and(|key| key != patient_id.as_bytes()) {
+        true => Err(Reason::KeyMismatch.into()),
+        false => Ok(()),
+    }
+}
 
 pub(crate) fn patient_id(raw: Option<&RawValue>) -> Result<String, Flaw> {
     field(raw, Flaw::new(Reason::BadPatientId, "not a text"))?

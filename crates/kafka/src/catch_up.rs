@@ -32,7 +32,6 @@ impl Worker<'_> {
             CatchUp::Rebuild(from) => {
                 self.rebuild(&from, stop)?;
                 self.begins = Some(Box::new(self.lineage(from.reason)));
-                self.is_new_lineage = true;
             }
         }
         self.snapshotted = self.position.sequence;

@@ -20,16 +20,14 @@ use rdkafka::consumer::Consumer;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
+use crate::EngineError;
 use crate::bundle::Bundle;
 use crate::desk::Desk;
-use crate::health::Health;
 use crate::journal::Position;
-use crate::member::EngineConsumer;
 use crate::meter::{self, Stage};
 use crate::outbox::{Outbox, Trouble};
 use crate::recovery::{AGAIN, take_over};
 use crate::worker::{Surroundings, now};
-use crate::{EngineConfig, EngineError};
 
 /// After a commit the coordinator still writes its markers. Asked for the next transaction meanwhile, it has the client wait
 /// 20 ms; so it is left in peace for half as long as the commit took, in which the next bundle grows. Within these bounds.
@@ -40,9 +38,7 @@ const LOOK_FOR_TOPIC: Duration = Duration::from_secs(2);
 
 /// Commits bundles of one shard.
 pub(crate) struct Committer<'c> {
-    config: &'c EngineConfig,
-    health: &'c Health,
-    consumer: EngineConsumer,
+    around: &'c Surroundings,
     shard: i32,
     inputs: &'c [&'c str],
     /// None between two producers.
@@ -53,8 +49,6 @@ pub(crate) struct Committer<'c> {
     journaled: Option<i64>,
     /// Told when this thread has to come to an end; then a failure is final.
     stop: &'c AtomicBool,
-    /// Told when the engine ends.
-    ends: &'c AtomicBool,
 }
 
 // === impl Committer ===
@@ -69,16 +63,13 @@ impl<'c> Committer<'c> {
         stop: &'c AtomicBool,
     ) -> Self {
         Self {
-            config: &around.config,
-            health: &around.health,
-            consumer: Arc::clone(&around.consumer),
+            around,
             shard,
             inputs,
             outbox: Some(outbox),
             committed,
             journaled,
             stop,
-            ends: &around.stop,
         }
     }
 
@@ -87,11 +78,11 @@ impl<'c> Committer<'c> {
         let _leaves = Leaves(desk);
         while let Some(bundle) = desk.take() {
             let begun = now();
-            self.health.commits(self.shard, true);
+            self.around.health.commits(self.shard, true);
             if let Err(error) = self.commit(&bundle) {
                 return desk.fail(error);
             }
-            self.health.commits(self.shard, false);
+            self.around.health.commits(self.shard, false);
             let took = begun.elapsed();
             meter::stage(Stage::Commit, took.as_secs_f64());
             desk.committed(self.journaled);
@@ -112,11 +103,11 @@ impl<'c> Committer<'c> {
             return self.look_up(bundle);
         };
         let offsets = self.offsets(bundle.ends().expect("a bundle holds a step"))?;
-        let member = self.consumer.group_metadata();
-        let member = member.ok_or(EngineError::Overtaken { shard: self.shard })?;
+        let member = self.around.consumer.group_metadata();
+        let member = Arc::new(member.ok_or(EngineError::Overtaken { shard: self.shard })?);
         // Where the shard is only given back for a while, nobody else waits for a coordinator that does not answer; what is not
         // committed is stepped again. An engine that ends leaves no transaction open if it can.
-        let may_wait = || !self.stop.load(Ordering::Acquire) || self.ends.load(Ordering::Acquire);
+        let may_wait = || !self.stop.load(Ordering::Acquire) || self.around.stop.load(Ordering::Acquire);
         match outbox.publish(bundle, &offsets, &member, &may_wait) {
             Ok(()) => {
                 self.journaled = outbox.journaled().or(self.journaled);
@@ -147,7 +138,7 @@ impl<'c> Committer<'c> {
         let EngineError::Produce { topic, .. } = error else {
             return Ok(());
         };
-        let found = self.consumer.fetch_metadata(Some(topic), LOOK_FOR_TOPIC);
+        let found = self.around.consumer.fetch_metadata(Some(topic), LOOK_FOR_TOPIC);
         let is_gone = found.is_ok_and(|found| {
             let unknown = RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
             found.topics().iter().any(|topic| topic.error() == Some(unknown))
@@ -162,7 +153,7 @@ impl<'c> Committer<'c> {
 
     /// Opens a new producer and finds out what became of the bundle.
     fn look_up(&mut self, bundle: &Bundle<'_>) -> Result<bool, EngineError> {
-        let (outbox, tail) = match take_over(self.config, self.shard, self.journaled) {
+        let (outbox, tail) = match take_over(&self.around.config, self.shard, self.journaled) {
             Ok(looked) => looked,
             Err(error) if error.is_final() => return Err(error),
             Err(error) => {

@@ -159,7 +159,7 @@ fn join(
             writer: writer.clone(),
             stop: Arc::clone(stop),
         };
-        let (outcome, kept) = Member::new(around, parked).run(stop);
+        let (outcome, kept) = Member::new(around, parked).run();
         match outcome {
             Err(error @ EngineError::Replaced(_)) => {
                 if last.elapsed() > FORGIVEN {

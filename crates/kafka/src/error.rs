@@ -3,6 +3,8 @@
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use wardwatch_shard::StepError;
 
+use crate::StoreError;
+
 /// Why the engine did not start, or stopped.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -72,11 +74,12 @@ pub enum EngineError {
     },
     /// Configuration: topics cannot keep what the engine promises.
     #[error(
-        "the topics cannot keep what the engine promises (`wardwatch topics apply` sets what it can): {problems}"
+        "the topics cannot keep what the engine promises (`wardwatch topics apply` sets what it can):{}",
+        problems.iter().map(|problem| format!("\n- {problem}")).collect::<String>()
     )]
     Topics {
         /// Each with its topic, its setting and the reason.
-        problems: String,
+        problems: Vec<String>,
     },
     /// Configuration: whether topics can keep what the engine promises cannot be seen.
     #[error(
@@ -200,6 +203,9 @@ pub enum EngineError {
         /// What is missing.
         reason: String,
     },
+    /// Outside system: snapshots cannot be had, where an alert is to be derived from one.
+    #[error("snapshots cannot be read")]
+    Store(#[source] StoreError),
     /// Us: an output could not be written as JSON.
     #[error("an output for topic {topic} could not be written as JSON")]
     Encode {

@@ -61,6 +61,7 @@ mod lane;
 mod log_reader;
 mod member;
 mod meter;
+mod offset_sender;
 mod outbox;
 mod program;
 mod quarantine;

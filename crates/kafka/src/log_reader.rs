@@ -10,6 +10,7 @@ use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::metadata::Metadata;
 use rdkafka::{Offset, TopicPartitionList};
 use serde::de::DeserializeOwned;
+use wardwatch_event_time::Timestamp;
 
 use crate::reader::GROUP;
 use crate::topics::PATIENCE;
@@ -64,7 +65,11 @@ impl<'c> LogReader<'c> {
         let mut back = BACK;
         loop {
             let start = from.unwrap_or(high - back).max(low);
-            let tail = self.read(start)?;
+            let mut tail = Vec::new();
+            self.read(Offset::Offset(start), |offset, record| {
+                tail.push((offset, record));
+                ControlFlow::Continue(())
+            })?;
             if from.is_some() || !tail.is_empty() || start <= low {
                 return Ok(tail);
             }
@@ -72,19 +77,47 @@ impl<'c> LogReader<'c> {
         }
     }
 
-    fn read<T: DeserializeOwned>(&self, start: i64) -> Result<Tail<T>, EngineError> {
+    /// The offset of the first record that the broker took at a time or later; the end when there is none.
+    ///
+    /// # Errors
+    /// [`EngineError::Journal`] when the broker does not answer in time.
+    pub(crate) fn offset_at(&self, time: Timestamp) -> Result<Offset, EngineError> {
+        let mut wanted = TopicPartitionList::new();
+        wanted
+            .add_partition_offset(self.topic, self.shard, Offset::Offset(time.millis().max(0)))
+            .map_err(EngineError::Journal)?;
+        let found = self.consumer.offsets_for_times(wanted, PATIENCE);
+        let found = found.map_err(|error| EngineError::Journal(error).or_not_allowed())?;
+        let found = found.find_partition(self.topic, self.shard);
+        Ok(found.map_or(Offset::End, |found| found.offset()))
+    }
+
+    /// Tells the records from `start` to the end, unless `tell` breaks off.
+    ///
+    /// # Errors
+    /// [`EngineError::Journal`] when the broker does not answer in time.
+    pub(crate) fn read<T: DeserializeOwned>(
+        &self,
+        start: Offset,
+        mut tell: impl FnMut(i64, T) -> ControlFlow<()>,
+    ) -> Result<(), EngineError> {
         let mut assignment = TopicPartitionList::new();
         assignment
-            .add_partition_offset(self.topic, self.shard, Offset::Offset(start))
+            .add_partition_offset(self.topic, self.shard, start)
             .and_then(|()| self.consumer.assign(&assignment))
             .map_err(EngineError::Journal)?;
-        let mut tail = Vec::new();
         let mut heard = now();
         while heard.elapsed() < PATIENCE {
             match self.consumer.poll(LOOK) {
                 None => continue,
-                Some(Ok(message)) => tail.extend(decode(&message)),
-                Some(Err(KafkaError::PartitionEOF(_))) => return Ok(tail),
+                Some(Ok(message)) => {
+                    if let Some((offset, record)) = decode(&message)
+                        && tell(offset, record).is_break()
+                    {
+                        return Ok(());
+                    }
+                }
+                Some(Err(KafkaError::PartitionEOF(_))) => return Ok(()),
                 Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => {
                     return Err(EngineError::Journal(error));
                 }
@@ -138,6 +171,15 @@ pub(crate) fn read_all(
         heard = now();
     }
     Ok(())
+}
+
+/// Breaks off once what is looked for is there.
+pub(crate) fn break_at(is_found: bool) -> ControlFlow<()> {
+    if is_found {
+        ControlFlow::Break(())
+    } else {
+        ControlFlow::Continue(())
+    }
 }
 
 /// Every partition from its start; returns their numbers.

@@ -119,8 +119,9 @@ impl Member {
     }
 
     /// Joins the group and runs what it is given, until told to stop. Returns also the shards that it then keeps in memory.
-    pub(crate) fn run(mut self, stop: &AtomicBool) -> (Result<(), EngineError>, BTreeMap<i32, Parked>) {
-        let outcome = self.look_until(stop);
+    pub(crate) fn run(mut self) -> (Result<(), EngineError>, BTreeMap<i32, Parked>) {
+        let stop = Arc::clone(&self.around.stop);
+        let outcome = self.look_until(&stop);
         self.park_all();
         self.around.health.revoked();
         self.around

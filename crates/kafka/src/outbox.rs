@@ -16,6 +16,7 @@ use wardwatch_event_time::Timestamp;
 
 use crate::bundle::{Bundle, Outgoing};
 use crate::failpoint::failpoint;
+use crate::offset_sender::OffsetSender;
 use crate::worker::now;
 use crate::{EngineClock, EngineConfig, EngineError, settings};
 
@@ -43,7 +44,9 @@ pub(crate) struct Deliveries {
 
 /// A producer that has fenced every earlier one of its shard.
 pub(crate) struct Outbox {
-    producer: BaseProducer<Deliveries>,
+    // Before the producer, which it may outlive.
+    offsets: OffsetSender,
+    producer: Arc<BaseProducer<Deliveries>>,
     is_transactional: bool,
 }
 
@@ -113,8 +116,10 @@ impl Outbox {
             true => settings::transactional(brokers, &id, more),
             false => settings::producer(brokers, more),
         };
+        let producer = Arc::new(client.create_with_context(context).map_err(EngineError::client)?);
         let outbox = Self {
-            producer: client.create_with_context(context).map_err(EngineError::client)?,
+            offsets: OffsetSender::start(Arc::clone(&producer), CALL)?,
+            producer,
             is_transactional: config.exactly_once,
         };
         let begun = now();
@@ -139,7 +144,7 @@ impl Outbox {
         &self,
         bundle: &Bundle<'_>,
         offsets: &TopicPartitionList,
-        member: &ConsumerGroupMetadata,
+        member: &Arc<ConsumerGroupMetadata>,
         may_wait: &dyn Fn() -> bool,
     ) -> Result<(), Trouble> {
         let begun = now();
@@ -155,11 +160,7 @@ impl Outbox {
         }
         // What was acknowledged last may still wait to be told.
         self.producer.poll(Duration::ZERO);
-        let send_offsets = || {
-            self.again(has_patience, |producer| {
-                producer.send_offsets_to_transaction(offsets, member, CALL)
-            })
-        };
+        let send_offsets = || self.again(has_patience, |_| self.offsets.send(offsets, member));
         if let Err(error) = self.producer.context().take_failure() {
             // A record may be given back only because the transaction had failed before; that knows why.
             send_offsets()?;
@@ -246,5 +247,52 @@ impl From<KafkaError> for Trouble {
             Some(Fenced | InvalidProducerEpoch | ProducerFenced) => Self::Fenced(error),
             _ => Self::Unknown(EngineError::Transactions(error).or_not_allowed()),
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+mod tests {
+    use rdkafka::consumer::{BaseConsumer, Consumer};
+    use rdkafka::mocking::{MockCluster, MockCoordinator};
+    use wardwatch_pipeline::Pipeline;
+
+    use super::*;
+    use crate::ClientSettings;
+
+    /// librdkafka 5456: the group's coordinator is gone, and the call waits for it beyond its timeout.
+    #[test]
+    fn a_dead_coordinator_of_the_group_holds_up_no_transaction() {
+        let cluster = MockCluster::new(3).unwrap();
+        cluster
+            .coordinator(MockCoordinator::Transaction("ward-0".to_owned()), 1)
+            .unwrap();
+        cluster
+            .coordinator(MockCoordinator::Group("ward".to_owned()), 2)
+            .unwrap();
+        cluster.create_topic("source", 1, 1).unwrap();
+        let text = include_str!("../../../pipelines/adult-ward.yaml");
+        let pipeline = Pipeline::parse(text, "../../models".as_ref()).unwrap();
+        let config = EngineConfig::new(cluster.bootstrap_servers(), "ward".to_owned(), Arc::new(pipeline));
+        let outbox = Outbox::open(&config, 0).unwrap();
+        let consumer = settings::consumer(&config.brokers, "ward", &ClientSettings::new());
+        let consumer: BaseConsumer = consumer.create().unwrap();
+        let member = Arc::new(consumer.group_metadata().unwrap());
+        let mut offsets = TopicPartitionList::new();
+        offsets
+            .add_partition_offset("source", 0, rdkafka::Offset::Offset(1))
+            .unwrap();
+        let bundle = Bundle::new(&config.topics, &["source"], 0);
+
+        cluster.broker_down(2).unwrap();
+        let begun = now();
+        let outcome = outbox.publish(&bundle, &offsets, &member, &|| true);
+        assert!(matches!(outcome, Err(Trouble::Unknown(_))), "{outcome:?}");
+        assert!(begun.elapsed() < PATIENCE, "{:?}", begun.elapsed());
+        // Another one, as for a bundle that is looked up.
+        drop(outbox);
+        cluster.broker_up(2).unwrap();
+        let outbox = Outbox::open(&config, 0).unwrap();
+        outbox.publish(&bundle, &offsets, &member, &|| true).unwrap();
     }
 }

@@ -42,6 +42,8 @@ pub(crate) struct Parked {
     pub position: Position,
     /// Where the newest journal record stands.
     pub journaled: Option<i64>,
+    /// Its lineage has no snapshot yet.
+    pub is_new_lineage: bool,
 }
 
 /// A shard that is ours, with what it has to do before it is live.
@@ -54,6 +56,7 @@ pub(crate) struct Opened {
     /// Where the journal ends, and where its newest record stands.
     pub committed: Position,
     pub journaled: Option<i64>,
+    pub is_new_lineage: bool,
     pub catch_up: CatchUp,
 }
 
@@ -108,14 +111,16 @@ pub(crate) fn open(
         .last()
         .map(|(offset, record)| (*offset, record.position(&inputs)));
     let (journaled, committed) = last.map_or((None, Position::default()), |(offset, at)| (Some(offset), at));
+    let was_new = parked.as_ref().is_some_and(|parked| parked.is_new_lineage);
     let found = match parked {
         Some(parked) if parked.position.is_at(&committed) => {
             Some((parked.shard, parked.position, Vec::new()))
         }
         _ if distrusted || tail.is_empty() => None,
         _ => restore(config, number, &committed, &inputs)
-            .or_else(|| from_the_first(config, number, &committed)),
+            .or_else(|| from_the_first(config, number, &committed, Wants::default())),
     };
+    let is_new_lineage = was_new || found.is_none();
     let (shard, position, catch_up) = match found {
         Some((shard, position, records)) => (shard, position, CatchUp::Replay(records)),
         None => {
@@ -133,6 +138,7 @@ pub(crate) fn open(
         position,
         committed,
         journaled,
+        is_new_lineage,
         catch_up,
     })
 }
@@ -264,7 +270,7 @@ fn offsets_at(
     let context = config.topics.context.as_str();
     for topic in inputs.iter().filter(|topic| **topic != context) {
         wanted
-            .add_partition_offset(topic, number, Offset::Offset(from.millis()))
+            .add_partition_offset(topic, number, Offset::Offset(from.millis().max(0)))
             .map_err(EngineError::Committed)?;
     }
     let found = consumer

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use rdkafka::Offset;
+use wardwatch_event_time::Timestamp;
 use wardwatch_shard::{Shard, Snapshot, Wants};
 
 use crate::journal::{JournalRecord, Position};
-use crate::log_reader::{LogReader, Tail};
+use crate::log_reader::{LogReader, Tail, break_at};
 use crate::recovery::{FIRST_LINEAGE, reach};
 use crate::snapshot_file::{self, FileError, Header};
-use crate::{EngineConfig, meter};
+use crate::snapshots::{KEPT, Stored};
+use crate::{EngineConfig, EngineError, meter};
 
 /// Without a snapshot so many steps are taken again at most, about a day of a quiet shard; beyond it the state is rebuilt.
 const MOST_REPLAYED: u64 = 100_000;
@@ -26,8 +29,10 @@ enum Unfit {
     OtherModels,
     #[error("its tables have format {its}, and this build reads format {ours}")]
     OtherFormat { its: u32, ours: u32 },
-    #[error("the journal no longer reaches back to it; lengthen the journal's retention.ms")]
+    #[error("the journal no longer reaches back to it; lengthen the journal's min.compaction.lag.ms")]
     BeforeJournal,
+    #[error("the journal after it cannot be read")]
+    JournalUnread(#[source] EngineError),
     #[error("the journal holds no such step with this digest")]
     NotInJournal,
 }
@@ -40,8 +45,8 @@ pub(crate) fn restore(
     inputs: &[&str],
 ) -> Option<(Shard, Position, Vec<JournalRecord>)> {
     let store = config.snapshots.as_ref()?;
-    let paths = store.list(config.snapshots_of(number));
-    let paths = paths.inspect_err(|error| {
+    let stored = store.list(config.snapshots_of(number));
+    let stored = stored.inspect_err(|error| {
         tracing::error!(
             shard = number,
             error = error as &dyn std::error::Error,
@@ -49,7 +54,8 @@ pub(crate) fn restore(
         );
         meter::snapshot_refused();
     });
-    for path in paths.ok()? {
+    // Older ones are kept for audits; each would be read whole, and a rebuild is quicker than many of them.
+    for Stored { path, .. } in stored.ok()?.into_iter().take(KEPT) {
         let object = match store.load(&path) {
             Ok(object) => object,
             Err(error) => {
@@ -72,54 +78,55 @@ pub(crate) fn restore(
     None
 }
 
+/// The state in a snapshot, and the steps after it up to a position.
 fn restore_from(
     config: &EngineConfig,
     number: i32,
     object: &[u8],
-    committed: &Position,
+    until: &Position,
     inputs: &[&str],
     wants: Wants,
 ) -> Result<(Shard, Position, Vec<JournalRecord>), Unfit> {
     let (header, _) = snapshot_file::read_header(object)?;
     check(config, &header)?;
-    let tail: Result<Tail, _> =
-        LogReader::of_journal(config, number).and_then(|reader| reader.tail(Some(header.journal_offset)));
-    let tail = tail.map_err(|_| Unfit::BeforeJournal)?;
-    let (step, later) = tail.split_first().ok_or(Unfit::NotInJournal)?;
-    let position = step.1.position(inputs);
-    if step.0 != header.journal_offset {
+    let steps = steps_between(config, number, Offset::Offset(header.journal_offset), until);
+    let mut steps = steps.map_err(Unfit::JournalUnread)?.into_iter();
+    let (offset, step) = steps.next().ok_or(Unfit::NotInJournal)?;
+    let position = step.position(inputs);
+    if offset != header.journal_offset {
         return Err(Unfit::BeforeJournal);
     }
     let is_it = (position.lineage, position.sequence, position.digest)
         == (header.lineage, header.sequence, header.digest);
-    if !is_it || position.lineage != committed.lineage {
+    if !is_it || position.lineage != until.lineage {
         return Err(Unfit::NotInJournal);
     }
     let snapshot = snapshot_file::read(object)?;
     let shard = Shard::restore(Arc::clone(&config.pipeline), wants, &snapshot);
     let shard = shard.map_err(FileError::Tables)?;
-    let later = later.iter().map(|(_, record)| record.clone()).collect();
+    let later = steps.map(|(_, record)| record).collect();
     Ok((shard, position, later))
 }
 
-/// Nothing, and all steps of the journal, if it has them from the first and they are not too many.
+/// Nothing, and all steps of the journal up to a position, if it has them from the first and they are not too many.
 pub(crate) fn from_the_first(
     config: &EngineConfig,
     number: i32,
-    committed: &Position,
+    until: &Position,
+    wants: Wants,
 ) -> Option<(Shard, Position, Vec<JournalRecord>)> {
-    if committed.lineage != FIRST_LINEAGE || committed.sequence > MOST_REPLAYED {
+    if until.lineage != FIRST_LINEAGE || until.sequence > MOST_REPLAYED {
         return None;
     }
-    let tail: Result<Tail, _> = LogReader::of_journal(config, number).and_then(|reader| reader.tail(Some(0)));
-    let tail = tail.inspect_err(|error| {
+    let steps = steps_between(config, number, Offset::Beginning, until);
+    let steps = steps.inspect_err(|error| {
         tracing::error!(
             shard = number,
             error = error as &dyn std::error::Error,
             "the journal cannot be read from its first record"
         );
     });
-    let steps: Vec<JournalRecord> = tail.ok()?.into_iter().map(|(_, record)| record).collect();
+    let steps: Vec<JournalRecord> = steps.ok()?.into_iter().map(|(_, record)| record).collect();
     let first = steps.first().filter(|first| first.sequence == 0)?;
     let begins = first.begins.as_ref()?;
     if begins.pipeline_hash != config.pipeline.hash || begins.models != config.pipeline.model_identities() {
@@ -129,13 +136,29 @@ pub(crate) fn from_the_first(
         lineage: FIRST_LINEAGE,
         ..Position::default()
     };
-    let shard = Shard::new(Arc::clone(&config.pipeline), Wants::default());
+    let shard = Shard::new(Arc::clone(&config.pipeline), wants);
     tracing::info!(
         shard = number,
         steps = steps.len(),
         "there is no snapshot; all steps of the journal are taken again"
     );
     Some((shard, position, steps))
+}
+
+/// The journal from an offset up to a position.
+fn steps_between(
+    config: &EngineConfig,
+    number: i32,
+    from: Offset,
+    until: &Position,
+) -> Result<Tail, EngineError> {
+    let mut steps = Tail::new();
+    LogReader::of_journal(config, number)?.read(from, |offset, step: JournalRecord| {
+        let is_last = step.sequence + 1 >= until.sequence;
+        steps.push((offset, step));
+        break_at(is_last)
+    })?;
+    Ok(steps)
 }
 
 /// A state before a step, and the steps from there.
@@ -149,60 +172,81 @@ pub(crate) struct Base {
     pub is_exact: bool,
 }
 
-/// A state to derive `step` from: the newest snapshot before it, else nothing with all steps, else nothing with as many steps as
-/// windows reach back.
+/// A state to derive `step` from: a snapshot before it, by preference one from before `since`; else nothing with all steps; else
+/// nothing with the steps of twice the time that windows reach back.
+///
+/// # Errors
+/// [`EngineError::NotDerivable`] when the journal no longer holds those steps, or what keeps it from being read.
 pub(crate) fn base_before(
     config: &EngineConfig,
     number: i32,
     step: &JournalRecord,
-    journal: &Tail,
+    since: Timestamp,
     wants: Wants,
-) -> Base {
+) -> Result<Base, EngineError> {
     let inputs = config.topics.inputs(&config.pipeline);
-    let at = step.position(&inputs);
-    let all = || journal.iter().map(|(_, record)| record.clone());
-    let store = config.snapshots.as_ref();
-    let paths = store.and_then(|store| store.list(config.snapshots_of(number)).ok());
-    for path in paths.into_iter().flatten() {
-        let object = store.and_then(|store| store.load(&path).ok());
-        let Some(object) = object else { continue };
-        let is_before =
-            snapshot_file::read_header(&object).is_ok_and(|(header, _)| header.sequence <= step.sequence);
-        if !is_before {
-            continue;
-        }
-        if let Ok((shard, position, steps)) = restore_from(config, number, &object, &at, &inputs, wants) {
-            return Base {
-                shard,
-                position,
-                steps,
-                told: format!("the snapshot {path}"),
-                is_exact: true,
-            };
+    let until = step.position(&inputs);
+    if let Some(store) = &config.snapshots {
+        let stored = store
+            .list(config.snapshots_of(number))
+            .map_err(EngineError::Store)?;
+        for Stored { path, .. } in those_before(stored, (step.lineage, step.sequence), since) {
+            let object = store.load(&path).map_err(EngineError::Store)?;
+            match restore_from(config, number, &object, &until, &inputs, wants) {
+                Ok((shard, position, steps)) => {
+                    return Ok(Base {
+                        shard,
+                        position,
+                        steps,
+                        told: format!("the snapshot {path}"),
+                        is_exact: true,
+                    });
+                }
+                Err(unfit) => {
+                    tracing::warn!(%path, error = &unfit as &dyn std::error::Error, "a snapshot is passed over");
+                }
+            }
         }
     }
-    let fresh = Shard::new(Arc::clone(&config.pipeline), wants);
-    let has_all =
-        journal.first().is_some_and(|(_, first)| first.sequence == 0) && step.lineage == FIRST_LINEAGE;
-    let from = step.log_time - reach(&config.pipeline) - reach(&config.pipeline);
-    let skipped = match has_all {
-        true => 0,
-        false => journal.partition_point(|(_, record)| record.log_time < from),
-    };
-    let position = match skipped.checked_sub(1) {
-        None => Position::default(),
-        Some(before) => journal[before].1.position(&inputs),
-    };
-    Base {
-        shard: fresh,
-        position,
-        steps: all().skip(skipped).collect(),
-        told: match has_all {
-            true => "nothing, at the journal's first step".to_owned(),
-            false => format!("nothing, at step {}: twice as far back as windows reach", skipped),
-        },
-        is_exact: has_all,
+    if let Some((shard, position, steps)) = from_the_first(config, number, &until, wants) {
+        return Ok(Base {
+            shard,
+            position,
+            steps,
+            told: "nothing, at the journal's first step".to_owned(),
+            is_exact: true,
+        });
     }
+    let reach = reach(&config.pipeline);
+    let from = LogReader::of_journal(config, number)?.offset_at(step.log_time - reach - reach)?;
+    let mut steps = steps_between(config, number, from, &until)?.into_iter();
+    let (Some((_, first)), true) = (steps.next(), steps.len() > 0) else {
+        return Err(EngineError::NotDerivable {
+            reason: "there is no snapshot from before it, and the journal holds no step within twice the time that windows \
+                     reach back"
+                .to_owned(),
+        });
+    };
+    Ok(Base {
+        shard: Shard::new(Arc::clone(&config.pipeline), wants),
+        position: first.position(&inputs),
+        steps: steps.map(|(_, record)| record).collect(),
+        told: format!(
+            "nothing, after step {}: twice as far back as windows reach",
+            first.sequence
+        ),
+        is_exact: false,
+    })
+}
+
+/// Of all snapshots, the newest first, those from which a step can be come to: from before `since` the newest first, then the
+/// oldest first of the others.
+fn those_before(mut stored: Vec<Stored>, (lineage, sequence): (u64, u64), since: Timestamp) -> Vec<Stored> {
+    stored.retain(|one| one.lineage == lineage && one.sequence <= sequence);
+    let later = stored.partition_point(|one| one.written > since);
+    stored[..later].reverse();
+    stored.rotate_left(later);
+    stored
 }
 
 /// Whether it is of the same pipeline, models and layout.
@@ -227,4 +271,32 @@ fn check(config: &EngineConfig, header: &Header) -> Result<(), Unfit> {
         return Err(Unfit::OtherModels);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_from_before_the_windows_comes_first() {
+        let stored = |written, lineage, sequence| Stored {
+            path: format!("{lineage}-{sequence}").into(),
+            written: Timestamp::from_micros(written),
+            lineage,
+            sequence,
+        };
+        let all = [
+            (90, 3, 95),
+            (80, 3, 85),
+            (70, 3, 75),
+            (60, 3, 65),
+            (50, 3, 55),
+            (40, 3, 45),
+            (30, 2, 35),
+        ];
+        let all = all.map(|(written, lineage, sequence)| stored(written, lineage, sequence));
+        let found = those_before(all.to_vec(), (3, 85), Timestamp::from_micros(55));
+        let sequences: Vec<u64> = found.iter().map(|one| one.sequence).collect();
+        assert_eq!(sequences, [55, 45, 65, 75, 85]);
+    }
 }

@@ -5,8 +5,14 @@
 //! ```
 //!
 //! The newest is the one written last: after a journal was begun anew its numbers are lower than those of older files.
-//! STORE-1: the newest two of a shard are kept. STORE-2: an object is there whole or not at all.
+//!
+//! STORE-1: the newest two of a shard are kept, to restore. Of the others the first of each lineage in every six hours is kept, to
+//! derive an alert again, and of those the newest 28: seven days, as far as topics reach back. Bounding their number and not their
+//! age bounds the disk, and a host whose clock once was wrong does not take them all for old.
+//!
+//! STORE-2: an object is there whole or not at all.
 
+use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +21,9 @@ use futures::TryStreamExt;
 use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{BackoffConfig, ObjectStore, ObjectStoreExt, PutPayload, RetryConfig};
+use object_store::{BackoffConfig, ObjectMeta, ObjectStore, ObjectStoreExt, PutPayload, RetryConfig};
 use tokio::runtime::{Builder, Runtime};
+use wardwatch_event_time::{Span, Timestamp};
 
 use crate::failpoint::failpoint;
 
@@ -34,8 +41,12 @@ const RETRY: RetryConfig = RetryConfig {
 /// Where a machine of Amazon's asks who it is.
 const AMAZONS_HOST: &str = "169.254.169.254";
 
-/// So many snapshots of a shard are kept.
-const KEPT: usize = 2;
+/// So many snapshots of a shard are kept to restore.
+pub(crate) const KEPT: usize = 2;
+
+/// Of the others one is kept of each such time, and so many in all.
+const KEPT_EVERY: Span = Span::from_secs(6 * 3_600);
+const KEPT_OTHERS: usize = 28;
 
 /// A place for snapshots.
 #[derive(Debug)]
@@ -55,6 +66,17 @@ pub(crate) struct Place<'p> {
     /// The topic: engines of several hospitals may share a folder.
     pub journal: &'p str,
     pub shard: i32,
+}
+
+/// A snapshot in the store.
+#[derive(Clone, Debug)]
+pub(crate) struct Stored {
+    pub path: Path,
+    /// When, by the store's clock.
+    pub written: Timestamp,
+    pub lineage: u64,
+    /// Of the step after it.
+    pub sequence: u64,
 }
 
 /// Why snapshots cannot be kept or had. Processing goes on without them.
@@ -169,8 +191,7 @@ impl SnapshotStore {
             .block_on(self.store.put(&path, payload))
             .map_err(|source| self.failed("writing a snapshot", source))?;
         failpoint("snapshot_written");
-        let all = self.list(place)?;
-        for old in all.iter().skip(KEPT) {
+        for old in superfluous(&self.list(place)?) {
             self.runtime
                 .block_on(self.store.delete(old))
                 .map_err(|source| self.failed("removing an old snapshot", source))?;
@@ -179,19 +200,15 @@ impl SnapshotStore {
     }
 
     /// A shard's snapshots, the newest first.
-    pub(crate) fn list(&self, place: Place<'_>) -> Result<Vec<Path>, StoreError> {
+    pub(crate) fn list(&self, place: Place<'_>) -> Result<Vec<Stored>, StoreError> {
         let folder = self.folder(place);
         let objects: Vec<_> = self
             .runtime
             .block_on(self.store.list(Some(&folder)).try_collect())
             .map_err(|source| self.failed("listing snapshots", source))?;
-        let mut found: Vec<_> = objects
-            .into_iter()
-            .map(|object| (object.last_modified, object.location))
-            .filter(|(_, path)| path.extension() == Some("snapshot"))
-            .collect();
-        found.sort_unstable_by(|one, other| other.cmp(one));
-        Ok(found.into_iter().map(|(_, path)| path).collect())
+        let mut found: Vec<Stored> = objects.iter().filter_map(Stored::from_object).collect();
+        found.sort_unstable_by(|one, other| (other.written, &other.path).cmp(&(one.written, &one.path)));
+        Ok(found)
     }
 
     pub(crate) fn load(&self, path: &Path) -> Result<bytes::Bytes, StoreError> {
@@ -212,6 +229,33 @@ impl SnapshotStore {
             url: self.url.clone(),
             source,
         }
+    }
+}
+
+/// Of all snapshots of a shard, the newest first, those that nobody needs any more.
+fn superfluous(all: &[Stored]) -> impl Iterator<Item = &Path> {
+    let time = |one: &Stored| one.written.micros().div_euclid(KEPT_EVERY.micros());
+    let mut firsts = BTreeSet::new();
+    let oldest_first = all.iter().skip(KEPT).rev();
+    let (kept, not_first): (Vec<_>, Vec<_>) =
+        oldest_first.partition(|one| firsts.insert((one.lineage, time(one))));
+    let too_many = kept.len().saturating_sub(KEPT_OTHERS);
+    let too_old = kept.into_iter().take(too_many);
+    too_old.chain(not_first).map(|one| &one.path)
+}
+
+// === impl Stored ===
+
+impl Stored {
+    fn from_object(object: &ObjectMeta) -> Option<Self> {
+        let name = object.location.filename()?.strip_suffix(".snapshot")?;
+        let (lineage, sequence) = name.split_once('-')?;
+        Some(Self {
+            path: object.location.clone(),
+            written: Timestamp::from_micros(object.last_modified.timestamp_micros()),
+            lineage: lineage.parse().ok()?,
+            sequence: sequence.parse().ok()?,
+        })
     }
 }
 
@@ -244,6 +288,15 @@ mod tests {
         shard: 3,
     };
 
+    fn stored(hours: i64, lineage: u64, sequence: u64) -> Stored {
+        Stored {
+            path: Path::from(format!("{lineage}-{sequence}")),
+            written: Timestamp::from_millis(hours * 3_600_000),
+            lineage,
+            sequence,
+        }
+    }
+
     /// After the topics were made anew, sequences begin with nothing again; and junk may have any name.
     #[test]
     fn the_newest_are_those_written_last() {
@@ -251,15 +304,40 @@ mod tests {
         let store = SnapshotStore::open(folder.path().to_str().unwrap()).unwrap();
         for sequence in [900, 901, 5, 6] {
             store.save(PLACE, (1, sequence), vec![b"whole".to_vec()]).unwrap();
+            // A file's time is that of the kernel's last tick.
+            std::thread::sleep(Duration::from_millis(20));
         }
-        let listed = store.list(PLACE).unwrap();
-        let names: Vec<&str> = listed.iter().filter_map(Path::filename).collect();
-        let name = |sequence| format!("{:020}-{sequence:020}.snapshot", 1);
-        assert_eq!(names, [name(6), name(5)]);
+        std::fs::write(folder.path().join("ward/journal/00003/junk.snapshot"), "junk").unwrap();
+        let sequences = store.list(PLACE).unwrap().into_iter().map(|one| one.sequence);
+        assert_eq!(sequences.take(2).collect::<Vec<_>>(), [6, 5]);
         let other = Place {
             journal: "other.journal",
             ..PLACE
         };
         assert!(store.list(other).unwrap().is_empty());
+    }
+
+    #[test]
+    fn one_of_every_six_hours_is_kept() {
+        let all = [
+            stored(174, 3, 90),
+            stored(174, 3, 89),
+            // The first of its lineage in these hours, and one more.
+            stored(173, 3, 80),
+            stored(173, 2, 70),
+            stored(172, 2, 61),
+            stored(168, 2, 60),
+            stored(5, 1, 40),
+        ];
+        let old: Vec<_> = superfluous(&all).map(Path::to_string).collect();
+        assert_eq!(old, ["2-61", "2-70"]);
+        assert_eq!(superfluous(&all[..2]).count(), 0);
+    }
+
+    #[test]
+    fn thirty_are_kept_at_most() {
+        let all: Vec<Stored> = (0..32).rev().map(|n| stored(6 * n, 1, n as u64)).collect();
+        let old: Vec<_> = superfluous(&all).map(Path::to_string).collect();
+        assert_eq!(old, ["1-0", "1-1"]);
     }
 }

@@ -70,7 +70,7 @@ pub(crate) struct Worker<'w> {
     /// The sequence at the last snapshot, or at the begin.
     pub(crate) snapshotted: u64,
     /// It has no snapshot yet.
-    pub(crate) is_new_lineage: bool,
+    is_new_lineage: bool,
     /// To be told with the first step of a new lineage.
     pub(crate) begins: Option<Box<LineageRecord>>,
     /// Parts of the pipeline whose failing has been told of.
@@ -108,7 +108,7 @@ pub(crate) fn run(
         last_tick: now(),
         last_snapshot: now(),
         snapshotted: 0,
-        is_new_lineage: false,
+        is_new_lineage: opened.is_new_lineage,
         begins: None,
         warned: BTreeSet::new(),
     };
@@ -130,6 +130,7 @@ pub(crate) fn run(
         shard: worker.shard,
         position: worker.position,
         journaled,
+        is_new_lineage: worker.is_new_lineage,
     })
 }
 
@@ -160,11 +161,14 @@ impl<'w> Worker<'w> {
         let received = config.clock.now();
         let oldest = self.inbox.oldest().unwrap_or(received);
         meter::oldest_record(self.number, received - oldest);
-        let records = self.inbox.take();
-        let is_due = self.tick_is_due();
+        // A lineage begins with a step of nothing and a snapshot: whatever it decides can then be derived again.
+        let (records, is_due) = match self.begins {
+            None => (self.inbox.take(), self.tick_is_due()),
+            Some(_) => (Vec::new(), false),
+        };
         // Until it is known what time it is, a step of nothing asks: its journal record comes back with the brokers' time.
         let tick = (is_due && config.clock.is_set()).then_some(received - config.tick_lag);
-        if !records.is_empty() || is_due || self.shard.has_more() {
+        if !records.is_empty() || is_due || self.begins.is_some() || self.shard.has_more() {
             // The tick comes with the last records; without any it comes alone.
             let last = records.chunks(MOST_RECORDS).next_back().unwrap_or_default();
             for records in records[..records.len() - last.len()].chunks(MOST_RECORDS) {
@@ -299,7 +303,7 @@ impl<'w> Worker<'w> {
         record
     }
 
-    /// Now and then; and soon after the begin of a lineage, which has none to go back to.
+    /// Now and then; and after the first step of a lineage, which has none to go back to.
     fn room_for_snapshot(&self) -> Option<Room> {
         let writer = self.writer?;
         let is_first = self.is_new_lineage && self.position.sequence > self.snapshotted;

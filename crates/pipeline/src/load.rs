@@ -16,13 +16,9 @@ const MOST_BYTES: u64 = 1 << 17;
 
 /// Loads the pipeline file at `path`, with the models of a folder or else of the nearest one above it.
 pub(crate) fn load(path: &Path, models: Option<&Path>) -> Result<Pipeline, PipelineError> {
-    let read = |source| PipelineError::Read {
-        path: path.to_path_buf(),
-        source,
-    };
-    let bytes = fs::metadata(path).map_err(read)?.len();
+    let bytes = fs::metadata(path).map_err(unreadable(path))?.len();
     check_size(path, bytes)?;
-    let text = fs::read_to_string(path).map_err(read)?;
+    let text = fs::read_to_string(path).map_err(unreadable(path))?;
     load_text(path, &text, models)
 }
 
@@ -33,10 +29,7 @@ pub(crate) fn load_text(path: &Path, text: &str, models: Option<&Path>) -> Resul
     }
     let shelves: Vec<PathBuf> = path
         .canonicalize()
-        .map_err(|source| PipelineError::Read {
-            path: path.to_path_buf(),
-            source,
-        })?
+        .map_err(unreadable(path))?
         .ancestors()
         .skip(1)
         .map(|folder| folder.join("models"))
@@ -46,6 +39,11 @@ pub(crate) fn load_text(path: &Path, text: &str, models: Option<&Path>) -> Resul
         None => ModelPlace::NotFound(shelves),
     };
     build(path, text, place)
+}
+
+fn unreadable(path: &Path) -> impl FnOnce(std::io::Error) -> PipelineError {
+    let path = path.to_path_buf();
+    |source| PipelineError::Read { path, source }
 }
 
 /// Checks a text.

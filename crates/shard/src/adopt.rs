@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use wardwatch_alarms::{Alarm, Machine};
-use wardwatch_event_time::Timestamp;
+use wardwatch_event_time::{Span, Timestamp};
 
 use crate::Shard;
 use crate::patient::{MachineKind, MachinePlace};
@@ -95,7 +95,8 @@ impl Shard {
                 MachineKind::Silent | MachineKind::DeviceClock => continue,
             };
             if let Some(due) = machine.due(rules) {
-                self.set_timer(slot, kind, due);
+                // What a changed rule makes overdue comes with the next step, which is in the journal.
+                self.set_timer(slot, kind, due.max(self.log_time + Span::from_micros(1)));
             }
         }
     }

@@ -10,6 +10,7 @@ use rdkafka::admin::{
     ResourceSpecifier, TopicReplication,
 };
 use rdkafka::client::DefaultClientContext;
+use rdkafka::error::KafkaResult;
 use rdkafka::metadata::{Metadata, MetadataTopic};
 use rdkafka::types::RDKafkaErrorCode;
 use wardwatch_pipeline::Pipeline;
@@ -55,7 +56,7 @@ pub fn apply(brokers: &str, more: &ClientSettings, plan: &Plan) -> Result<(), En
             } => set(&admin, brokers, topic, setting, to)?,
             Change::Repartition { .. } => {
                 return Err(EngineError::Topics {
-                    problems: change.to_string(),
+                    problems: vec![change.to_string()],
                 });
             }
         }
@@ -106,15 +107,9 @@ pub(crate) fn check(config: &EngineConfig) -> Result<(), EngineError> {
     if !missing.is_empty() {
         return Err(EngineError::MissingTopics { names: missing });
     }
-    let problems: Vec<String> = plan
-        .changes
-        .iter()
-        .map(|change| format!("\n- {change}"))
-        .collect();
-    if !problems.is_empty() {
-        return Err(EngineError::Topics {
-            problems: problems.concat(),
-        });
+    if !plan.changes.is_empty() {
+        let problems = plan.changes.iter().map(ToString::to_string).collect();
+        return Err(EngineError::Topics { problems });
     }
     if are_told && !plan.unseen.is_empty() {
         return Err(EngineError::Unseen { names: plan.unseen });
@@ -164,9 +159,12 @@ fn see_settings(admin: &Admin, wanted: &[Wanted], found: &mut BTreeMap<String, F
         .map(|topic| topic.name.as_str())
         .filter(|name| found.contains_key(*name))
         .collect();
-    let Some(resources) = described(admin, &names) else {
-        tracing::warn!("the cluster does not answer about the settings of topics, so they are not checked");
-        return false;
+    let resources = match described(admin, &names) {
+        Ok(resources) => resources,
+        Err(error) => {
+            tracing::warn!(%error, "the cluster does not answer about the settings of topics, so they are not checked");
+            return false;
+        }
     };
     for resource in resources {
         // Where this user may not see them there are none.
@@ -182,16 +180,15 @@ fn see_settings(admin: &Admin, wanted: &[Wanted], found: &mut BTreeMap<String, F
     true
 }
 
-/// The settings of topics as far as this user may see them; `None` when the cluster does not answer.
-fn described(admin: &Admin, topics: &[&str]) -> Option<Vec<ConfigResource>> {
+/// The settings of topics, as far as this user may see them.
+fn described(admin: &Admin, topics: &[&str]) -> KafkaResult<Vec<ConfigResource>> {
     if topics.is_empty() {
-        return Some(Vec::new());
+        return Ok(Vec::new());
     }
     let wanted: Vec<ResourceSpecifier<'_>> =
         topics.iter().map(|name| ResourceSpecifier::Topic(name)).collect();
-    let described = block_on(admin.describe_configs(&wanted, &options()));
-    let described = described.inspect_err(|error| tracing::warn!(%error, "settings cannot be read"));
-    Some(described.ok()?.into_iter().filter_map(Result::ok).collect())
+    let described = block_on(admin.describe_configs(&wanted, &options()))?;
+    Ok(described.into_iter().filter_map(Result::ok).collect())
 }
 
 fn create(admin: &Admin, brokers: &str, change: &Change) -> Result<(), EngineError> {
@@ -230,12 +227,14 @@ fn create(admin: &Admin, brokers: &str, change: &Change) -> Result<(), EngineErr
 /// Changes one setting. The call replaces all settings of a topic, so the others are given as they are.
 fn set(admin: &Admin, brokers: &str, topic: &str, setting: &str, to: &str) -> Result<(), EngineError> {
     let not_set = |why: &str| EngineError::Topics {
-        problems: format!(
-            "\n- topic {topic}: {setting} could not be set to {to} ({why}); set it with `kafka-configs --alter --topic {topic} --add-config {setting}={to}`"
-        ),
+        problems: vec![format!(
+            "topic {topic}: {setting} could not be set to {to} ({why}); set it with `kafka-configs --alter --topic {topic} --add-config {setting}={to}`"
+        )],
     };
-    let resources = described(admin, &[topic]).filter(|resources| !resources.is_empty());
-    let resources = resources.ok_or_else(|| not_set("the others cannot be read, and would be lost"))?;
+    let resources = described(admin, &[topic]).map_err(|error| not_set(&error.to_string()))?;
+    if resources.is_empty() {
+        return Err(not_set("the others cannot be read, and would be lost"));
+    }
     let entries = resources.iter().flat_map(|resource| &resource.entries);
     let own =
         entries.filter(|entry| matches!(entry.source, ConfigSource::DynamicTopic) && entry.name != setting);

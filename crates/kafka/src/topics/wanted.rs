@@ -78,7 +78,7 @@ pub(crate) fn wanted(pipeline: &Pipeline, names: &TopicNames) -> Vec<Wanted> {
                 name: "min.compaction.lag.ms",
                 rule: Rule::AtLeast {
                     least: AWAY,
-                    at_creation: AWAY,
+                    at_creation: 7 * DAY,
                 },
                 why: "records that a restart steps again would be compacted away",
             },

@@ -85,7 +85,9 @@ fn told(explanation: &Explanation) -> String {
     match explanation.digests_agree {
         Some(true) => text.push_str("Every step came to the digest of the journal.\n"),
         Some(false) => text.push_str("Some step came to another digest than the journal's.\n"),
-        None => text.push_str("Digests say nothing here: the state was begun from the log.\n"),
+        None => text.push_str(
+            "No snapshot from before it is left, so last digits, and alarms that began earlier, may differ.\n",
+        ),
     }
     if !alert.contributors.is_empty() {
         text.push_str("\nInputs:\n");
@@ -106,8 +108,9 @@ fn told(explanation: &Explanation) -> String {
         text.push_str(&format!("  {} {value} {}{age}{points}\n", input.name, input.unit));
     }
     text.push_str(&format!(
-        "\n{} windows of the patient; the newest of each set:\n",
-        explanation.windows.len()
+        "\n{} windows of the patient since {}; the newest of each set:\n",
+        explanation.windows.len(),
+        explanation.since
     ));
     let newest: std::collections::BTreeMap<_, _> = explanation
         .windows
@@ -122,8 +125,9 @@ fn told(explanation: &Explanation) -> String {
         }
     }
     text.push_str(&format!(
-        "\n{} messages of the patient:\n",
-        explanation.rows.len()
+        "\n{} messages of the patient since {}:\n",
+        explanation.rows.len(),
+        explanation.since
     ));
     for row in &explanation.rows {
         text.push_str(&format!(

@@ -307,14 +307,18 @@ impl Bench {
         thread::sleep(Duration::from_secs(5));
     }
 
+    /// An administrator of the brokers.
+    pub fn admin(&self) -> AdminClient<DefaultClientContext> {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.brokers);
+        config.create().unwrap()
+    }
+
     /// Deletes all of the journal but its last record, as its compaction would in time; with `all` that too. Returns what it
     /// was.
     pub fn forget_journal(&self, all: bool) -> Vec<OwnedMessage> {
         let journal = oracle::read(&self.brokers, &self.topics.journal, self.partitions);
-        let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
-            .set("bootstrap.servers", &self.brokers)
-            .create()
-            .unwrap();
+        let admin = self.admin();
         let mut ends = TopicPartitionList::new();
         for partition in 0..self.partitions {
             let offsets = journal.iter().filter(|message| message.partition() == partition);

@@ -6,8 +6,9 @@
 //!
 //! What models answered is taken from the journal, and asked again: the two may differ in last digits only.
 
+mod found;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -17,7 +18,6 @@ use arrow::datatypes::Float64Type;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
-use rdkafka::message::{BorrowedMessage, Headers, Message};
 use serde::Serialize;
 use wardwatch_alarms::{Alert, ScoreRecord};
 use wardwatch_event_time::Timestamp;
@@ -25,14 +25,14 @@ use wardwatch_inference::{Answers, Attribution, Models, Recorded, Rows, Scorer, 
 use wardwatch_pipeline::{Pipeline, PipelineError};
 use wardwatch_shard::{Outputs, Wants};
 
-use crate::bundle::STEP;
+use self::found::{Found, find, pipeline_of, step_of};
 use crate::decode::{DecodedBatch, decode};
 use crate::inbox::Inbox;
-use crate::journal::JournalRecord;
+use crate::journal::{JournalRecord, Position};
 use crate::lane::Received;
-use crate::log_reader::{LogReader, Tail, read_all};
 use crate::member::{EngineConsumer, MemberContext, split_off};
 use crate::reader::GROUP;
+use crate::recovery::reach;
 use crate::restore::{Base, base_before};
 use crate::topics::PATIENCE;
 use crate::worker::now;
@@ -68,9 +68,11 @@ pub struct Explanation {
     pub digests_agree: Option<bool>,
     /// By how much models, asked again, differ from what the journal says they answered.
     pub models_differ_by: f64,
-    /// The patient's messages since there, oldest first.
+    /// As far as windows reach back, or the state that was begun with.
+    pub since: Timestamp,
+    /// The patient's messages since then, oldest first.
     pub rows: Vec<Row>,
-    /// The patient's windows of this time, with their features.
+    /// The patient's windows since then, with their features.
     pub windows: Vec<Window>,
     /// The patient's newest scores at the decision.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -127,34 +129,38 @@ pub fn explain(
         group: GROUP.to_owned(),
         ..config.clone()
     };
-    let (alert, shard, sequence) = find(&config, id)?;
-    let journal: Tail = LogReader::of_journal(&config, shard)?.tail(Some(0))?;
+    let Found {
+        alert,
+        payload,
+        shard,
+        sequence,
+    } = find(&config, id)?;
     if alert.pipeline_hash != config.pipeline.hash {
-        config.pipeline = Arc::new(pipeline_of(&alert, &journal, load)?);
+        config.pipeline = Arc::new(pipeline_of(&config, &alert, shard, load)?);
     }
     let config = &config;
     let inputs = config.topics.inputs(&config.pipeline);
-    let at = journal.iter().find(|(_, record)| record.sequence == sequence);
-    let (journal_offset, step) = at.ok_or(EngineError::NotDerivable {
-        reason: "the journal no longer holds its step".to_owned(),
-    })?;
+    let (journal_offset, step) = step_of(config, &alert, shard, sequence)?;
+    let far_enough = step.log_time - reach(&config.pipeline);
     let wants = Wants {
         features: true,
         ..Wants::default()
     };
-    let base = base_before(config, shard, step, &journal, wants);
     let Base {
         shard: mut state,
         position,
         steps,
         told,
         is_exact,
-    } = base;
+    } = base_before(config, shard, &step, far_enough, wants)?;
+    // What came before the state is in it, and no longer seen.
+    let since = far_enough.max(state.log_time());
     let consumer: EngineConsumer = Arc::new(
         settings::consumer(&config.brokers, &config.group, &config.settings)
             .create_with_context(MemberContext::default())
             .map_err(EngineError::client)?,
     );
+    check_log(&consumer, &inputs, shard, &position, &steps)?;
     let mut assignment = TopicPartitionList::new();
     let queues = split_off(&consumer, &inputs, shard, &position, &mut assignment)?;
     consumer.assign(&assignment).map_err(EngineError::Consume)?;
@@ -166,11 +172,12 @@ pub fn explain(
         shard,
         lineage: step.lineage,
         sequence,
-        journal_offset: *journal_offset,
+        journal_offset,
         begun_with: told,
         steps: 0,
         digests_agree: is_exact.then_some(true),
         models_differ_by: 0.0,
+        since,
         rows: Vec::new(),
         windows: Vec::new(),
         scores: None,
@@ -182,7 +189,7 @@ pub fn explain(
         differ_by: 0.0,
         again: Vec::new(),
     };
-    for record in steps.iter().filter(|record| record.sequence <= sequence) {
+    for record in &steps {
         let records = records_of(&consumer, &mut inbox, record, &inputs)?;
         let decoded = decode(&records, &config.pipeline);
         let mut outputs = Outputs::default();
@@ -200,64 +207,42 @@ pub fn explain(
         explanation.take(&config.pipeline, &inputs, &records, &decoded, outputs);
     }
     explanation.models_differ_by = compared.differ_by;
-    explanation.identical = explanation.derived.as_ref() == Some(&explanation.alert);
+    // Read back from JSON, a number may differ in its last bit from the one that was written.
+    let again = explanation.derived.as_ref().map(serde_json::to_vec);
+    explanation.identical = again.is_some_and(|again| again.is_ok_and(|again| again == payload));
     if explanation.identical {
         explanation.derived = None;
     }
     Ok(explanation)
 }
 
-/// The pipeline that decided an alert, out of the journal.
-fn pipeline_of(
-    alert: &Alert,
-    journal: &Tail,
-    load: impl Fn(&str) -> Result<Pipeline, PipelineError>,
-) -> Result<Pipeline, EngineError> {
-    let version = alert.pipeline_version;
-    let not_derivable = |reason: &str| EngineError::NotDerivable {
-        reason: format!("version {version} of the pipeline decided it, and {reason}"),
-    };
-    let mut lineages = journal.iter().filter_map(|(_, record)| record.begins.as_ref());
-    let lineage = lineages
-        .find(|lineage| lineage.pipeline_hash == alert.pipeline_hash)
-        .ok_or_else(|| not_derivable("the journal no longer holds its text"))?;
-    let pipeline = load(&lineage.pipeline_text)
-        .map_err(|error| not_derivable(&format!("its text in the journal cannot be loaded: {error}")))?;
-    if pipeline.model_identities() != lineage.models {
-        return Err(not_derivable(
-            "the models of that time are not those in the folder; give theirs by --models",
-        ));
+/// Whether topics still hold what the steps took after a position.
+fn check_log(
+    consumer: &EngineConsumer,
+    inputs: &[&str],
+    shard: i32,
+    position: &Position,
+    steps: &[JournalRecord],
+) -> Result<(), EngineError> {
+    for (ordinal, topic) in (0..).zip(inputs) {
+        // Of a topic that was not read by then, the first step that took of it took at least the record before where it ended.
+        let mut taken = steps.iter().filter_map(|step| step.offsets.get(*topic));
+        let needed = Some(position.offset(ordinal)).filter(|offset| *offset > 0);
+        let needed = needed.or_else(|| taken.find(|after| **after > 0).map(|after| after - 1));
+        let Some(needed) = needed else { continue };
+        let (begin, _) = consumer
+            .fetch_watermarks(topic, shard, PATIENCE)
+            .map_err(|error| EngineError::Consume(error).or_not_allowed())?;
+        if begin > needed {
+            return Err(EngineError::NotDerivable {
+                reason: format!(
+                    "topic {topic} begins at offset {begin} of partition {shard}, and what led to the alert begins at {needed}; \
+                     lengthen its retention.ms"
+                ),
+            });
+        }
     }
-    Ok(pipeline)
-}
-
-/// The alert, and the step that decided it.
-fn find(config: &EngineConfig, id: &str) -> Result<(Alert, i32, u64), EngineError> {
-    let mut found = None;
-    read_all(
-        &config.brokers,
-        &config.settings,
-        &config.topics.alerts,
-        |message| {
-            found = alert_of(message, id);
-            match found {
-                Some(_) => ControlFlow::Break(()),
-                None => ControlFlow::Continue(()),
-            }
-        },
-    )?;
-    found.ok_or_else(|| EngineError::NoSuchAlert { id: id.to_owned() })
-}
-
-fn alert_of(message: &BorrowedMessage<'_>, id: &str) -> Option<(Alert, i32, u64)> {
-    let alert: Alert = serde_json::from_slice(message.payload()?).ok()?;
-    if alert.id.to_string() != id {
-        return None;
-    }
-    let headers = message.headers()?;
-    let step = headers.iter().find(|header| header.key == STEP)?.value?;
-    let (shard, sequence) = std::str::from_utf8(step).ok()?.split_once(':')?;
-    Some((alert, shard.parse().ok()?, sequence.parse().ok()?))
+    Ok(())
 }
 
 /// The records that a step took.
@@ -306,9 +291,9 @@ impl Explanation {
         for record in records {
             let is_said = usize::from(record.topic) >= pipeline.sources.len();
             let raw = record.record();
-            if own.contains(&(record.topic, record.offset()))
-                || (is_said && raw.key == Some(patient.as_bytes()))
-            {
+            let is_own = own.contains(&(record.topic, record.offset()))
+                || (is_said && raw.key == Some(patient.as_bytes()));
+            if is_own && record.append_time >= self.since {
                 self.rows.push(Row {
                     topic: inputs[usize::from(record.topic)].to_owned(),
                     offset: record.offset(),
@@ -319,7 +304,10 @@ impl Explanation {
         }
         for rows in &outputs.features {
             let set = &pipeline.sets[rows.set];
-            for row in (0..rows.patient_id.len()).filter(|row| rows.patient_id[*row] == patient) {
+            let is_told = |row: &usize| {
+                rows.patient_id[*row] == patient && rows.window_end[*row] >= self.since.micros()
+            };
+            for row in (0..rows.patient_id.len()).filter(is_told) {
                 let schema = rows.rows.schema();
                 let features = schema
                     .fields()
