@@ -160,20 +160,28 @@ impl Outbox {
         }
         // What was acknowledged last may still wait to be told.
         self.producer.poll(Duration::ZERO);
-        let send_offsets = || self.again(has_patience, |_| self.offsets.send(offsets, member));
         if let Err(error) = self.producer.context().take_failure() {
-            // A record may be given back only because the transaction had failed before; that knows why.
-            send_offsets()?;
-            return Err(Trouble::Unknown(error));
+            return Err(self.why_it_failed().unwrap_or(Trouble::Unknown(error)));
         }
         if offsets.count() > 0 {
             failpoint("offsets");
-            send_offsets()?;
+            self.again(has_patience, |_| self.offsets.send(offsets, member))?;
         }
         failpoint("commit");
         self.again(has_patience, |producer| producer.commit_transaction(CALL))?;
         failpoint("committed");
         Ok(())
+    }
+
+    /// Why the open transaction must be aborted, if it must. Its records are then given back without a reason; begun once more,
+    /// which it cannot be, it tells the one it has.
+    fn why_it_failed(&self) -> Option<Trouble> {
+        match self.producer.begin_transaction() {
+            Err(KafkaError::Transaction(error)) if error.txn_requires_abort() || error.is_fatal() => {
+                Some(KafkaError::Transaction(error).into())
+            }
+            _ => None,
+        }
     }
 
     /// Makes a call about a transaction, again for as long as it may be, and there is patience left.
@@ -255,29 +263,44 @@ impl From<KafkaError> for Trouble {
 mod tests {
     use rdkafka::consumer::{BaseConsumer, Consumer};
     use rdkafka::mocking::{MockCluster, MockCoordinator};
+    use rdkafka::producer::DefaultProducerContext;
+    use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
     use wardwatch_pipeline::Pipeline;
 
     use super::*;
     use crate::ClientSettings;
+    use crate::journal::Position;
+
+    /// Three brokers, an engine's topics on them, and its settings.
+    fn ward() -> (MockCluster<'static, DefaultProducerContext>, EngineConfig) {
+        let cluster = MockCluster::new(3).unwrap();
+        let text = include_str!("../../../pipelines/adult-ward.yaml");
+        let pipeline = Pipeline::parse(text, "../../models".as_ref()).unwrap();
+        let config = EngineConfig::new(cluster.bootstrap_servers(), "ward".to_owned(), Arc::new(pipeline));
+        for topic in ["source", &config.topics.journal] {
+            cluster.create_topic(topic, 1, 1).unwrap();
+        }
+        (cluster, config)
+    }
+
+    fn member(config: &EngineConfig) -> Arc<ConsumerGroupMetadata> {
+        let consumer = settings::consumer(&config.brokers, "ward", &ClientSettings::new());
+        let consumer: BaseConsumer = consumer.create().unwrap();
+        Arc::new(consumer.group_metadata().unwrap())
+    }
 
     /// librdkafka 5456: the group's coordinator is gone, and the call waits for it beyond its timeout.
     #[test]
     fn a_dead_coordinator_of_the_group_holds_up_no_transaction() {
-        let cluster = MockCluster::new(3).unwrap();
+        let (cluster, config) = ward();
         cluster
             .coordinator(MockCoordinator::Transaction("ward-0".to_owned()), 1)
             .unwrap();
         cluster
             .coordinator(MockCoordinator::Group("ward".to_owned()), 2)
             .unwrap();
-        cluster.create_topic("source", 1, 1).unwrap();
-        let text = include_str!("../../../pipelines/adult-ward.yaml");
-        let pipeline = Pipeline::parse(text, "../../models".as_ref()).unwrap();
-        let config = EngineConfig::new(cluster.bootstrap_servers(), "ward".to_owned(), Arc::new(pipeline));
         let outbox = Outbox::open(&config, 0).unwrap();
-        let consumer = settings::consumer(&config.brokers, "ward", &ClientSettings::new());
-        let consumer: BaseConsumer = consumer.create().unwrap();
-        let member = Arc::new(consumer.group_metadata().unwrap());
+        let member = member(&config);
         let mut offsets = TopicPartitionList::new();
         offsets
             .add_partition_offset("source", 0, rdkafka::Offset::Offset(1))
@@ -294,5 +317,31 @@ mod tests {
         cluster.broker_up(2).unwrap();
         let outbox = Outbox::open(&config, 0).unwrap();
         outbox.publish(&bundle, &offsets, &member, &|| true).unwrap();
+    }
+
+    /// The first bundle of a lineage has no offsets, and what comes back of it is "purged" records.
+    #[test]
+    fn a_missing_permission_is_told_whatever_the_bundle_holds() {
+        let (cluster, config) = ward();
+        let outbox = Outbox::open(&config, 0).unwrap();
+        let record = serde_json::json!({
+            "pipeline": "ward", "pipeline_version": 1, "shard": 0, "lineage": 1, "sequence": 0, "offsets": {},
+            "at": "2026-01-01T00:00:00Z", "patients": 0, "counts": {}, "digest": "0000000000000000", "build": "",
+        });
+        let mut bundle = Bundle::new(&config.topics, &["source"], 0);
+        bundle
+            .journal(&serde_json::from_value(record).unwrap(), &Position::default())
+            .unwrap();
+        let refused = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+        cluster.request_errors(RDKafkaApiKey::AddPartitionsToTxn, &[refused; 3]);
+        let outcome = outbox.publish(&bundle, &TopicPartitionList::new(), &member(&config), &|| true);
+        let is_told = matches!(
+            outcome,
+            Err(Trouble::Unknown(EngineError::NotAllowed {
+                what: "a topic (--topic)",
+                ..
+            }))
+        );
+        assert!(is_told, "{outcome:?}");
     }
 }
