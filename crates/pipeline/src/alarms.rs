@@ -5,11 +5,14 @@ use wardwatch_alarms::Rules;
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::Span;
 
+use crate::Code;
 use crate::document::{AlarmText, Document};
 use crate::limits;
+use crate::meaning::{Thresholds, Truth, overlap};
 use crate::names::Names;
 use crate::problems::{Place, Problems};
 use crate::scores::CheckedScore;
+use crate::text::Spot;
 use crate::{Condition, ConditionAlarm, From, LimitAlarm, Source};
 
 /// Most alarms of a pipeline; each keeps 56 bytes a patient.
@@ -34,27 +37,36 @@ pub(crate) fn alarms(
     max_age: &[Span; VitalSign::COUNT],
     problems: &mut Problems,
 ) -> Alarms {
-    let entries = &document.alarms;
-    problems.check_count("alarms", entries.len(), MOST_ALARMS);
+    let section = &document.alarms;
+    problems.check_count(
+        &Place::section("alarms", section.at),
+        section.entries.len(),
+        MOST_ALARMS,
+    );
     let mut names = names.clone();
+    if !document.scores.is_read() {
+        names.mark_incomplete();
+    }
     for (index, score) in scores.iter().enumerate() {
-        names.add_score(&score.name, index, score.is_point_score);
+        names.add_score(&score.name, index, score.is_point_score, &score.value);
     }
     let mut alarms = Alarms::default();
-    for (index, entry) in entries.iter().enumerate() {
-        let text = &entry.value;
-        let place = Place::entry("alarms", index, &text.name, entry.referenced.line());
-        let taken: Vec<&str> = entries[..index]
-            .iter()
-            .map(|earlier| earlier.value.name.as_str())
-            .collect();
-        problems.check_name(&place, &text.name, &taken);
+    for entry in &section.entries {
+        let place = Place::entry("alarms", entry.index, entry.named(), entry.at);
+        if let Some(name) = &entry.name {
+            problems.check_name(&place, name, &section.names_before(entry.index));
+        }
+        let Some(text) = &entry.text else { continue };
         check_timing(text, &place, problems);
         match (&text.limit, &text.when) {
             (Some(limit), None) => {
-                if !sources.is_empty() && sources.iter().all(|source| source.trend_only) {
+                if document.sources.is_read()
+                    && !sources.is_empty()
+                    && sources.iter().all(|source| source.trend_only)
+                {
                     problems.push(
-                        &place.field("limit"),
+                        Code::NoLiveSource,
+                        &place.field("limit", limit.at),
                         "every source is `trend_only`, and such a source drives no limit",
                         "add a source that is not, or write a condition with `when`",
                     );
@@ -65,16 +77,17 @@ pub(crate) fn alarms(
             }
             (None, Some(when)) => {
                 let rules = Rules {
-                    hold_for: text.hold_for,
-                    max_age: document.time.forget_after,
-                    repeat_after: text.repeat_after,
+                    hold_for: text.hold_for(),
+                    max_age: document.time.forget_after.value,
+                    repeat_after: text.repeat_after.as_ref().map(|given| given.value),
                 };
                 alarms.conditions.extend(condition_alarm(
                     text, when, rules, &names, scores, &place, problems,
                 ));
             }
             _ => problems.push(
-                &place,
+                Code::EitherOr,
+                &place.at(text.name.at),
                 "an alarm has either `limit` or `when`",
                 "use `limit` for one vital sign, `when` for features and scores",
             ),
@@ -84,16 +97,22 @@ pub(crate) fn alarms(
 }
 
 fn check_timing(text: &AlarmText, place: &Place, problems: &mut Problems) {
-    if TECHNICAL.contains(&text.name.as_str()) {
+    if TECHNICAL.contains(&text.name.value.as_str()) {
         problems.push(
-            place,
-            format!("{} is the name of a technical alarm", text.name),
+            Code::NameTaken,
+            &place.at(text.name.at),
+            format!("{} is the name of a technical alarm", text.name.value),
             "give it another name; the technical alarm's priority is set under `technical`",
         );
     }
-    if text.repeat_after.is_some_and(|after| after <= Span::ZERO) {
+    if let Some(after) = text
+        .repeat_after
+        .as_ref()
+        .filter(|after| after.value <= Span::ZERO)
+    {
         problems.push(
-            &place.field("repeat_after"),
+            Code::BadTime,
+            &place.field("repeat_after", after.at),
             "it would be told of again without end",
             "give a length such as 30m, or remove it",
         );
@@ -102,34 +121,45 @@ fn check_timing(text: &AlarmText, place: &Place, problems: &mut Problems) {
 
 fn condition_alarm(
     text: &AlarmText,
-    when: &str,
+    when: &Spot<String>,
     rules: Rules,
     names: &Names,
     scores: &[CheckedScore],
     place: &Place,
     problems: &mut Problems,
 ) -> Option<ConditionAlarm> {
-    if text.at_once.is_some() {
+    if let Some(at_once) = &text.at_once {
         problems.push(
-            &place.field("at_once"),
+            Code::NoEffect,
+            &place.field("at_once", at_once.at),
             "only a limit can bypass its delay",
             "write the worse condition as an alarm of its own, without `for`",
         );
     }
     if !names.has_sets() {
         problems.push(
-            &place.field("when"),
+            Code::NeverEvaluated,
+            &place.field("when", when.at),
             "conditions are judged when a feature set closes a window, and there is no feature set",
             "add one under `features`, or use `limit` for a vital sign",
         );
         return None;
     }
-    let begins = condition(when, &place.field("when"), names, problems);
+    let begins = condition(when, &place.field("when", when.at), names, problems);
     let ends = text
         .clear_when
-        .as_deref()
-        .map(|clear| condition(clear, &place.field("clear_when"), names, problems));
-    let (when_planned, clear_when) = (begins?, ends.map_or(Some(None), |ends| ends.map(Some))?);
+        .as_ref()
+        .map(|clear| condition(clear, &place.field("clear_when", clear.at), names, problems));
+    let ((when_planned, begins), ends) = (begins?, ends.map_or(Some(None), |ends| ends.map(Some))?);
+    check_course(
+        text,
+        when,
+        (&when_planned, begins),
+        ends.as_ref(),
+        place,
+        problems,
+    );
+    let clear_when = ends.map(|(clear, _)| clear);
 
     let inputs = || {
         when_planned
@@ -152,21 +182,78 @@ fn condition_alarm(
         .collect();
     let set = names.finest(&inputs().cloned().collect::<Vec<_>>(), &through)?;
     Some(ConditionAlarm {
-        name: text.name.clone(),
-        text: when.trim().to_owned(),
+        name: text.name.value.clone(),
+        text: when.value.trim().to_owned(),
         when: when_planned,
         clear_when,
         rules,
-        priority: text.priority,
+        priority: text.priority.value,
         set,
         scores: read,
     })
 }
 
-fn condition(sql: &str, place: &Place, names: &Names, problems: &mut Problems) -> Option<Condition> {
+/// Whether a condition can begin, and end, and stay ended.
+fn check_course(
+    text: &AlarmText,
+    when: &Spot<String>,
+    (begins, begins_when): (&Condition, Truth),
+    ends: Option<&(Condition, Truth)>,
+    place: &Place,
+    problems: &mut Problems,
+) {
+    let when_place = place.field("when", when.at);
+    if !begins_when.can_hold {
+        problems.push(
+            Code::NeverBegins,
+            &when_place,
+            "it never holds, whatever the patient's values are",
+            "compare with thresholds that values reach",
+        );
+    }
+    let Some(((clear, clears_when), written)) = ends.zip(text.clear_when.as_ref()) else {
+        if !begins_when.can_fail {
+            problems.push(
+                Code::NeverClears,
+                &when_place,
+                "it always holds, so the alarm would never end",
+                "compare with a threshold that values pass, or say in `clear_when` what ends it",
+            );
+        }
+        return;
+    };
+    let clear_place = place.field("clear_when", written.at);
+    if !clears_when.can_hold {
+        problems.push(
+            Code::NeverClears,
+            &clear_place,
+            "it never holds, so the alarm would never end",
+            "compare with thresholds that values reach",
+        );
+    }
+    if let Some(value) = overlap(begins, clear, [&when.value, &written.value]) {
+        let name = begins.inputs.first().map_or("", |input| &input.name);
+        problems.push(
+            Code::Flapping,
+            &clear_place,
+            format!(
+                "at {name} = {value} both this and `when` hold, so the alarm would begin and end without end"
+            ),
+            "set it on the other side of `when`, a little closer to normal",
+        );
+    }
+}
+
+fn condition(
+    sql: &Spot<String>,
+    place: &Place,
+    names: &Names,
+    problems: &mut Problems,
+) -> Option<(Condition, Truth)> {
     let planned = names.plan(sql, place, problems)?;
     if *planned.expression.data_type() != DataType::Boolean {
         problems.push(
+            Code::SqlType,
             place,
             format!(
                 "the result is of type {}, and a condition is true or false",
@@ -178,14 +265,22 @@ fn condition(sql: &str, place: &Place, names: &Names, problems: &mut Problems) -
     }
     if planned.inputs.is_empty() {
         problems.push(
+            Code::NeverBegins,
             place,
             "it reads nothing of the patient",
             "compare a score, a feature or a vital sign",
         );
         return None;
     }
-    Some(Condition {
+    let before = problems.notes.len();
+    let mut truth = names.meaning(sql, Thresholds::Checked, place, problems).truth();
+    if problems.notes.len() > before {
+        // What makes it so has been told.
+        truth = Truth::OPEN;
+    }
+    let condition = Condition {
         expression: planned.expression,
         inputs: planned.inputs,
-    })
+    };
+    Some((condition, truth))
 }

@@ -2,124 +2,143 @@
 //!
 //! Unknown fields are refused everywhere: a misspelt `for` would be an alarm without its delay. What the types cannot say
 //! is checked in the sibling modules, which tell every problem at once. Doc comments here become the JSON Schema's
-//! descriptions.
+//! descriptions, which editors show.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer};
-use serde_saphyr::Spanned;
-use wardwatch_clinical::AlarmPriority;
+use wardwatch_clinical::{AlarmPriority, VitalSign};
 use wardwatch_event_time::Span;
 
+use crate::text::{At, Spot};
+
 /// A Wardwatch pipeline: what is watched, and when somebody is told.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(title = "Wardwatch pipeline")]
+#[derive(Debug, JsonSchema)]
+#[schemars(title = "Wardwatch pipeline", deny_unknown_fields)]
 pub(crate) struct Document {
     /// The pipeline's name.
-    pub pipeline: String,
-    /// The pipeline's version, from 1.
-    pub version: u32,
+    #[schemars(with = "String")]
+    pub pipeline: Spot<String>,
+    /// The pipeline's version, from 1. Raise it with every change.
+    #[schemars(with = "u32", range(min = 1))]
+    pub version: Spot<u32>,
     /// What it is for, in words.
-    #[serde(rename = "description", default)]
-    pub _description: Option<String>,
+    #[serde(rename = "description")]
+    #[schemars(with = "Option<String>")]
+    pub _description: Option<Spot<String>>,
     /// The topics that observations come from.
     #[schemars(with = "Vec<SourceText>")]
-    pub sources: Vec<Spanned<SourceText>>,
+    pub sources: Section<SourceText>,
     /// Rules of time, for every source that does not say otherwise.
-    #[serde(default)]
+    #[schemars(with = "Option<TimeText>")]
     pub time: TimeText,
     /// By vital sign: after which age its latest value no longer counts.
-    #[serde(default)]
-    #[schemars(with = "BTreeMap<String, String>")]
-    pub max_age: BTreeMap<String, Span>,
+    #[schemars(with = "Option<MaxAges>")]
+    pub max_age: BTreeMap<String, (At, Spot<Span>)>,
     /// Feature sets.
-    #[serde(default)]
-    #[schemars(with = "Vec<FeatureSetText>")]
-    pub features: Vec<Spanned<FeatureSetText>>,
+    #[schemars(with = "Option<Vec<FeatureSetText>>")]
+    pub features: Section<FeatureSetText>,
     /// Scores.
-    #[serde(default)]
-    #[schemars(with = "Vec<ScoreText>")]
-    pub scores: Vec<Spanned<ScoreText>>,
+    #[schemars(with = "Option<Vec<ScoreText>>")]
+    pub scores: Section<ScoreText>,
     /// Alarms.
-    #[serde(default)]
-    #[schemars(with = "Vec<AlarmText>")]
-    pub alarms: Vec<Spanned<AlarmText>>,
+    #[schemars(with = "Option<Vec<AlarmText>>")]
+    pub alarms: Section<AlarmText>,
     /// Priorities of the alarms on equipment and data.
-    #[serde(default)]
+    #[schemars(with = "Option<TechnicalText>")]
     pub technical: TechnicalText,
 }
 
+/// A list of named entries.
+#[derive(Debug)]
+pub(crate) struct Section<T> {
+    /// Where it stands; where it is missing, the head of the file.
+    pub at: At,
+    pub entries: Vec<Entry<T>>,
+}
+
+/// An entry of a section, as far as it could be read.
+#[derive(Debug)]
+pub(crate) struct Entry<T> {
+    pub index: usize,
+    /// The whole of it.
+    pub at: At,
+    pub name: Option<Spot<String>>,
+    pub text: Option<T>,
+}
+
 /// A topic of observations.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub(crate) struct SourceText {
     /// The name that SQL sees in the column `source`.
-    pub name: String,
+    #[schemars(with = "Name")]
+    pub name: Spot<String>,
     /// The Kafka topic.
-    pub topic: String,
+    #[schemars(with = "String", extend("examples" = ["vitals.bedside"]))]
+    pub topic: Spot<String>,
     /// The format of its records.
     #[serde(rename = "format")]
-    pub _format: Format,
+    #[schemars(with = "Format")]
+    pub _format: Spot<Format>,
     /// Feeds features, but closes no pane and drives no limit.
-    #[serde(default)]
-    pub trend_only: bool,
-    /// Whether repeats are looked for; `on` unless said otherwise.
-    #[serde(default)]
-    pub dedupe: Switch,
+    #[schemars(with = "Option<bool>", extend("default" = false))]
+    pub trend_only: Option<Spot<bool>>,
+    /// Whether repeats are looked for.
+    #[schemars(with = "Option<Switch>", extend("default" = "on"))]
+    pub dedupe: Option<Spot<Switch>>,
     /// Instead of `time.lateness`.
-    #[schemars(with = "Option<String>")]
-    pub lateness: Option<Span>,
+    #[schemars(with = "Option<Length>")]
+    pub lateness: Option<Spot<Span>>,
     /// Instead of `time.future_skew`.
-    #[schemars(with = "Option<String>")]
-    pub future_skew: Option<Span>,
+    #[schemars(with = "Option<Length>")]
+    pub future_skew: Option<Spot<Span>>,
     /// Instead of `time.silent_after`.
-    #[schemars(with = "Option<String>")]
-    pub silent_after: Option<Span>,
+    #[schemars(with = "Option<Length>")]
+    pub silent_after: Option<Spot<Span>>,
 }
 
 /// A format of records.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
 pub(crate) enum Format {
     /// Canonical observation JSON, single or grouped.
     ObservationJson,
 }
 
 /// On or off.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema)]
+#[schemars(rename_all = "lowercase")]
 pub(crate) enum Switch {
     /// Does it.
-    #[default]
     On,
     /// Does not.
     Off,
 }
 
 /// Rules of time. Lengths are written `500ms`, `15s`, `5m`, `24h`, `7d`, `1h30m`.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub(crate) struct TimeText {
-    /// How far an observation may be behind its patient's clock; `2m`.
-    #[schemars(with = "String")]
+    /// How far an observation may be behind its patient's clock.
+    #[schemars(with = "Option<Length>", extend("default" = "2m"))]
     pub lateness: Span,
-    /// How far clocks must be past a pane's end before it closes; `0s`.
-    #[schemars(with = "String")]
+    /// How far clocks must be past a pane's end before it closes.
+    #[schemars(with = "Option<Length>", extend("default" = "0s"))]
     pub hold: Span,
-    /// How long a pane waits for clocks that do not come, or `off`; `2s`.
+    /// How long a pane waits for clocks that do not come, or `off`.
+    #[schemars(with = "Option<Grace>", extend("default" = "2s"))]
     pub grace: Grace,
-    /// How far a device's clock may run ahead; `10s`.
-    #[schemars(with = "String")]
+    /// How far a device's clock may run ahead.
+    #[schemars(with = "Option<Length>", extend("default" = "10s"))]
     pub future_skew: Span,
-    /// After which silence of a source a technical alarm begins; `60s`.
-    #[schemars(with = "String")]
-    pub silent_after: Span,
-    /// After how long without data a patient is no longer monitored; `24h`.
-    #[schemars(with = "String")]
-    pub forget_after: Span,
+    /// After which silence of a source a technical alarm begins.
+    #[schemars(with = "Option<Length>", extend("default" = "60s"))]
+    pub silent_after: Spot<Span>,
+    /// After how long without data a patient is no longer monitored.
+    #[schemars(with = "Option<Length>", extend("default" = "24h"))]
+    pub forget_after: Spot<Span>,
 }
 
 /// A length of time, or `off`.
@@ -127,84 +146,94 @@ pub(crate) struct TimeText {
 pub(crate) struct Grace(pub Option<Span>);
 
 /// Features over one trailing window.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub(crate) struct FeatureSetText {
     /// The set's name.
-    pub name: String,
+    #[schemars(with = "Name")]
+    pub name: Spot<String>,
     /// The window's length, a multiple of `every`.
-    #[schemars(with = "String")]
-    pub window: Span,
+    #[schemars(with = "Length")]
+    pub window: Spot<Span>,
     /// How often it is evaluated.
-    #[schemars(with = "String")]
-    pub every: Span,
-    /// Which panes are evaluated; `rows` unless said otherwise.
-    #[serde(default)]
-    pub emit: EmitText,
+    #[schemars(with = "Length")]
+    pub every: Spot<Span>,
+    /// Which panes are evaluated.
+    #[schemars(with = "Option<EmitText>", extend("default" = "rows"))]
+    pub emit: Option<Spot<EmitText>>,
     /// `SELECT … FROM vitals GROUP BY patient_id`.
-    pub sql: String,
+    #[schemars(with = "String", extend("examples" = ["SELECT patient_id, avg(heart_rate) AS heart_rate_mean FROM vitals GROUP BY patient_id"]))]
+    pub sql: Spot<String>,
 }
 
 /// Which panes are evaluated.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema)]
+#[schemars(rename_all = "snake_case")]
 pub(crate) enum EmitText {
     /// Those that hold rows.
-    #[default]
     Rows,
     /// All, while the patient is monitored.
     EveryPane,
 }
 
 /// A score: either `sql` or `model`.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub(crate) struct ScoreText {
     /// The score's name.
-    pub name: String,
+    #[schemars(with = "Name")]
+    pub name: Spot<String>,
     /// An expression over features, vital signs and context.
-    pub sql: Option<String>,
+    #[schemars(with = "Option<String>", extend("examples" = ["shock_index(heart_rate, systolic_bp)"]))]
+    pub sql: Option<Spot<String>>,
     /// A model as `name@version`.
-    pub model: Option<String>,
+    #[schemars(with = "Option<String>", extend("examples" = ["mortality@1"]))]
+    pub model: Option<Spot<String>>,
     /// The score that stands in while the model cannot speak.
-    pub fallback: Option<String>,
+    #[schemars(with = "Option<String>")]
+    pub fallback: Option<Spot<String>>,
 }
 
 /// An alarm: either `limit`, on one vital sign, or `when`, on features and scores.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub(crate) struct AlarmText {
     /// The alarm's name.
-    pub name: String,
-    /// A vital sign against a threshold: `spo2 < 88`.
-    pub limit: Option<String>,
+    #[schemars(with = "Name")]
+    pub name: Spot<String>,
+    /// A vital sign against a threshold.
+    #[schemars(with = "Option<String>", extend("examples" = ["spo2 < 88"]))]
+    pub limit: Option<Spot<String>>,
     /// The worse limit that does not wait for `for`.
-    pub at_once: Option<String>,
-    /// A condition: `news2 >= 5`.
-    pub when: Option<String>,
+    #[schemars(with = "Option<String>", extend("examples" = ["spo2 < 80"]))]
+    pub at_once: Option<Spot<String>>,
+    /// A condition over features, scores, vital signs and context.
+    #[schemars(with = "Option<String>", extend("examples" = ["news2 >= 5"]))]
+    pub when: Option<Spot<String>>,
     /// What ends it; without it, `limit` or `when` no longer holding does.
-    pub clear_when: Option<String>,
+    #[schemars(with = "Option<String>", extend("examples" = ["news2 < 4"]))]
+    pub clear_when: Option<Spot<String>>,
     /// How long it must last; at once unless said otherwise.
-    #[serde(default, rename = "for")]
-    #[schemars(with = "Option<String>")]
-    pub hold_for: Span,
+    #[serde(rename = "for")]
+    #[schemars(with = "Option<Length>")]
+    pub hold_for: Option<Spot<Span>>,
     /// After how long an active alarm is told of again.
-    #[schemars(with = "Option<String>")]
-    pub repeat_after: Option<Span>,
+    #[schemars(with = "Option<Length>")]
+    pub repeat_after: Option<Spot<Span>>,
     /// How urgent.
     #[schemars(with = "PriorityName")]
-    pub priority: AlarmPriority,
+    pub priority: Spot<AlarmPriority>,
 }
 
 /// Priorities of the alarms on equipment and data.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub(crate) struct TechnicalText {
-    /// A source of a patient is silent; `high`.
-    #[schemars(with = "PriorityName")]
+    /// A source of a patient is silent.
+    #[schemars(with = "Option<PriorityName>", extend("default" = "high"))]
     pub silent: AlarmPriority,
-    /// A device's clock runs ahead; `medium`.
-    #[schemars(with = "PriorityName")]
+    /// A device's clock runs ahead.
+    #[schemars(with = "Option<PriorityName>", extend("default" = "medium"))]
     pub device_clock: AlarmPriority,
 }
 
@@ -221,32 +250,74 @@ enum PriorityName {
     High,
 }
 
-// === impl TimeText ===
+/// A length of time in the JSON Schema.
+struct Length;
 
-impl Default for TimeText {
-    fn default() -> Self {
-        Self {
-            lateness: Span::from_secs(120),
-            hold: Span::ZERO,
-            grace: Grace(Some(Span::from_secs(2))),
-            future_skew: Span::from_secs(10),
-            silent_after: Span::from_secs(60),
-            forget_after: Span::from_secs(24 * 3600),
-        }
+/// A name in the JSON Schema.
+struct Name;
+
+/// Maximum ages in the JSON Schema.
+struct MaxAges;
+
+// === impl Entry ===
+
+impl<T> Entry<T> {
+    /// Its name, for a message.
+    pub fn named(&self) -> Option<&str> {
+        self.name.as_ref().map(|name| name.value.as_str())
     }
 }
 
-// === impl Grace ===
+// === impl AlarmText ===
 
-impl<'de> Deserialize<'de> for Grace {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        if text == "off" {
-            return Ok(Self(None));
-        }
-        Span::parse(&text)
-            .map(|span| Self(Some(span)))
-            .map_err(serde::de::Error::custom)
+impl AlarmText {
+    /// How long it must last.
+    pub fn hold_for(&self) -> Span {
+        self.hold_for.as_ref().map_or(Span::ZERO, |given| given.value)
+    }
+}
+
+// === impl Section ===
+
+impl<T> Section<T> {
+    /// Whether every entry could be read.
+    pub fn is_read(&self) -> bool {
+        self.entries.iter().all(|entry| entry.text.is_some())
+    }
+
+    /// The names of the entries before one.
+    pub fn names_before(&self, index: usize) -> Vec<&str> {
+        self.entries[..index].iter().filter_map(Entry::named).collect()
+    }
+}
+
+// === impl JsonSchema ===
+
+const LENGTH: &str = "^(?:[0-9]+d)?(?:[0-9]+h)?(?:[0-9]+m)?(?:[0-9]+s)?(?:[0-9]+ms)?$";
+
+impl JsonSchema for Length {
+    fn schema_name() -> Cow<'static, str> {
+        "Length".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string", "minLength": 2, "pattern": LENGTH, "examples": ["15s", "5m", "24h", "1h30m"],
+            "description": "A length of time: a number and its unit, `ms`, `s`, `m`, `h` or `d`, the longest first.",
+        })
+    }
+}
+
+impl JsonSchema for Name {
+    fn schema_name() -> Cow<'static, str> {
+        "Name".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string", "maxLength": 64, "pattern": "^[a-z][a-z0-9_]*$",
+            "description": "Lower-case letters, digits and _, as SQL reads them without quotes.",
+        })
     }
 }
 
@@ -256,17 +327,21 @@ impl JsonSchema for Grace {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "description": "A length of time, or `off`: panes wait for ever." })
+        json_schema!({
+            "type": "string", "description": "A length of time, or `off`: panes wait for ever.",
+            "anyOf": [{ "const": "off" }, { "minLength": 2, "pattern": LENGTH }],
+        })
     }
 }
 
-// === impl TechnicalText ===
+impl JsonSchema for MaxAges {
+    fn schema_name() -> Cow<'static, str> {
+        "MaxAges".into()
+    }
 
-impl Default for TechnicalText {
-    fn default() -> Self {
-        Self {
-            silent: AlarmPriority::High,
-            device_clock: AlarmPriority::Medium,
-        }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let length = generator.subschema_for::<Length>();
+        let names = VitalSign::ALL.map(VitalSign::name);
+        json_schema!({ "type": "object", "propertyNames": { "enum": names }, "additionalProperties": length })
     }
 }

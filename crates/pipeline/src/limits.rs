@@ -11,28 +11,36 @@ use wardwatch_alarms::{Comparison, ComparisonError, Operator, Rules};
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::Span;
 
-use crate::LimitAlarm;
 use crate::document::AlarmText;
+use crate::meaning::threshold_in;
 use crate::problems::{Place, Problems};
+use crate::text::Spot;
+use crate::{Code, LimitAlarm};
 
 /// Checks an alarm on one vital sign.
 pub(crate) fn limit(
     text: &AlarmText,
-    limit: &str,
+    limit: &Spot<String>,
     max_age: &[Span; VitalSign::COUNT],
     place: &Place,
     problems: &mut Problems,
 ) -> Option<LimitAlarm> {
-    let before = problems.0.len();
-    let mut read =
-        |name: &str, text: Option<&str>| text.and_then(|text| comparison(text, &place.field(name), problems));
+    let before = problems.notes.len();
+    let mut read = |name: &str, text: Option<&Spot<String>>| {
+        text.and_then(|text| comparison(text, &place.field(name, text.at), problems))
+    };
     let limit = read("limit", Some(limit))?;
-    let at_once = read("at_once", text.at_once.as_deref());
-    let clear = read("clear_when", text.clear_when.as_deref());
-    for (name, other) in [("at_once", at_once), ("clear_when", clear)] {
+    let at_once = read("at_once", text.at_once.as_ref());
+    let clear = read("clear_when", text.clear_when.as_ref());
+    let at = |name: &str, given: &Option<Spot<String>>| {
+        place.field(name, given.as_ref().map_or(place.at, |given| given.at))
+    };
+    let (at_once_place, clear_place) = (at("at_once", &text.at_once), at("clear_when", &text.clear_when));
+    for (other_place, other) in [(&at_once_place, at_once), (&clear_place, clear)] {
         if let Some(other) = other.filter(|other| other.vital != limit.vital) {
             problems.push(
-                &place.field(name),
+                Code::BadLimit,
+                other_place,
                 format!(
                     "it is about {}, and the limit is about {}",
                     other.vital.name(),
@@ -46,59 +54,70 @@ pub(crate) fn limit(
         at_once.filter(|worse| points_down(*worse) != points_down(limit) || !beyond(*worse, limit))
     {
         problems.push(
-            &place.field("at_once"),
+            Code::NotWorse,
+            &at_once_place,
             format!("{worse} is no worse than the limit {limit}"),
             "set it further from normal than the limit",
         );
     }
     if let Some(end) = clear.filter(|end| points_down(*end) == points_down(limit) || overlaps(*end, limit)) {
         problems.push(
-            &place.field("clear_when"),
+            Code::Flapping,
+            &clear_place,
             format!("{end} can hold while the limit {limit} does"),
             "set it on the other side of the limit, a little closer to normal",
         );
     }
-    if at_once.is_some() && text.hold_for <= Span::ZERO {
+    if at_once.is_some() && text.hold_for() <= Span::ZERO {
         problems.push(
-            &place.field("at_once"),
+            Code::NoEffect,
+            &at_once_place,
             "the limit itself does not wait, so there is nothing to bypass",
             "give the limit a `for`, or remove `at_once`",
         );
     }
     let rules = Rules {
-        hold_for: text.hold_for,
+        hold_for: text.hold_for(),
         max_age: max_age[limit.vital.index()],
-        repeat_after: text.repeat_after,
+        repeat_after: text.repeat_after.as_ref().map(|given| given.value),
     };
     let alarm = LimitAlarm {
-        name: text.name.clone(),
+        name: text.name.value.clone(),
         limit,
         at_once,
         clear,
         rules,
-        priority: text.priority,
+        priority: text.priority.value,
     };
-    (problems.0.len() == before).then_some(alarm)
+    (problems.notes.len() == before).then_some(alarm)
 }
 
-fn comparison(text: &str, place: &Place, problems: &mut Problems) -> Option<Comparison> {
-    let comparison: Comparison = match text.parse() {
+fn comparison(text: &Spot<String>, place: &Place, problems: &mut Problems) -> Option<Comparison> {
+    let comparison: Comparison = match text.value.parse() {
         Ok(comparison) => comparison,
         Err(ComparisonError::UnknownVitalSign { name }) => {
             let known = VitalSign::ALL.iter().map(|vital| vital.name());
-            problems.unknown(place, format!("{name} is not a vital sign"), &name, known);
+            problems.unknown(
+                Code::UnknownVital,
+                place,
+                format!("{name} is not a vital sign"),
+                &name,
+                known,
+            );
             return None;
         }
         Err(ComparisonError::NoOperator { .. }) => {
             problems.push(
+                Code::BadLimit,
                 place,
-                format!("{text:?} compares nothing"),
+                format!("{:?} compares nothing", text.value),
                 "write a vital sign, one of < <= > >=, and a number, such as `spo2 < 88`",
             );
             return None;
         }
         Err(error @ ComparisonError::NotANumber { .. }) => {
             problems.push(
+                Code::BadLimit,
                 place,
                 error.to_string(),
                 "write a number in the vital sign's unit, or a condition with `when`",
@@ -109,6 +128,7 @@ fn comparison(text: &str, place: &Place, problems: &mut Problems) -> Option<Comp
     let plausible = comparison.vital.plausible();
     if !plausible.contains(&comparison.threshold) {
         problems.push(
+            Code::Implausible,
             place,
             format!(
                 "{} {} is outside {} to {}, the plausible range of {}: values there are never taken",
@@ -118,7 +138,7 @@ fn comparison(text: &str, place: &Place, problems: &mut Problems) -> Option<Comp
                 plausible.end(),
                 comparison.vital.name(),
             ),
-            format!("set a threshold in {}", comparison.vital.unit()),
+            threshold_in(comparison.vital.unit(), comparison.threshold),
         );
         return None;
     }

@@ -8,51 +8,74 @@ use sha2::{Digest, Sha256};
 use crate::document::Document;
 use crate::models::{ModelShelf, Place as ModelPlace};
 use crate::names::Names;
+use crate::node::{self, Node};
 use crate::problems::{Place, Problems};
-use crate::{Pipeline, PipelineError, TechnicalAlarms, alarms, scores, sets, shape, sources};
+use crate::text::{At, FileText, Spot, Texts};
+use crate::variables::{Lookup, Variables};
+use crate::{Code, Invalid, Pipeline, PipelineError, TechnicalAlarms, alarms, scores, sets, shape, sources};
 
-/// Most bytes of a pipeline file, thirty times the longest that is shipped: it goes whole into a record of the journal.
+/// Most bytes of a pipeline, thirty times the longest that is shipped: it goes whole into a record of the journal.
 const MOST_BYTES: u64 = 1 << 17;
 
-/// Loads the pipeline file at `path`, with the models of a folder or else of the nearest one above it.
-pub(crate) fn load(path: &Path, models: Option<&Path>) -> Result<Pipeline, PipelineError> {
-    let bytes = fs::metadata(path).map_err(unreadable(path))?.len();
-    check_size(path, bytes)?;
-    let text = fs::read_to_string(path).map_err(unreadable(path))?;
-    load_text(path, &text, models)
+/// Between the parts of a pipeline that is kept as one text.
+const NEXT_PART: &str = "\n---\n";
+
+/// Where a pipeline's models are, and its variables' values.
+#[derive(Clone, Copy)]
+pub(crate) struct Surroundings<'s> {
+    /// Else in the nearest folder `models` above the pipeline.
+    pub models: Option<&'s Path>,
+    pub variables: Lookup<'s>,
 }
 
-/// As if the file held this text.
-pub(crate) fn load_text(path: &Path, text: &str, models: Option<&Path>) -> Result<Pipeline, PipelineError> {
-    if let Some(folder) = models {
-        return build(path, text, ModelPlace::Folder(folder.to_path_buf()));
+/// Loads the pipeline at `path`: a file, or a folder of parts.
+pub(crate) fn load(path: &Path, around: Surroundings<'_>) -> Result<Pipeline, PipelineError> {
+    let mut texts = Texts::default();
+    for file in files(path)? {
+        let bytes = fs::metadata(&file).map_err(unreadable(&file))?.len();
+        check_size(path, bytes)?;
+        let text = fs::read_to_string(&file).map_err(unreadable(&file))?;
+        texts.0.push(FileText::new(&file, &text));
     }
-    let shelves: Vec<PathBuf> = path
-        .canonicalize()
-        .map_err(unreadable(path))?
-        .ancestors()
-        .skip(1)
-        .map(|folder| folder.join("models"))
-        .collect();
-    let place = match shelves.iter().find(|shelf| shelf.is_dir()) {
-        Some(shelf) => ModelPlace::Folder(shelf.clone()),
-        None => ModelPlace::NotFound(shelves),
-    };
-    build(path, text, place)
+    build(path, texts, around)
+}
+
+/// As if the file at `path` held this text, which need not be there.
+pub(crate) fn load_text(
+    path: &Path,
+    text: &str,
+    around: Surroundings<'_>,
+) -> Result<Pipeline, PipelineError> {
+    build(path, Texts(vec![FileText::new(path, text)]), around)
+}
+
+/// The files of a pipeline, in the order of their names.
+fn files(path: &Path) -> Result<Vec<PathBuf>, PipelineError> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_path_buf()]);
+    }
+    let entries = fs::read_dir(path).map_err(unreadable(path))?;
+    let mut files = Vec::new();
+    for entry in entries {
+        let file = entry.map_err(unreadable(path))?.path();
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let is_part = name.ends_with(".yaml") && !name.ends_with(".test.yaml") && !name.starts_with('.');
+        if is_part && file.is_file() {
+            files.push(file);
+        }
+    }
+    files.sort();
+    match files.is_empty() {
+        true => Err(PipelineError::Empty {
+            path: path.to_path_buf(),
+        }),
+        false => Ok(files),
+    }
 }
 
 fn unreadable(path: &Path) -> impl FnOnce(std::io::Error) -> PipelineError {
     let path = path.to_path_buf();
     |source| PipelineError::Read { path, source }
-}
-
-/// Checks a text.
-pub(crate) fn parse(text: &str, models_dir: &Path) -> Result<Pipeline, PipelineError> {
-    build(
-        Path::new("pipeline"),
-        text,
-        ModelPlace::Folder(models_dir.to_path_buf()),
-    )
 }
 
 fn check_size(path: &Path, bytes: u64) -> Result<(), PipelineError> {
@@ -66,31 +89,62 @@ fn check_size(path: &Path, bytes: u64) -> Result<(), PipelineError> {
     })
 }
 
-fn build(path: &Path, text: &str, models: ModelPlace) -> Result<Pipeline, PipelineError> {
+/// Where the models of a pipeline at `path` are looked up.
+fn shelf(path: &Path, models: Option<&Path>) -> Result<ModelPlace, PipelineError> {
+    if let Some(folder) = models {
+        return Ok(ModelPlace::Folder(folder.to_path_buf()));
+    }
+    let path = path.canonicalize().map_err(unreadable(path))?;
+    let shelves: Vec<PathBuf> = path
+        .ancestors()
+        .skip(1)
+        .map(|folder| folder.join("models"))
+        .collect();
+    Ok(match shelves.iter().find(|shelf| shelf.is_dir()) {
+        Some(shelf) => ModelPlace::Folder(shelf.clone()),
+        None => ModelPlace::NotFound(shelves),
+    })
+}
+
+fn build(path: &Path, texts: Texts, around: Surroundings<'_>) -> Result<Pipeline, PipelineError> {
+    let mut problems = Problems {
+        texts,
+        ..Problems::default()
+    };
+    let refused = |problems| Err(PipelineError::Invalid(Invalid::new(path.to_path_buf(), problems)));
+    let (parts, text) = read(around.variables, &mut problems);
     check_size(path, text.len() as u64)?;
-    let document: Document = serde_saphyr::from_str(text).map_err(|error| shape::refused(path, &error))?;
-    let mut problems = Problems::default();
+    let before = problems.notes.len();
+    let Some(document) = shape::document(parts, &mut problems) else {
+        if before == problems.notes.len() && before == 0 {
+            let fix = "begin with `pipeline: a-name` and `version: 1`";
+            problems.push(
+                Code::MissingField,
+                &Place::whole(At::begin_of(0)),
+                "there is nothing in it",
+                fix,
+            );
+        }
+        return refused(problems);
+    };
     check_head(&document, &mut problems);
 
     let time = sources::time(&document.time, &mut problems);
     let sources = sources::sources(&document, &mut problems);
     let max_age = sources::max_age(&document.max_age, &mut problems);
     let sets = sets::sets(&document.features, &sources, &mut problems);
-    let names = Names::new(&sets.planned, sets.complete);
-    let mut shelf = ModelShelf::new(models);
+    let names = Names::new(&sets.planned, sets.complete, sets.known);
+    let mut shelf = ModelShelf::new(shelf(path, around.models)?);
     let scores = scores::scores(&document.scores, &names, &mut shelf, &mut problems);
     let alarms = alarms::alarms(&document, &names, &scores, &sources, &max_age, &mut problems);
 
-    if !problems.0.is_empty() {
-        return Err(PipelineError::Invalid {
-            path: path.to_path_buf(),
-            problems: problems.0,
-        });
+    if !problems.notes.is_empty() {
+        return refused(problems);
     }
     Ok(Pipeline {
-        name: document.pipeline.into(),
-        version: document.version,
-        hash: sha256_hex(text).into(),
+        name: document.pipeline.value.into(),
+        version: document.version.value,
+        hash: sha256_hex(&text).into(),
         text: text.into(),
         sources,
         time,
@@ -110,16 +164,63 @@ fn build(path: &Path, text: &str, models: ModelPlace) -> Result<Pipeline, Pipeli
     })
 }
 
+/// The parts of a pipeline, and its text with every variable's value in place.
+fn read(lookup: Lookup<'_>, problems: &mut Problems) -> (Vec<Node>, String) {
+    let mut variables = Variables::new(lookup);
+    let mut parts = Vec::new();
+    let mut resolved = Vec::new();
+    for (index, file) in problems.texts.0.clone().into_iter().enumerate() {
+        let documents = node::documents(&file.text, index, &mut variables, problems);
+        let text = match variables.are_in(index) {
+            true => variables.resolved(index, &file.text),
+            false => file.text.to_string(),
+        };
+        if variables.are_in(index) && problems.notes.is_empty() {
+            check_resolved(&documents, &text, index, problems);
+        }
+        parts.extend(documents);
+        resolved.push(text);
+    }
+    (parts, resolved.join(NEXT_PART))
+}
+
+/// The resolved text must say what was read; a value with a colon, say, could read as something else.
+fn check_resolved(documents: &[Node], text: &str, file: usize, problems: &mut Problems) {
+    let mut again = Problems::default();
+    let none = |_: &str| None;
+    let read = node::documents(text, file, &mut Variables::new(&none), &mut again);
+    if again.notes.is_empty() && read.len() == documents.len() {
+        let differs = documents
+            .iter()
+            .zip(&read)
+            .find_map(|(node, again)| node.differs_from(again));
+        let Some(at) = differs else { return };
+        unfit(at, problems);
+    } else {
+        unfit(At::begin_of(file), problems);
+    }
+}
+
+fn unfit(at: At, problems: &mut Problems) {
+    problems.push(
+        Code::UnfitVariable,
+        &Place::whole(at),
+        "the variable's value would read as something else here",
+        "put quotes around it, or give it another value",
+    );
+}
+
 fn check_head(document: &Document, problems: &mut Problems) {
     // A pipeline's name is the one name that SQL never reads: a hyphen is welcome.
-    problems.check_name(
-        &Place::section("pipeline"),
-        &document.pipeline.replace('-', "_"),
-        &[],
-    );
-    if document.version == 0 {
+    let name = Spot {
+        value: document.pipeline.value.replace('-', "_"),
+        at: document.pipeline.at,
+    };
+    problems.check_name(&Place::section("pipeline", name.at), &name, &[]);
+    if document.version.value == 0 {
         problems.push(
-            &Place::section("version"),
+            Code::WrongValue,
+            &Place::section("version", document.version.at),
             "versions begin at 1",
             "write `version: 1`",
         );

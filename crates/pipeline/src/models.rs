@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use wardwatch_inference::{Contract, Model};
 
+use crate::Code;
 use crate::problems::{Place as At, Problems};
 
 /// Where models are looked up.
@@ -39,6 +40,7 @@ impl ModelShelf {
     pub fn load(&mut self, text: &str, at: &At, problems: &mut Problems) -> Option<usize> {
         let Some((name, version)) = parse(text) else {
             problems.push(
+                Code::UnknownModel,
                 at,
                 format!("{text:?} names no model"),
                 "write its name and version, such as mortality@1",
@@ -57,6 +59,7 @@ impl ModelShelf {
             Place::NotFound(tried) => {
                 let tried: Vec<String> = tried.iter().map(|folder| folder.display().to_string()).collect();
                 problems.push(
+                    Code::UnknownModel,
                     at,
                     format!("there is no folder of models; looked for {}", tried.join(", ")),
                     "put the model into a folder `models` beside the pipeline or above it",
@@ -67,7 +70,12 @@ impl ModelShelf {
         let folder = shelf.join(name).join(version.to_string());
         if !folder.is_dir() {
             let cause = format!("there is no model {text}: {} is not a folder", folder.display());
-            problems.push(at, cause, format!("use one of those there are: {}", list(shelf)));
+            problems.push(
+                Code::UnknownModel,
+                at,
+                cause,
+                format!("use one of those there are: {}", list(shelf)),
+            );
             return None;
         }
         match Model::load(&folder) {
@@ -76,7 +84,7 @@ impl ModelShelf {
                 Some(self.models.len() - 1)
             }
             Err(error) => {
-                problems.push(at, chain(&error), "mend the model's files");
+                problems.push(Code::BadModel, at, chain(&error), "mend the model's files");
                 None
             }
         }

@@ -11,8 +11,10 @@ use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::Span;
 use wardwatch_windowing::Expression;
 
+use crate::meaning::{self, Fact, Known, Thresholds, Truth, Value};
 use crate::problems::{Place, Problems};
-use crate::{ContextField, FeatureSet, From, Input, Part, sql_error};
+use crate::text::Spot;
+use crate::{Code, ContextField, FeatureSet, From, Input, Part, sql};
 
 /// Context by the names that SQL and contracts use.
 const CONTEXT: [(&str, From); 8] = [
@@ -26,6 +28,12 @@ const CONTEXT: [(&str, From); 8] = [
     ("bed", From::Context(ContextField::Bed)),
 ];
 
+/// Oldest age, in years, that context may give.
+const OLDEST: f64 = 130.0;
+
+/// What context may say of a patient's sex.
+const SEXES: [&str; 4] = ["female", "male", "other", "unknown"];
+
 /// Every name that may be read.
 #[derive(Clone, Debug)]
 pub(crate) struct Names {
@@ -37,6 +45,7 @@ pub(crate) struct Names {
     every: Vec<Option<Span>>,
     /// Whether every set is known; else unknown names are theirs to explain.
     complete: bool,
+    known: Known,
 }
 
 /// A planned expression with its inputs.
@@ -50,7 +59,7 @@ pub(crate) struct Planned {
 
 impl Names {
     /// The features of these sets, every vital sign, and context.
-    pub fn new(sets: &[Option<FeatureSet>], complete: bool) -> Self {
+    pub fn new(sets: &[Option<FeatureSet>], complete: bool, features: Known) -> Self {
         let every = sets
             .iter()
             .map(|set| set.as_ref().map(|set| set.plan.trailing().grid().every()))
@@ -61,6 +70,7 @@ impl Names {
             ambiguous: BTreeMap::new(),
             every,
             complete,
+            known: features,
         };
         let mut givers: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for (set, known) in sets.iter().enumerate() {
@@ -77,15 +87,22 @@ impl Names {
             .collect();
         for vital in VitalSign::ALL {
             names.add(vital.name(), From::Vital(vital));
+            names.know(vital.name(), meaning::vital(vital));
         }
         for (name, from) in CONTEXT {
             names.add(name, from);
+            names.know(name, of_context(from));
         }
         names
     }
 
     /// Adds a score's name; a point score also gives the lowest and highest total that are still possible.
-    pub fn add_score(&mut self, name: &str, score: usize, is_point_score: bool) {
+    pub fn add_score(&mut self, name: &str, score: usize, is_point_score: bool, value: &Value) {
+        let value = match value {
+            Value::Points(most) => Value::Number(Fact::between(0.0, *most)),
+            other => other.clone(),
+        };
+        self.know(name, value.clone());
         self.add(
             name,
             From::Score {
@@ -94,6 +111,9 @@ impl Names {
             },
         );
         if is_point_score {
+            for part in ["lowest", "highest"] {
+                self.know(&format!("{name}_{part}"), value.clone());
+            }
             self.add(
                 &format!("{name}_lowest"),
                 From::Score {
@@ -109,6 +129,11 @@ impl Names {
                 },
             );
         }
+    }
+
+    /// Says that some names are not known, so that reading them is no problem.
+    pub fn mark_incomplete(&mut self) {
+        self.complete = false;
     }
 
     /// Whether a name is taken.
@@ -142,6 +167,7 @@ impl Names {
             return true;
         };
         problems.push(
+            Code::Ambiguous,
             place,
             format!("`{name}` is a feature of {}", sets.join(" and ")),
             "give each feature a name of its own, such as one that ends in its window",
@@ -150,12 +176,12 @@ impl Names {
     }
 
     /// Plans an expression over the names; notes why it cannot be.
-    pub fn plan(&self, sql: &str, place: &Place, problems: &mut Problems) -> Option<Planned> {
-        let expression = match Expression::new(sql, &Schema::new(self.schema.clone())) {
+    pub fn plan(&self, text: &Spot<String>, place: &Place, problems: &mut Problems) -> Option<Planned> {
+        let expression = match Expression::new(&text.value, &Schema::new(self.schema.clone())) {
             Ok(expression) => expression,
             Err(error) => {
-                if self.complete || !sql_error::is_unknown_name(&error) {
-                    sql_error::note(problems, place, &error, self.all());
+                if self.complete || !sql::is_unknown_name(&error) {
+                    sql::note(problems, place, text, &error, self.all());
                 }
                 return None;
             }
@@ -169,7 +195,11 @@ impl Names {
         // Not `all`: every ambiguous name is told.
         let ambiguous = read
             .iter()
-            .filter(|name| !self.check_unambiguous(name, place, problems))
+            .filter(|name| {
+                let word = sql::find(&text.value, name);
+                let at = word.map_or(place.at, |word| problems.texts.inside(text, word));
+                !self.check_unambiguous(name, &place.at(at), problems)
+            })
             .count();
         let inputs = read
             .into_iter()
@@ -181,6 +211,17 @@ impl Names {
             })
             .collect();
         (ambiguous == 0).then_some(Planned { expression, inputs })
+    }
+
+    /// What an expression gives; problems of its meaning are noted.
+    pub fn meaning(
+        &self,
+        text: &Spot<String>,
+        thresholds: Thresholds,
+        place: &Place,
+        problems: &mut Problems,
+    ) -> Value {
+        meaning::of_expression(text, &self.known, thresholds, place, problems)
     }
 
     /// The set to evaluate at: of those read the one with the shortest slide, of equals the last; the finest of all when
@@ -203,6 +244,10 @@ impl Names {
             .map(|(_, set)| set)
     }
 
+    fn know(&mut self, name: &str, value: Value) {
+        self.known.entry(name.to_owned()).or_insert(value);
+    }
+
     /// The first of a name counts: features stand before vital signs, vital signs before context.
     fn add(&mut self, name: &str, from: From) {
         if self.holds(name) {
@@ -215,6 +260,18 @@ impl Names {
         };
         self.schema.push(Field::new(name, data_type, true));
         self.from.insert(name.to_owned(), from);
+    }
+}
+
+/// What is known of a field of the context.
+fn of_context(from: From) -> Value {
+    match from {
+        From::OnOxygen => Value::Truth(Truth::OPEN),
+        From::Context(ContextField::Age) => Value::Number(Fact::between(0.0, OLDEST).in_unit("a")),
+        From::Context(ContextField::Sex) => Value::OneOf(SEXES.map(str::to_owned).to_vec()),
+        From::Context(ContextField::SexFemale) => Value::Number(Fact::between(0.0, 1.0)),
+        From::Context(ContextField::Spo2Scale) => Value::Number(Fact::between(1.0, 2.0)),
+        _ => Value::Unknown,
     }
 }
 

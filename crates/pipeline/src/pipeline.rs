@@ -19,6 +19,7 @@ use wardwatch_windowing::{Expression, SetPlan};
 
 use crate::PipelineError;
 use crate::document::Document;
+use crate::load::Surroundings;
 
 /// A pipeline, ready to run.
 #[derive(Debug)]
@@ -280,28 +281,36 @@ impl Pipeline {
             .collect()
     }
 
-    /// Reads and checks the pipeline file at `path`. Models are looked up in the nearest folder `models` beside it or above.
+    /// Reads and checks the pipeline at `path`: a file, or a folder whose files `*.yaml`, but for `*.test.yaml`, are its parts.
+    /// Variables are taken from the environment. Models are looked up as `models_dir/<name>/<version>`, or without it in the
+    /// nearest folder `models` beside the pipeline or above.
     ///
     /// # Errors
-    /// [`PipelineError`]: the file cannot be read, is not YAML of this shape, or has problems, all of which are told.
-    pub fn load(path: &Path) -> Result<Self, PipelineError> {
-        crate::load::load(path, None)
+    /// [`PipelineError`]: a file cannot be read, or there are problems, all of which are told.
+    pub fn load(path: &Path, models_dir: Option<&Path>) -> Result<Self, PipelineError> {
+        let variables = |name: &str| std::env::var(name).ok();
+        crate::load::load(
+            path,
+            Surroundings {
+                models: models_dir,
+                variables: &variables,
+            },
+        )
     }
 
-    /// As [`Pipeline::load`], with the models looked up as `models_dir/<name>/<version>`.
-    ///
-    /// # Errors
-    /// As [`Pipeline::load`].
-    pub fn load_with_models(path: &Path, models_dir: &Path) -> Result<Self, PipelineError> {
-        crate::load::load(path, Some(models_dir))
-    }
-
-    /// As [`Pipeline::load`], or with a folder as [`Pipeline::load_with_models`], as if the file at `path` held this text.
+    /// As [`Pipeline::load`], as if the file at `path` held this text, in which variables have their values already.
     ///
     /// # Errors
     /// As [`Pipeline::load`].
     pub fn load_text(path: &Path, text: &str, models_dir: Option<&Path>) -> Result<Self, PipelineError> {
-        crate::load::load_text(path, text, models_dir)
+        crate::load::load_text(
+            path,
+            text,
+            Surroundings {
+                models: models_dir,
+                variables: &|_| None,
+            },
+        )
     }
 
     /// Whether the pipeline tells an alarm of this name.
@@ -317,7 +326,7 @@ impl Pipeline {
     /// # Errors
     /// As [`Pipeline::load`]; the file is named `pipeline`.
     pub fn parse(text: &str, models_dir: &Path) -> Result<Self, PipelineError> {
-        crate::load::parse(text, models_dir)
+        Self::load_text(Path::new("pipeline"), text, Some(models_dir))
     }
 
     /// The JSON Schema of the pipeline file.

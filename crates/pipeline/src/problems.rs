@@ -1,46 +1,79 @@
 //! Where problems are gathered: checking goes on after the first, so that an author mends a file once.
 
-use crate::Problem;
+use crate::Code;
 use crate::nearest::nearest;
+use crate::text::{At, Spot, Texts};
 
 /// Longest name of anything.
 const LONGEST_NAME: usize = 64;
 
-/// The problems found so far.
+/// The problems found so far, and the texts that they are in.
 #[derive(Debug, Default)]
-pub(crate) struct Problems(pub Vec<Problem>);
+pub(crate) struct Problems {
+    pub notes: Vec<Note>,
+    pub texts: Texts,
+}
 
-/// A place in the file: `alarms[2] "desaturation"`, with the line it begins in.
+/// A problem, before its line is known.
+#[derive(Debug)]
+pub(crate) struct Note {
+    pub code: Code,
+    pub place: Place,
+    pub cause: String,
+    pub fix: String,
+}
+
+/// A place in the pipeline, `alarms[2] "desaturation": limit`, and in its files.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
-    text: String,
-    line: u64,
+    pub text: String,
+    pub at: At,
 }
 
 // === impl Place ===
 
 impl Place {
-    /// A section of the file.
-    pub fn section(name: &str) -> Self {
+    /// Somewhere in a file; nothing more is known.
+    pub fn whole(at: At) -> Self {
+        Self {
+            text: String::new(),
+            at,
+        }
+    }
+
+    /// A section of the pipeline.
+    pub fn section(name: &str, at: At) -> Self {
         Self {
             text: name.to_owned(),
-            line: 0,
+            at,
         }
     }
 
     /// An entry of a list.
-    pub fn entry(section: &str, index: usize, name: &str, line: u64) -> Self {
+    pub fn entry(section: &str, index: usize, name: Option<&str>, at: At) -> Self {
+        let name = name.map_or(String::new(), |name| format!(" {name:?}"));
         Self {
-            text: format!("{section}[{index}] {name:?}"),
-            line,
+            text: format!("{section}[{index}]{name}"),
+            at,
         }
     }
 
     /// A field of this place.
-    pub fn field(&self, name: &str) -> Self {
+    pub fn field(&self, name: &str, at: At) -> Self {
         Self {
-            text: format!("{}: {name}", self.text),
-            line: self.line,
+            text: match self.text.is_empty() {
+                true => name.to_owned(),
+                false => format!("{}: {name}", self.text),
+            },
+            at,
+        }
+    }
+
+    /// The same, at other bytes.
+    pub fn at(&self, at: At) -> Self {
+        Self {
+            text: self.text.clone(),
+            at,
         }
     }
 }
@@ -49,19 +82,19 @@ impl Place {
 
 impl Problems {
     /// Notes a problem.
-    pub fn push(&mut self, place: &Place, cause: impl Into<String>, fix: impl Into<String>) {
-        let problem = Problem {
-            place: place.text.clone(),
-            line: place.line,
+    pub fn push(&mut self, code: Code, place: &Place, cause: impl Into<String>, fix: impl Into<String>) {
+        self.notes.push(Note {
+            code,
+            place: place.clone(),
             cause: cause.into(),
             fix: fix.into(),
-        };
-        self.0.push(problem);
+        });
     }
 
     /// Notes a name that is not one of `known`, with the nearest that is.
     pub fn unknown<'a>(
         &mut self,
+        code: Code,
         place: &Place,
         cause: String,
         name: &str,
@@ -74,14 +107,16 @@ impl Problems {
             None if known.len() <= 24 => format!("use one of {}", known.join(", ")),
             None => "use a feature, a vital sign, or a field of the patient's context".to_owned(),
         };
-        self.push(place, cause, fix);
+        self.push(code, place, cause, fix);
     }
 
     /// Checks a name: lower case, so that SQL reads it without quotes, and unique among `taken`.
-    pub fn check_name(&mut self, place: &Place, name: &str, taken: &[&str]) {
+    pub fn check_name(&mut self, place: &Place, name: &Spot<String>, taken: &[&str]) {
+        let (place, name) = (place.at(name.at), name.value.as_str());
         if !is_name(name) {
             self.push(
-                place,
+                Code::BadName,
+                &place,
                 format!("{name:?} is not a name"),
                 format!(
                     "use a lower-case letter, then lower-case letters, digits and _, at most {LONGEST_NAME}"
@@ -90,7 +125,8 @@ impl Problems {
         }
         if taken.contains(&name) {
             self.push(
-                place,
+                Code::NameTaken,
+                &place,
                 format!("{name} is the name of an earlier entry too"),
                 "give each a name of its own",
             );
@@ -98,10 +134,11 @@ impl Problems {
     }
 
     /// Checks that a list stays within its bound.
-    pub fn check_count(&mut self, section: &str, count: usize, most: usize) {
+    pub fn check_count(&mut self, place: &Place, count: usize, most: usize) {
         if count > most {
             self.push(
-                &Place::section(section),
+                Code::TooMany,
+                place,
                 format!("{count} entries, and at most {most} are allowed"),
                 "split it into several pipelines",
             );

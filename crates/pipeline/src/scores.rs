@@ -1,13 +1,15 @@
 //! Scores: by SQL, or by a model whose inputs are bound by the names in its contract.
 
 use arrow::datatypes::DataType;
-use serde_saphyr::Spanned;
 use wardwatch_inference::Contract;
 
-use crate::document::ScoreText;
+use crate::Code;
+use crate::document::{ScoreText, Section};
+use crate::meaning::{Fact, Thresholds, Value};
 use crate::models::ModelShelf;
 use crate::names::{Names, is_text};
 use crate::problems::{Place, Problems};
+use crate::text::Spot;
 use crate::{ContextField, From, Input, Score, ScoreKind};
 
 /// Most scores of a pipeline.
@@ -26,34 +28,38 @@ pub(crate) struct CheckedScore {
     /// Whether it gives a lowest and a highest total; true where that is not known, so that one problem is told once.
     pub is_point_score: bool,
     pub planned: Option<Score>,
+    /// What is known of its result.
+    pub value: Value,
 }
 
 /// Plans every score.
 pub(crate) fn scores(
-    entries: &[Spanned<ScoreText>],
+    section: &Section<ScoreText>,
     names: &Names,
     shelf: &mut ModelShelf,
     problems: &mut Problems,
 ) -> Vec<CheckedScore> {
-    problems.check_count("scores", entries.len(), MOST_SCORES);
-    let mut checked = Vec::with_capacity(entries.len());
-    for (index, entry) in entries.iter().enumerate() {
-        let text = &entry.value;
-        let place = Place::entry("scores", index, &text.name, entry.referenced.line());
-        let taken: Vec<&str> = entries[..index]
-            .iter()
-            .map(|earlier| earlier.value.name.as_str())
-            .collect();
-        problems.check_name(&place, &text.name, &taken);
-        check_shadow(&text.name, names, &place, problems);
-        let before = problems.0.len();
-        let planned = match (&text.sql, &text.model) {
-            (Some(sql), None) => by_sql(text, sql, names, &place, problems),
-            (None, Some(model)) => by_model(text, model, entries, names, shelf, &place, problems),
-            _ => {
-                problems.push(&place, "a score has either `sql` or `model`", "keep one of them");
-                None
+    problems.check_count(
+        &Place::section("scores", section.at),
+        section.entries.len(),
+        MOST_SCORES,
+    );
+    let mut checked = Vec::with_capacity(section.entries.len());
+    for entry in &section.entries {
+        let place = Place::entry("scores", entry.index, entry.named(), entry.at);
+        if let Some(name) = &entry.name {
+            problems.check_name(&place, name, &section.names_before(entry.index));
+            check_shadow(name, names, &place, problems);
+        }
+        let text = entry.text.as_ref();
+        let planned = text.and_then(|text| score(text, section, names, shelf, &place, problems));
+        let value = match (&planned, text.and_then(|text| text.sql.as_ref())) {
+            (None, _) => Value::Unknown,
+            (Some(_), Some(sql)) => {
+                names.meaning(sql, Thresholds::Free, &place.field("sql", sql.at), problems)
             }
+            // A model gives a probability.
+            (Some(_), None) => Value::Number(Fact::between(0.0, 1.0)),
         };
         let is_point_score = match &planned {
             Some(Score {
@@ -63,34 +69,59 @@ pub(crate) fn scores(
             Some(_) => false,
             None => true,
         };
-        let planned = if planned.is_some() && !names.has_sets() && problems.0.len() == before {
-            problems.push(
-                &place,
-                "scores are evaluated when a feature set closes a window, and there is no feature set",
-                "add one under `features`, with `every` as often as the score is wanted",
-            );
-            None
-        } else {
-            planned
-        };
         checked.push(CheckedScore {
-            name: text.name.clone(),
+            name: entry.named().unwrap_or_default().to_owned(),
             is_point_score,
             planned,
+            value,
         });
     }
     checked
 }
 
+fn score(
+    text: &ScoreText,
+    section: &Section<ScoreText>,
+    names: &Names,
+    shelf: &mut ModelShelf,
+    place: &Place,
+    problems: &mut Problems,
+) -> Option<Score> {
+    let planned = match (&text.sql, &text.model) {
+        (Some(sql), None) => by_sql(text, sql, names, place, problems),
+        (None, Some(model)) => by_model(text, model, section, names, shelf, place, problems),
+        _ => {
+            problems.push(
+                Code::EitherOr,
+                &place.at(text.name.at),
+                "a score has either `sql` or `model`",
+                "keep one of them",
+            );
+            None
+        }
+    }?;
+    if !names.has_sets() {
+        problems.push(
+            Code::NeverEvaluated,
+            &place.at(text.name.at),
+            "scores are evaluated when a feature set closes a window, and there is no feature set",
+            "add one under `features`, with `every` as often as the score is wanted",
+        );
+        return None;
+    }
+    Some(planned)
+}
+
 /// Conditions read scores by name beside everything else: one name must not mean two things.
-fn check_shadow(name: &str, names: &Names, place: &Place, problems: &mut Problems) {
-    let parts = PARTS.iter().map(|part| format!("{name}{part}"));
-    for taken in std::iter::once(name.to_owned())
+fn check_shadow(name: &Spot<String>, names: &Names, place: &Place, problems: &mut Problems) {
+    let parts = PARTS.iter().map(|part| format!("{}{part}", name.value));
+    for taken in std::iter::once(name.value.clone())
         .chain(parts)
         .filter(|name| names.holds(name))
     {
         problems.push(
-            place,
+            Code::NameTaken,
+            &place.at(name.at),
             format!("`{taken}` is a feature, a vital sign or a field of the patient's context already"),
             "give the score another name",
         );
@@ -99,30 +130,33 @@ fn check_shadow(name: &str, names: &Names, place: &Place, problems: &mut Problem
 
 fn by_sql(
     text: &ScoreText,
-    sql: &str,
+    sql: &Spot<String>,
     names: &Names,
     place: &Place,
     problems: &mut Problems,
 ) -> Option<Score> {
-    if text.fallback.is_some() {
+    if let Some(fallback) = &text.fallback {
         problems.push(
-            &place.field("fallback"),
-            "only a model can need one",
-            "remove it; a score by SQL says itself what is missing",
+            Code::NoEffect,
+            &place.field("fallback", fallback.at),
+            "a score by SQL needs nobody to stand in for it",
+            "remove it; such a score says itself what is missing",
         );
     }
-    let planned = names.plan(sql, &place.field("sql"), problems)?;
+    let place = place.field("sql", sql.at);
+    let planned = names.plan(sql, &place, problems)?;
     let data_type = planned.expression.data_type();
     if !(data_type.is_integer() || data_type.is_floating() || is_point_score(data_type)) {
         problems.push(
-            &place.field("sql"),
+            Code::SqlType,
+            &place,
             format!("the result is of type {data_type}, and a score is a number or the result of news2(), mews(), qsofa() or sirs()"),
             "cast it, or write CASE WHEN … THEN 1 ELSE 0 END",
         );
         return None;
     }
     Some(Score {
-        name: text.name.as_str().into(),
+        name: text.name.value.as_str().into(),
         set: names.finest(&planned.inputs, &[]).unwrap_or_default(),
         inputs: planned.inputs,
         kind: ScoreKind::Sql {
@@ -140,40 +174,22 @@ fn is_point_score(data_type: &DataType) -> bool {
 
 fn by_model(
     text: &ScoreText,
-    model: &str,
-    entries: &[Spanned<ScoreText>],
+    model: &Spot<String>,
+    section: &Section<ScoreText>,
     names: &Names,
     shelf: &mut ModelShelf,
     place: &Place,
     problems: &mut Problems,
 ) -> Option<Score> {
-    let fallback = text.fallback.as_deref().and_then(|fallback| {
-        let place = place.field("fallback");
-        let by_sql = || {
-            entries
-                .iter()
-                .map(|entry| &entry.value)
-                .filter(|other| other.sql.is_some())
-        };
-        match entries.iter().position(|entry| entry.value.name == fallback) {
-            Some(index) if entries[index].value.sql.is_some() => Some(index),
-            Some(_) => {
-                let fix = "use a score by SQL, which needs nothing to stand in for it";
-                problems.push(&place, format!("{fallback} is a model too"), fix);
-                None
-            }
-            None => {
-                let known = by_sql().map(|score| score.name.as_str());
-                problems.unknown(&place, format!("there is no score {fallback}"), fallback, known);
-                None
-            }
-        }
-    });
-    let place = place.field("model");
-    let index = shelf.load(model, &place, problems)?;
+    let fallback = text
+        .fallback
+        .as_ref()
+        .and_then(|fallback| stand_in(fallback, section, place, problems));
+    let place = place.field("model", model.at);
+    let index = shelf.load(&model.value, &place, problems)?;
     let inputs = bind(shelf.contract(index), names, &place, problems)?;
     Some(Score {
-        name: text.name.as_str().into(),
+        name: text.name.value.as_str().into(),
         set: names.finest(&inputs, &[]).unwrap_or_default(),
         inputs,
         kind: ScoreKind::Model {
@@ -183,9 +199,45 @@ fn by_model(
     })
 }
 
+/// The score that speaks while a model cannot.
+fn stand_in(
+    fallback: &Spot<String>,
+    section: &Section<ScoreText>,
+    place: &Place,
+    problems: &mut Problems,
+) -> Option<usize> {
+    let place = place.field("fallback", fallback.at);
+    let name = fallback.value.as_str();
+    let is_by_sql = |text: &ScoreText| text.sql.is_some();
+    let entry = section.entries.iter().find(|entry| entry.named() == Some(name));
+    match entry.map(|entry| (entry.index, entry.text.as_ref().is_none_or(is_by_sql))) {
+        Some((index, true)) => Some(index),
+        Some((_, false)) => {
+            let fix = "use a score by SQL, which needs nothing to stand in for it";
+            problems.push(Code::BadFallback, &place, format!("{name} is a model too"), fix);
+            None
+        }
+        None => {
+            let by_sql = section
+                .entries
+                .iter()
+                .filter(|entry| entry.text.as_ref().is_some_and(is_by_sql));
+            let cause = format!("there is no score {name}");
+            problems.unknown(
+                Code::BadFallback,
+                &place,
+                cause,
+                name,
+                by_sql.filter_map(|entry| entry.named()),
+            );
+            None
+        }
+    }
+}
+
 /// Binds a contract's inputs by name; every missing one is listed.
 fn bind(contract: &Contract, names: &Names, place: &Place, problems: &mut Problems) -> Option<Vec<Input>> {
-    let before = problems.0.len();
+    let before = problems.notes.len();
     let mut missing = Vec::new();
     let mut inputs = Vec::with_capacity(contract.inputs.len());
     for wanted in &contract.inputs {
@@ -196,6 +248,7 @@ fn bind(contract: &Contract, names: &Names, place: &Place, problems: &mut Proble
         names.check_unambiguous(&wanted.name, place, problems);
         if is_text(from) {
             problems.push(
+                Code::ModelInput,
                 place,
                 format!("the model reads `{}` as a number, and it is a text", wanted.name),
                 "select a number under that name in a feature set",
@@ -203,6 +256,7 @@ fn bind(contract: &Contract, names: &Names, place: &Place, problems: &mut Proble
         }
         if let Some(unit) = unit(from).filter(|unit| *unit != wanted.unit) {
             problems.push(
+                Code::ModelInput,
                 place,
                 format!("the model reads `{}` in {}, and it is in {unit}", wanted.name, wanted.unit),
                 "convert it in a feature set under another name, or use the model that was trained in this unit",
@@ -225,12 +279,13 @@ fn bind(contract: &Contract, names: &Names, place: &Place, problems: &mut Proble
             more => format!(" and {more} more"),
         };
         problems.push(
+            Code::ModelInput,
             place,
             format!("the model reads names that there are not: {listed}{more}"),
             "select them in a feature set, as the model's card says",
         );
     }
-    (missing.is_empty() && problems.0.len() == before).then_some(inputs)
+    (missing.is_empty() && problems.notes.len() == before).then_some(inputs)
 }
 
 /// The UCUM unit, where it is known: a feature's is not, since SQL may compute anything.

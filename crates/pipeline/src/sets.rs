@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use serde_saphyr::Spanned;
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::{Trailing, TrailingError};
 use wardwatch_windowing::{PATIENT_ID, SOURCE, SetPlan, TS, WINDOW_END};
 
-use crate::document::{EmitText, FeatureSetText};
+use crate::Code;
+use crate::document::{EmitText, FeatureSetText, Section};
+use crate::meaning::{self, Known, Value};
 use crate::problems::{Place, Problems};
-use crate::{Emit, FeatureSet, Source, sql_error};
+use crate::{Emit, FeatureSet, Source, sql};
 
 /// Most feature sets of a pipeline: each keeps panes of its own for every patient.
 const MOST_SETS: usize = 16;
@@ -19,25 +20,44 @@ pub(crate) struct Sets {
     pub planned: Vec<Option<FeatureSet>>,
     /// Whether every set was planned. If not, an unknown name may be one of theirs and is not worth a problem of its own.
     pub complete: bool,
+    /// What is known of the features.
+    pub known: Known,
 }
 
 /// Plans every feature set.
-pub(crate) fn sets(entries: &[Spanned<FeatureSetText>], sources: &[Source], problems: &mut Problems) -> Sets {
-    problems.check_count("features", entries.len(), MOST_SETS);
+pub(crate) fn sets(section: &Section<FeatureSetText>, sources: &[Source], problems: &mut Problems) -> Sets {
+    problems.check_count(
+        &Place::section("features", section.at),
+        section.entries.len(),
+        MOST_SETS,
+    );
     let source_names: Vec<String> = sources.iter().map(|source| source.name.clone()).collect();
-    let mut planned = Vec::with_capacity(entries.len());
-    for (index, entry) in entries.iter().enumerate() {
-        let text = &entry.value;
-        let place = Place::entry("features", index, &text.name, entry.referenced.line());
-        let taken: Vec<&str> = entries[..index]
-            .iter()
-            .map(|earlier| earlier.value.name.as_str())
-            .collect();
-        problems.check_name(&place, &text.name, &taken);
-        planned.push(set(text, &place, &source_names, problems));
+    let mut columns: Known = VitalSign::ALL
+        .iter()
+        .map(|vital| (vital.name().to_owned(), meaning::vital(*vital)))
+        .collect();
+    columns.insert(SOURCE.to_owned(), Value::OneOf(source_names.clone()));
+    let mut known = Known::new();
+    let mut planned = Vec::with_capacity(section.entries.len());
+    for entry in &section.entries {
+        let place = Place::entry("features", entry.index, entry.named(), entry.at);
+        if let Some(name) = &entry.name {
+            problems.check_name(&place, name, &section.names_before(entry.index));
+        }
+        let text = entry.text.as_ref();
+        let plan = text.and_then(|text| set(text, &place, &source_names, problems));
+        if let Some(text) = text.filter(|_| plan.is_some()) {
+            let place = place.field("sql", text.sql.at);
+            known.extend(meaning::of_features(&text.sql, &columns, &place, problems));
+        }
+        planned.push(plan);
     }
     let complete = planned.iter().all(Option::is_some);
-    Sets { planned, complete }
+    Sets {
+        planned,
+        complete,
+        known,
+    }
 }
 
 fn set(
@@ -46,38 +66,50 @@ fn set(
     sources: &[String],
     problems: &mut Problems,
 ) -> Option<FeatureSet> {
-    let trailing = match Trailing::new(text.window, text.every) {
+    let trailing = match Trailing::new(text.window.value, text.every.value) {
         Ok(trailing) => trailing,
         Err(error) => {
             let (field, cause, fix) = match error {
                 TrailingError::NoSlide { every } => (
-                    "every",
+                    ("every", text.every.at),
                     format!("{every} is not longer than zero"),
                     "give a length such as 10s",
                 ),
                 TrailingError::NotAMultiple { window, every } => {
                     let cause = format!("{window} is not a multiple of every, {every}");
-                    ("window", cause, "make the window one, two, three… times every")
+                    (
+                        ("window", text.window.at),
+                        cause,
+                        "make the window one, two, three… times every",
+                    )
                 }
                 TrailingError::TooManyPanes { every, panes, .. } => {
                     let cause = format!(
                         "it holds {panes} panes of {every}, more than {}",
                         Trailing::MOST_PANES
                     );
-                    ("window", cause, "lengthen every, or shorten the window")
+                    (
+                        ("window", text.window.at),
+                        cause,
+                        "lengthen every, or shorten the window",
+                    )
                 }
             };
-            problems.push(&place.field(field), cause, fix);
+            problems.push(Code::BadWindow, &place.field(field.0, field.1), cause, fix);
             return None;
         }
     };
-    match SetPlan::new(&text.sql, trailing, sources) {
+    let place = place.field("sql", text.sql.at);
+    match SetPlan::new(&text.sql.value, trailing, sources) {
         Ok(plan) => {
             for feature in plan.features().fields() {
                 // `heart_rate > 150` must mean the heart rate, on a screen too.
                 if VitalSign::from_name(feature.name()).is_some() {
+                    let word = sql::find_alias(&text.sql.value, feature.name());
+                    let at = word.map_or(place.at, |word| problems.texts.inside(&text.sql, word));
                     problems.push(
-                        &place.field("sql"),
+                        Code::NameTaken,
+                        &place.at(at),
                         format!(
                             "the feature `{0}` has the name of the vital sign {0}",
                             feature.name()
@@ -86,12 +118,12 @@ fn set(
                     );
                 }
             }
-            let emit = match text.emit {
-                EmitText::Rows => Emit::Rows,
-                EmitText::EveryPane => Emit::EveryPane,
+            let emit = match text.emit.as_ref().map(|given| given.value) {
+                None | Some(EmitText::Rows) => Emit::Rows,
+                Some(EmitText::EveryPane) => Emit::EveryPane,
             };
             Some(FeatureSet {
-                name: text.name.clone(),
+                name: text.name.value.clone(),
                 plan: Arc::new(plan),
                 emit,
             })
@@ -101,7 +133,7 @@ fn set(
                 .iter()
                 .map(|vital| vital.name())
                 .chain([PATIENT_ID, TS, SOURCE, WINDOW_END]);
-            sql_error::note(problems, &place.field("sql"), &error, columns);
+            sql::note(problems, &place, &text.sql, &error, columns);
             None
         }
     }

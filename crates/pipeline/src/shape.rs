@@ -1,66 +1,278 @@
-//! What the YAML reader says, as place, cause and fix.
+//! From the YAML's tree to the document.
 
-use std::path::Path;
+use wardwatch_clinical::AlarmPriority;
+use wardwatch_event_time::Span;
 
-use serde_saphyr::Error;
+use crate::Code;
+use crate::document::{
+    AlarmText, Document, EmitText, Entry, FeatureSetText, Format, Grace, ScoreText, Section, SourceText,
+    Switch, TechnicalText, TimeText,
+};
+use crate::node::{Kind, Node};
+use crate::problems::{Place, Problems};
+use crate::read::{Fields, Leaf, map, word};
+use crate::text::{At, Spot};
 
-use crate::PipelineError;
-use crate::nearest::nearest;
+/// An entry of a section.
+trait EntryText: Sized {
+    /// Takes all of its fields; `None` where one that must be there is missing or wrong.
+    fn read(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Self>;
+}
 
-/// The error for a text that is not YAML of the pipeline's shape.
-pub(crate) fn refused(path: &Path, error: &Error) -> PipelineError {
-    let error = error.without_snippet();
-    let (cause, fix) = match error {
-        Error::SerdeUnknownField { field, expected, .. } => (
-            format!("there is no field `{field}` here"),
-            suggestion(field, expected),
-        ),
-        Error::SerdeUnknownVariant {
-            variant, expected, ..
-        } => (
-            format!("`{variant}` is not allowed here"),
-            suggestion(variant, expected),
-        ),
-        Error::SerdeMissingField { field, .. } => (
-            format!("the field `{field}` is missing"),
-            format!("add `{field}:`"),
-        ),
-        Error::DuplicateMappingKey { key, .. } => (
-            format!(
-                "the field {} is given twice",
-                key.as_deref().map_or(String::new(), |key| format!("`{key}`"))
-            ),
-            "keep one of them".to_owned(),
-        ),
-        _ => {
-            // Our own types say cause and fix in one sentence.
-            let text = words(error);
-            let (cause, fix) = text.split_once("; ").unwrap_or((&text, "correct that line"));
-            (cause.to_owned(), fix.to_owned())
+/// The document of a pipeline's parts; `None` when it has no head.
+pub(crate) fn document(parts: Vec<Node>, problems: &mut Problems) -> Option<Document> {
+    let root = whole(parts, problems)?;
+    let head = Place::whole(At {
+        end: root.at.start,
+        ..root.at
+    });
+    let mut fields = Fields::of(&root, head.clone(), problems);
+    let pipeline = fields.must("pipeline", problems);
+    let version = fields.must("version", problems);
+    let description = fields.may("description", problems);
+    let sources = section(&mut fields, "sources", head.at, problems);
+    let time = time(fields.node("time"), head.at, problems);
+    let ages = fields.node("max_age");
+    let max_age = map(ages, &Place::section("max_age", head.at), problems);
+    let features = section(&mut fields, "features", head.at, problems);
+    let scores = section(&mut fields, "scores", head.at, problems);
+    let alarms = section(&mut fields, "alarms", head.at, problems);
+    let technical = technical(fields.node("technical"), problems);
+    fields.close(problems);
+    Some(Document {
+        pipeline: pipeline?,
+        version: version?,
+        _description: description,
+        sources,
+        time,
+        max_age,
+        features,
+        scores,
+        alarms,
+        technical,
+    })
+}
+
+/// The parts as one: lists are put behind each other, everything else may be in one part only.
+fn whole(parts: Vec<Node>, problems: &mut Problems) -> Option<Node> {
+    let mut whole: Option<Node> = None;
+    for part in parts {
+        let Node {
+            at,
+            kind: Kind::Map(entries),
+        } = part
+        else {
+            let cause = format!("this is {}, and fields are wanted", part.describe());
+            let fix = "begin with `pipeline: a-name` and `version: 1`";
+            problems.push(Code::WrongType, &Place::whole(part.at), cause, fix);
+            continue;
+        };
+        let whole = whole.get_or_insert_with(|| Node {
+            at,
+            kind: Kind::Map(Vec::new()),
+        });
+        let Kind::Map(taken) = &mut whole.kind else {
+            continue;
+        };
+        for (key, node) in entries {
+            match taken.iter_mut().find(|(earlier, _)| earlier.value == key.value) {
+                None => taken.push((key, node)),
+                Some((_, earlier)) => match (&mut earlier.kind, node.kind) {
+                    (Kind::List(list), Kind::List(more)) => list.extend(more),
+                    _ => problems.push(
+                        Code::FieldTwice,
+                        &Place::whole(key.at),
+                        format!("another part of the pipeline has `{}` too", key.value),
+                        "keep one of them",
+                    ),
+                },
+            }
+        }
+    }
+    whole
+}
+
+fn section<T: EntryText>(
+    fields: &mut Fields<'_>,
+    name: &'static str,
+    head: At,
+    problems: &mut Problems,
+) -> Section<T> {
+    let nodes = fields.list(name, problems);
+    let entry = |(index, node): (usize, &Node)| {
+        let called = node.field("name").and_then(Node::as_text);
+        let named = called.as_ref().map(|name| name.value.as_str());
+        let mut fields = Fields::of(node, Place::entry(name, index, named, node.at), problems);
+        let text = T::read(&mut fields, problems);
+        let is_sound = fields.close(problems);
+        Entry {
+            index,
+            at: node.at,
+            name: called,
+            text: text.filter(|_| is_sound),
         }
     };
-    let (line, column) = error
-        .location()
-        .map_or((0, 0), |location| (location.line(), location.column()));
-    PipelineError::Shape {
-        path: path.to_path_buf(),
-        line,
-        column,
-        cause,
-        fix,
+    Section {
+        at: nodes.first().map_or(head, |first| first.at),
+        entries: nodes.iter().enumerate().map(entry).collect(),
     }
 }
 
-/// The reader's own words, without the place that it puts behind them.
-fn words(error: &Error) -> String {
-    let text = error.to_string();
-    let text = text.lines().next().unwrap_or_default();
-    text.split(" at line ").next().unwrap_or(text).to_owned()
+fn time(node: Option<&Node>, head: At, problems: &mut Problems) -> TimeText {
+    let mut text = TimeText {
+        lateness: Span::from_secs(120),
+        hold: Span::ZERO,
+        grace: Grace(Some(Span::from_secs(2))),
+        future_skew: Span::from_secs(10),
+        silent_after: Spot {
+            value: Span::from_secs(60),
+            at: head,
+        },
+        forget_after: Spot {
+            value: Span::from_secs(24 * 3600),
+            at: head,
+        },
+    };
+    let Some(node) = node else { return text };
+    let mut fields = Fields::of(node, Place::section("time", node.at), problems);
+    set(&mut text.lateness, fields.may("lateness", problems));
+    set(&mut text.hold, fields.may("hold", problems));
+    set(&mut text.grace, fields.may("grace", problems));
+    set(&mut text.future_skew, fields.may("future_skew", problems));
+    if let Some(given) = fields.may("silent_after", problems) {
+        text.silent_after = given;
+    }
+    if let Some(given) = fields.may("forget_after", problems) {
+        text.forget_after = given;
+    }
+    fields.close(problems);
+    text
 }
 
-fn suggestion(name: &str, expected: &[&'static str]) -> String {
-    match nearest(name, expected.iter().copied()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("use one of {}", expected.join(", ")),
+fn technical(node: Option<&Node>, problems: &mut Problems) -> TechnicalText {
+    let mut text = TechnicalText {
+        silent: AlarmPriority::High,
+        device_clock: AlarmPriority::Medium,
+    };
+    let Some(node) = node else { return text };
+    let mut fields = Fields::of(node, Place::section("technical", node.at), problems);
+    set(&mut text.silent, fields.may("silent", problems));
+    set(&mut text.device_clock, fields.may("device_clock", problems));
+    fields.close(problems);
+    text
+}
+
+fn set<T>(value: &mut T, given: Option<Spot<T>>) {
+    if let Some(given) = given {
+        *value = given.value;
+    }
+}
+
+// === impl EntryText ===
+
+impl EntryText for SourceText {
+    fn read(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Self> {
+        let name = fields.must("name", problems);
+        let topic = fields.must("topic", problems);
+        let format = fields.must("format", problems);
+        let trend_only = fields.may("trend_only", problems);
+        let dedupe = fields.may("dedupe", problems);
+        let lateness = fields.may("lateness", problems);
+        let future_skew = fields.may("future_skew", problems);
+        let silent_after = fields.may("silent_after", problems);
+        Some(Self {
+            name: name?,
+            topic: topic?,
+            _format: format?,
+            trend_only,
+            dedupe,
+            lateness,
+            future_skew,
+            silent_after,
+        })
+    }
+}
+
+impl EntryText for FeatureSetText {
+    fn read(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Self> {
+        let name = fields.must("name", problems);
+        let window = fields.must("window", problems);
+        let every = fields.must("every", problems);
+        let emit = fields.may("emit", problems);
+        let sql = fields.must("sql", problems);
+        Some(Self {
+            name: name?,
+            window: window?,
+            every: every?,
+            emit,
+            sql: sql?,
+        })
+    }
+}
+
+impl EntryText for ScoreText {
+    fn read(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Self> {
+        let name = fields.must("name", problems);
+        let sql = fields.may("sql", problems);
+        let model = fields.may("model", problems);
+        let fallback = fields.may("fallback", problems);
+        Some(Self {
+            name: name?,
+            sql,
+            model,
+            fallback,
+        })
+    }
+}
+
+impl EntryText for AlarmText {
+    fn read(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Self> {
+        let name = fields.must("name", problems);
+        let limit = fields.may("limit", problems);
+        let at_once = fields.may("at_once", problems);
+        let when = fields.may("when", problems);
+        let clear_when = fields.may("clear_when", problems);
+        let hold_for = fields.may("for", problems);
+        let repeat_after = fields.may("repeat_after", problems);
+        let priority = fields.must("priority", problems);
+        Some(Self {
+            name: name?,
+            limit,
+            at_once,
+            when,
+            clear_when,
+            hold_for,
+            repeat_after,
+            priority: priority?,
+        })
+    }
+}
+
+// === impl Leaf ===
+
+impl Leaf for Format {
+    fn read(text: &str) -> Result<Self, (String, String)> {
+        word(text, &[("observation-json", Self::ObservationJson)])
+    }
+}
+
+impl Leaf for Switch {
+    fn read(text: &str) -> Result<Self, (String, String)> {
+        word(text, &[("on", Self::On), ("off", Self::Off)])
+    }
+}
+
+impl Leaf for EmitText {
+    fn read(text: &str) -> Result<Self, (String, String)> {
+        word(text, &[("rows", Self::Rows), ("every_pane", Self::EveryPane)])
+    }
+}
+
+impl Leaf for Grace {
+    fn read(text: &str) -> Result<Self, (String, String)> {
+        match text {
+            "off" => Ok(Self(None)),
+            text => Leaf::read(text).map(|span| Self(Some(span))),
+        }
     }
 }

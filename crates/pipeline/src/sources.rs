@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::{ClockRules, Span};
 
-use crate::document::{Document, Switch, TimeText};
+use crate::Code;
+use crate::document::{Document, SourceText, Switch, TimeText};
 use crate::problems::{Place, Problems};
+use crate::text::{At, Spot};
 use crate::{Source, TimeRules};
 
 /// Most sources of a pipeline: each is a topic that every shard reads.
@@ -25,85 +27,112 @@ const OWN_TOPICS: [&str; 7] = [
 
 /// The rules of time that hold for a whole patient.
 pub(crate) fn time(text: &TimeText, problems: &mut Problems) -> TimeRules {
-    if text.forget_after <= Span::ZERO {
+    if text.forget_after.value <= Span::ZERO {
         problems.push(
-            &Place::section("time: forget_after"),
+            Code::BadTime,
+            &Place::section("time: forget_after", text.forget_after.at),
             "a patient would be forgotten at once",
             "give a length such as 24h",
         );
     }
+    let silence = Place::section("time: silent_after", text.silent_after.at);
+    check_silence(&text.silent_after, text, &silence, problems);
     TimeRules {
         hold: text.hold,
         grace: text.grace.0,
-        forget_after: text.forget_after,
+        forget_after: text.forget_after.value,
     }
 }
 
 /// The sources, with the rules of time that they do not override.
 pub(crate) fn sources(document: &Document, problems: &mut Problems) -> Vec<Source> {
-    problems.check_count("sources", document.sources.len(), MOST_SOURCES);
-    if document.sources.is_empty() {
+    let section = &document.sources;
+    let place = Place::section("sources", section.at);
+    problems.check_count(&place, section.entries.len(), MOST_SOURCES);
+    if section.entries.is_empty() {
         problems.push(
-            &Place::section("sources"),
+            Code::NoneGiven,
+            &place,
             "there is none",
             "add one, such as `- { name: bedside, topic: vitals.bedside, format: observation-json }`",
         );
     }
     let mut sources: Vec<Source> = Vec::new();
-    for (index, entry) in document.sources.iter().enumerate() {
-        let text = &entry.value;
-        let place = Place::entry("sources", index, &text.name, entry.referenced.line());
-        let taken: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
-        problems.check_name(&place, &text.name, &taken);
+    for entry in &section.entries {
+        let place = Place::entry("sources", entry.index, entry.named(), entry.at);
+        if let Some(name) = &entry.name {
+            problems.check_name(&place, name, &section.names_before(entry.index));
+        }
+        let Some(text) = &entry.text else { continue };
         check_topic(&place, &text.topic, &sources, problems);
-        let silent_after = text.silent_after.unwrap_or(document.time.silent_after);
-        if silent_after <= Span::ZERO || silent_after >= document.time.forget_after {
-            problems.push(
-                &place.field("silent_after"),
-                format!("{silent_after} is not between nothing and forget_after, {}", document.time.forget_after),
-                "make it shorter than forget_after, else the patient is forgotten before anyone is told of the silence",
-            );
-        }
-        if text.trend_only && text.silent_after.is_some() {
-            problems.push(
-                &place.field("silent_after"),
-                "a source that is only for trends is never told of as silent",
-                "leave silent_after out, or trend_only",
-            );
-        }
-        sources.push(Source {
-            name: text.name.clone(),
-            topic: text.topic.clone(),
-            trend_only: text.trend_only,
-            dedupe: text.dedupe == Switch::On,
-            rules: ClockRules {
-                lateness: text.lateness.unwrap_or(document.time.lateness),
-                future_skew: text.future_skew.unwrap_or(document.time.future_skew),
-            },
-            silent_after,
-        });
+        sources.push(source(text, &document.time, &place, problems));
     }
     sources
 }
 
-fn check_topic(place: &Place, topic: &str, earlier: &[Source], problems: &mut Problems) {
+fn source(text: &SourceText, time: &TimeText, place: &Place, problems: &mut Problems) -> Source {
+    let or = |given: &Option<Spot<Span>>, else_: Span| given.as_ref().map_or(else_, |given| given.value);
+    let silent_after = or(&text.silent_after, time.silent_after.value);
+    if let Some(given) = &text.silent_after {
+        check_silence(given, time, &place.field("silent_after", given.at), problems);
+    }
+    let is_trend_only = text.trend_only.as_ref().is_some_and(|given| given.value);
+    if let Some(given) = text.silent_after.as_ref().filter(|_| is_trend_only) {
+        problems.push(
+            Code::NoEffect,
+            &place.field("silent_after", given.at),
+            "a source that is only for trends is never told of as silent",
+            "leave silent_after out, or trend_only",
+        );
+    }
+    Source {
+        name: text.name.value.clone(),
+        topic: text.topic.value.clone(),
+        trend_only: is_trend_only,
+        dedupe: text.dedupe.as_ref().is_none_or(|given| given.value == Switch::On),
+        rules: ClockRules {
+            lateness: or(&text.lateness, time.lateness),
+            future_skew: or(&text.future_skew, time.future_skew),
+        },
+        silent_after,
+    }
+}
+
+fn check_silence(after: &Spot<Span>, time: &TimeText, place: &Place, problems: &mut Problems) {
+    let forget_after = time.forget_after.value;
+    if after.value <= Span::ZERO || after.value >= forget_after {
+        problems.push(
+            Code::BadTime,
+            place,
+            format!("{} is not between nothing and forget_after, {forget_after}", after.value),
+            "make it shorter than forget_after, else the patient is forgotten before anyone is told of the silence",
+        );
+    }
+}
+
+fn check_topic(place: &Place, topic: &Spot<String>, earlier: &[Source], problems: &mut Problems) {
+    let place = place.field("topic", topic.at);
+    let topic = topic.value.as_str();
     let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     if topic.is_empty() || topic.len() > 249 || matches!(topic, "." | "..") || !topic.bytes().all(is_legal) {
         problems.push(
-            &place.field("topic"),
+            Code::BadTopic,
+            &place,
             format!("{topic:?} is not a name that Kafka takes"),
             "use letters, digits, dots, hyphens and _, at most 249",
         );
     } else if OWN_TOPICS.contains(&topic) {
         problems.push(
-            &place.field("topic"),
+            Code::BadTopic,
+            &place,
             format!("{topic} is one of Wardwatch's own topics"),
             "name the topic that devices write to",
         );
     }
     if let Some(other) = earlier.iter().find(|source| source.topic == topic) {
         problems.push(
-            &place.field("topic"),
+            Code::BadTopic,
+            &place,
             format!("source {} reads {topic} too", other.name),
             "give each source a topic of its own",
         );
@@ -111,21 +140,30 @@ fn check_topic(place: &Place, topic: &str, earlier: &[Source], problems: &mut Pr
 }
 
 /// By vital sign: the pipeline's maximum age, else the registry's.
-pub(crate) fn max_age(text: &BTreeMap<String, Span>, problems: &mut Problems) -> [Span; VitalSign::COUNT] {
+pub(crate) fn max_age(
+    text: &BTreeMap<String, (At, Spot<Span>)>,
+    problems: &mut Problems,
+) -> [Span; VitalSign::COUNT] {
     let mut ages = VitalSign::ALL.map(|vital| Span::from_secs(i64::from(vital.info().max_age_seconds)));
-    for (name, age) in text {
-        let place = Place::section("max_age").field(name);
+    for (name, (key, age)) in text {
+        let place = Place::section("max_age", *key).field(name, *key);
         match VitalSign::from_name(name) {
             None => problems.unknown(
+                Code::UnknownVital,
                 &place,
                 format!("{name} is not a vital sign"),
                 name,
                 VitalSign::ALL.iter().map(|vital| vital.name()),
             ),
-            Some(_) if *age <= Span::ZERO => {
-                problems.push(&place, "no value is that fresh", "give a length such as 5m");
+            Some(_) if age.value <= Span::ZERO => {
+                problems.push(
+                    Code::BadTime,
+                    &place.at(age.at),
+                    "no value is that fresh",
+                    "give a length such as 5m",
+                );
             }
-            Some(vital) => ages[vital.index()] = *age,
+            Some(vital) => ages[vital.index()] = age.value,
         }
     }
     ages

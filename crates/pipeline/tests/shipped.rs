@@ -15,7 +15,7 @@ fn root() -> PathBuf {
 
 fn load(name: &str) -> Pipeline {
     let path = root().join("pipelines").join(name);
-    Pipeline::load(&path).unwrap_or_else(|error| panic!("{error}"))
+    Pipeline::load(&path, None).unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[test]

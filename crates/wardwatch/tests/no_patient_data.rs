@@ -104,7 +104,7 @@ fn busy_engine(score: &str) -> (tempfile::TempDir, EmbeddedBroker, Engine) {
     let file = pipeline(dir.path(), score);
     let names = TopicNames::default();
     broker
-        .create_topics(&Pipeline::load(&file).unwrap(), &names, 1)
+        .create_topics(&Pipeline::load(&file, None).unwrap(), &names, 1)
         .unwrap();
     let engine = Engine::start(&file, &broker.brokers());
     send_everything(&broker, &names);

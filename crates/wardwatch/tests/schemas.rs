@@ -1,6 +1,6 @@
 //! `schemas/` against the types: the files are what the types say, and what a shard writes is what the files say.
 //!
-//! After a change of a type: `WARDWATCH_WRITE_SCHEMAS=1 cargo test --workspace --test schemas`, and look at the difference.
+//! After a change of a type: `WARDWATCH_BLESS=1 cargo test --workspace --test schemas`, and look at the difference.
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ fn the_files_are_what_the_types_say() {
     ] {
         let path = path(name);
         let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
-        if std::env::var_os("WARDWATCH_WRITE_SCHEMAS").is_some() {
+        if std::env::var_os("WARDWATCH_BLESS").is_some() {
             std::fs::write(&path, text).unwrap();
         } else {
             let found = std::fs::read_to_string(&path).unwrap();

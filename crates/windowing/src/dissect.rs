@@ -60,6 +60,7 @@ fn check_deterministic(plan: &LogicalPlan) -> Result<(), PlanError> {
 /// Takes a plan apart.
 pub(crate) fn parts(plan: &Arc<dyn ExecutionPlan>) -> Result<Parts<'_>, PlanError> {
     let no_aggregate = || PlanError::Shape {
+        word: None,
         what: "the query does not aggregate".to_owned(),
         fix: "write SELECT avg(heart_rate) AS heart_rate_mean, … FROM vitals GROUP BY patient_id",
     };
@@ -80,6 +81,7 @@ pub(crate) fn parts(plan: &Arc<dyn ExecutionPlan>) -> Result<Parts<'_>, PlanErro
     }
     if !input.children().is_empty() {
         return Err(PlanError::Shape {
+            word: None,
             what: format!(
                 "the query needs a step of its own before it aggregates ({})",
                 input.name()

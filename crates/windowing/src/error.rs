@@ -13,6 +13,8 @@ pub enum PlanError {
     Shape {
         /// What was found.
         what: String,
+        /// The word that it is about, as it stands in the SQL.
+        word: Option<&'static str>,
         /// How to write it instead.
         fix: &'static str,
     },

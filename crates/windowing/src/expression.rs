@@ -96,6 +96,7 @@ fn check(expr: &Expr) -> Result<(), PlanError> {
             }
             Expr::Exists(_) | Expr::InSubquery(_) | Expr::ScalarSubquery(_) | Expr::WindowFunction(_) => {
                 found = Some(PlanError::Shape {
+                    word: None,
                     what: "a subquery or window function".to_owned(),
                     fix: "compute it in a feature set and use its name here",
                 });

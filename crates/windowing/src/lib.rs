@@ -64,6 +64,6 @@ pub use panes::Placed;
 pub use plan::SetPlan;
 pub use relation::{PATIENT_ID, SOURCE, TS, VITALS, WINDOW_END, vitals_schema};
 pub use row_errors::RowErrors;
-pub use session::{prepare_query, session};
+pub use session::{function_names, prepare_query, session};
 pub use state::{Due, SetState};
 pub use stats::Stats;

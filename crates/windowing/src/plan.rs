@@ -215,6 +215,7 @@ impl SetPlan {
         }
         if fields.is_empty() {
             return Err(PlanError::Shape {
+                word: None,
                 what: "the query selects no feature".to_owned(),
                 fix: "select at least one aggregate, such as avg(heart_rate) AS heart_rate_mean",
             });

@@ -19,6 +19,7 @@ pub(crate) fn check_where(predicate: &Arc<dyn PhysicalExpr>) -> Result<(), PlanE
     for column in collect_columns(predicate) {
         if column.name() != SOURCE && column.name() != TS {
             return Err(PlanError::Shape {
+                word: Some("WHERE"),
                 what: format!("WHERE reads {}", column.name()),
                 fix: "WHERE may read ts and source only, since whether a message carries another vital sign is the device's \
                       choice; use FILTER (WHERE …) on the aggregate of that vital sign",

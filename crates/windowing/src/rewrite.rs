@@ -29,7 +29,7 @@ pub(crate) fn feature_set(statement: &mut DfStatement) -> Result<(), PlanError> 
     let select = plain_select(statement)?;
     let grouped = match &mut select.group_by {
         GroupByExpr::Expressions(grouped, modifiers) if modifiers.is_empty() => grouped,
-        _ => return Err(shape("GROUP BY ALL or ROLLUP")),
+        _ => return Err(shape(Some("GROUP"), "GROUP BY ALL or ROLLUP")),
     };
     let names: Vec<String> = grouped.iter().map(ToString::to_string).collect();
     match names.iter().map(String::as_str).collect::<Vec<_>>()[..] {
@@ -37,7 +37,7 @@ pub(crate) fn feature_set(statement: &mut DfStatement) -> Result<(), PlanError> 
         [PATIENT_ID, WINDOW_END] | [WINDOW_END, PATIENT_ID] => {
             *grouped = vec![column(PATIENT_ID), column(WINDOW_END)]
         }
-        _ => return Err(shape("the grouping is not by patient_id")),
+        _ => return Err(shape(Some("GROUP"), "the grouping is not by patient_id")),
     }
     rewrite_functions(statement, &column(WINDOW_END))
 }
@@ -64,10 +64,10 @@ fn rewrite_functions(statement: &mut DfStatement, end: &Expr) -> Result<(), Plan
 
 fn plain_select(statement: &mut DfStatement) -> Result<&mut Select, PlanError> {
     let DfStatement::Statement(statement) = statement else {
-        return Err(shape("this is not a query"));
+        return Err(shape(None, "this is not a query"));
     };
     let Statement::Query(query) = statement.as_mut() else {
-        return Err(shape("this is not a query"));
+        return Err(shape(None, "this is not a query"));
     };
     let Query {
         with,
@@ -79,27 +79,35 @@ fn plain_select(statement: &mut DfStatement) -> Result<&mut Select, PlanError> {
     } = query.as_mut();
     if with.is_some() || order_by.is_some() || limit_clause.is_some() || fetch.is_some() {
         return Err(shape(
+            None,
             "WITH, ORDER BY and LIMIT have no meaning for one row a patient",
         ));
     }
     let SetExpr::Select(select) = body.as_mut() else {
-        return Err(shape("UNION and VALUES are not a feature set"));
+        return Err(shape(None, "UNION and VALUES are not a feature set"));
     };
     if select.distinct.is_some() || select.having.is_some() || select.qualify.is_some() {
-        return Err(shape("DISTINCT, HAVING and QUALIFY would drop a patient's row"));
+        return Err(shape(
+            None,
+            "DISTINCT, HAVING and QUALIFY would drop a patient's row",
+        ));
     }
     let from_vitals = matches!(&select.from[..], [table]
         if table.joins.is_empty()
             && matches!(&table.relation, TableFactor::Table { name, .. } if name.to_string() == VITALS));
     if !from_vitals {
-        return Err(shape("the query does not read exactly the relation vitals"));
+        return Err(shape(
+            Some("FROM"),
+            "the query does not read exactly the relation vitals",
+        ));
     }
     Ok(select)
 }
 
-fn shape(what: &str) -> PlanError {
+fn shape(word: Option<&'static str>, what: &str) -> PlanError {
     PlanError::Shape {
         what: what.to_owned(),
+        word,
         fix: FORM,
     }
 }

@@ -59,6 +59,20 @@ pub async fn prepare_query(context: &SessionContext, sql: &str) -> Result<Logica
     Ok(state.statement_to_plan(statement).await?)
 }
 
+/// The names of all functions that SQL may call, in order.
+pub fn function_names() -> Vec<String> {
+    // Without a session there are none to suggest.
+    let Ok(state) = planning_state() else {
+        return Vec::new();
+    };
+    let scalar = state.scalar_functions().keys().cloned();
+    let mut names: Vec<String> = scalar
+        .chain(state.aggregate_functions().keys().cloned())
+        .collect();
+    names.sort();
+    names
+}
+
 /// Coerces types and simplifies: some functions, `coalesce` among them, exist only to be rewritten here.
 pub(crate) fn simplify(state: &SessionState, expr: Expr, schema: &DFSchema) -> Result<Expr> {
     let context = SimplifyContext::builder()

@@ -20,10 +20,7 @@ impl ModelsFolder {
     /// # Errors
     /// As [`Pipeline::load`].
     pub fn load(&self, path: &Path) -> Result<Pipeline, PipelineError> {
-        match &self.models {
-            Some(folder) => Pipeline::load_with_models(path, folder),
-            None => Pipeline::load(path),
-        }
+        Pipeline::load(path, self.models.as_deref())
     }
 
     /// As if the file held this text.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use wardwatch_pipeline::{Pipeline, PipelineError, Problem};
 
 use super::models::ModelsFolder;
-use super::output::{Output, print};
+use super::output::{self, Output, print};
 use crate::failure;
 
 /// Arguments of `wardwatch validate`.
@@ -48,24 +48,31 @@ struct Valid {
 
 #[derive(Serialize, Default)]
 struct Told {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
     #[serde(skip_serializing_if = "String::is_empty")]
     place: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<usize>,
     cause: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     fix: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    line: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    column: Option<u64>,
 }
 
 /// Runs the command.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut worst = ExitCode::SUCCESS;
+    let in_colour = output::is_in_colour();
     let (mut text, mut verdicts) = (String::new(), Vec::new());
     for path in &args.pipelines {
         let loaded = args.models.load(path);
         text.push_str(&match &loaded {
             Ok(pipeline) => format!("{}: valid: {}\n", path.display(), in_words(pipeline)),
+            Err(PipelineError::Invalid(invalid)) => invalid.with_lines(in_colour),
             Err(error) => format!("{}\n", with_causes(error)),
         });
         verdicts.push(Verdict::of(path, &loaded));
@@ -143,20 +150,7 @@ impl Valid {
 
 fn told(error: &PipelineError) -> Vec<Told> {
     match error {
-        PipelineError::Invalid { problems, .. } => problems.iter().map(Told::of).collect(),
-        PipelineError::Shape {
-            line,
-            column,
-            cause,
-            fix,
-            ..
-        } => vec![Told {
-            line: known(*line),
-            column: known(*column),
-            cause: cause.clone(),
-            fix: fix.clone(),
-            ..Told::default()
-        }],
+        PipelineError::Invalid(invalid) => invalid.problems().iter().map(Told::of).collect(),
         other => vec![Told {
             cause: with_causes(other),
             ..Told::default()
@@ -164,21 +158,18 @@ fn told(error: &PipelineError) -> Vec<Told> {
     }
 }
 
-/// A line or column; 0 stands for one that is not known.
-fn known(number: u64) -> Option<u64> {
-    Some(number).filter(|number| *number > 0)
-}
-
 // === impl Told ===
 
 impl Told {
     fn of(problem: &Problem) -> Self {
         Self {
+            code: Some(problem.code.as_str()),
             place: problem.place.clone(),
-            line: known(problem.line),
+            file: Some(problem.file.clone()),
+            line: Some(problem.line),
+            column: Some(problem.column),
             cause: problem.cause.clone(),
             fix: problem.fix.clone(),
-            ..Self::default()
         }
     }
 }

@@ -1,0 +1,454 @@
+//! What SQL means for a patient: units that do not fit, thresholds that no value reaches, texts that are never equal.
+//!
+//! Everything is told of intervals: a value lies within the plausible range of its vital sign, a score within its points. What
+//! is not understood may be anything, so that nothing right is refused.
+
+mod fact;
+mod overlap;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use datafusion::sql::sqlparser::ast::{
+    AccessExpr, BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, SelectItem,
+    SetExpr, Spanned, Statement, Subscript, UnaryOperator, Value as Literal,
+};
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::parser::Parser;
+use wardwatch_clinical::VitalSign;
+
+use crate::Code;
+use crate::nearest::nearest;
+use crate::problems::{Place, Problems};
+use crate::sql::byte_at;
+use crate::text::Spot;
+
+pub(crate) use fact::{Fact, Truth, Value};
+pub(crate) use overlap::overlap;
+
+/// What is known of each name.
+pub(crate) type Known = BTreeMap<String, Value>;
+
+/// Most points of the standard scores (Royal College of Physicians 2017; Subbe 2001; Singer 2016; Bone 1992).
+const POINTS: [(&str, f64); 4] = [("news2", 20.0), ("mews", 14.0), ("qsofa", 3.0), ("sirs", 4.0)];
+
+/// Aggregates that give a value of what they read.
+const ONE_OF_THEM: [&str; 11] = [
+    "avg",
+    "mean",
+    "min",
+    "max",
+    "latest",
+    "median",
+    "first_value",
+    "last_value",
+    "nth_value",
+    "percentile_cont",
+    "approx_percentile_cont",
+];
+
+/// Whether a threshold that no value reaches is told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Thresholds {
+    /// In conditions.
+    Checked,
+    /// In computations: `CASE WHEN x <= 0` is a guard, not a mistake.
+    Free,
+}
+
+struct Reader<'k> {
+    sql: &'k str,
+    known: &'k Known,
+    found: Vec<Found>,
+}
+
+struct Found {
+    code: Code,
+    bytes: Range<usize>,
+    cause: String,
+    fix: String,
+}
+
+/// What a vital sign's values are.
+pub(crate) fn vital(vital: VitalSign) -> Value {
+    let plausible = vital.plausible();
+    Value::Number(Fact::between(*plausible.start(), *plausible.end()).in_unit(vital.unit()))
+}
+
+/// What an expression gives; problems are noted. SQL that does not parse has been told of already.
+pub(crate) fn of_expression(
+    text: &Spot<String>,
+    known: &Known,
+    thresholds: Thresholds,
+    place: &Place,
+    problems: &mut Problems,
+) -> Value {
+    let mut reader = Reader::new(&text.value, known);
+    let parsed = Parser::new(&GenericDialect {})
+        .try_with_sql(&text.value)
+        .and_then(|mut parser| parser.parse_expr());
+    let Ok(expr) = parsed else {
+        return Value::Unknown;
+    };
+    let value = reader.value(&expr, thresholds);
+    reader.tell(text, place, problems);
+    value
+}
+
+/// What the features of a set are, by name.
+pub(crate) fn of_features(
+    text: &Spot<String>,
+    known: &Known,
+    place: &Place,
+    problems: &mut Problems,
+) -> Known {
+    let mut features = Known::new();
+    let Ok(statements) = Parser::parse_sql(&GenericDialect {}, &text.value) else {
+        return features;
+    };
+    let mut reader = Reader::new(&text.value, known);
+    for statement in &statements {
+        let Statement::Query(query) = statement else {
+            continue;
+        };
+        let SetExpr::Select(select) = query.body.as_ref() else {
+            continue;
+        };
+        for item in &select.projection {
+            match item {
+                SelectItem::ExprWithAlias { expr, alias } => {
+                    let value = reader.value(expr, Thresholds::Free);
+                    features.insert(alias.value.clone(), value);
+                }
+                SelectItem::UnnamedExpr(expr) => {
+                    reader.value(expr, Thresholds::Free);
+                }
+                _ => {}
+            }
+        }
+        if let Some(filter) = &select.selection {
+            reader.value(filter, Thresholds::Checked);
+        }
+    }
+    reader.tell(text, place, problems);
+    features
+}
+
+// === impl Reader ===
+
+impl<'k> Reader<'k> {
+    fn new(sql: &'k str, known: &'k Known) -> Self {
+        Self {
+            sql,
+            known,
+            found: Vec::new(),
+        }
+    }
+
+    fn tell(self, text: &Spot<String>, place: &Place, problems: &mut Problems) {
+        for found in self.found {
+            let at = problems.texts.inside(text, found.bytes);
+            problems.push(found.code, &place.at(at), found.cause, found.fix);
+        }
+    }
+
+    fn value(&mut self, expr: &Expr, thresholds: Thresholds) -> Value {
+        match expr {
+            Expr::Identifier(name) => {
+                let name = name.value.to_lowercase();
+                self.known.get(&name).cloned().unwrap_or(Value::Unknown)
+            }
+            Expr::Nested(inner) => self.value(inner, thresholds),
+            Expr::Value(literal) => of_literal(&literal.value),
+            Expr::Cast { expr, .. } => self.value(expr, thresholds),
+            Expr::UnaryOp { op, expr } => {
+                let value = self.value(expr, thresholds);
+                match op {
+                    UnaryOperator::Minus => Value::Number(value.number().negated()),
+                    UnaryOperator::Plus => value,
+                    UnaryOperator::Not => Value::Truth(value.truth().not()),
+                    _ => Value::Unknown,
+                }
+            }
+            Expr::BinaryOp { left, op, right } => self.binary(expr, left, op, right, thresholds),
+            Expr::Between {
+                expr: inner,
+                negated,
+                low,
+                high,
+            } => {
+                let (value, low, high) = (
+                    self.value(inner, thresholds),
+                    self.value(low, thresholds),
+                    self.value(high, thresholds),
+                );
+                let below = self.compare(expr, &value, &BinaryOperator::GtEq, &low, thresholds);
+                let above = self.compare(expr, &value, &BinaryOperator::LtEq, &high, thresholds);
+                let truth = below.and(above);
+                Value::Truth(if *negated { truth.not() } else { truth })
+            }
+            Expr::InList {
+                expr: inner,
+                list,
+                negated,
+            } => {
+                let value = self.value(inner, thresholds);
+                let mut truth = Truth {
+                    can_hold: false,
+                    can_fail: true,
+                };
+                for item in list {
+                    let other = self.value(item, thresholds);
+                    truth =
+                        truth.or(self.compare(item, &value, &BinaryOperator::Eq, &other, Thresholds::Free));
+                }
+                Value::Truth(if *negated { truth.not() } else { truth })
+            }
+            Expr::IsNull(inner) | Expr::IsNotNull(inner) => {
+                self.value(inner, thresholds);
+                Value::Truth(Truth::OPEN)
+            }
+            Expr::Case {
+                operand,
+                conditions,
+                else_result,
+                ..
+            } => {
+                if let Some(operand) = operand {
+                    self.value(operand, Thresholds::Free);
+                }
+                let mut results = Vec::new();
+                for case in conditions {
+                    self.value(&case.condition, Thresholds::Free);
+                    results.push(self.value(&case.result, Thresholds::Free));
+                }
+                if let Some(result) = else_result {
+                    results.push(self.value(result, Thresholds::Free));
+                }
+                results.into_iter().reduce(Value::or).unwrap_or(Value::Unknown)
+            }
+            Expr::CompoundFieldAccess { root, access_chain } => {
+                let value = self.value(root, thresholds);
+                match (value, access_chain.as_slice()) {
+                    (Value::Points(most), [AccessExpr::Subscript(Subscript::Index { index })])
+                        if is_total(index) =>
+                    {
+                        Value::Number(Fact::between(0.0, most))
+                    }
+                    _ => Value::Unknown,
+                }
+            }
+            Expr::Function(function) => self.function(function, thresholds),
+            _ => Value::Unknown,
+        }
+    }
+
+    fn binary(
+        &mut self,
+        whole: &Expr,
+        left: &Expr,
+        op: &BinaryOperator,
+        right: &Expr,
+        thresholds: Thresholds,
+    ) -> Value {
+        let (left, right) = (self.value(left, thresholds), self.value(right, thresholds));
+        let (l, r) = (left.number(), right.number());
+        match op {
+            BinaryOperator::Plus => Value::Number(l.plus(r)),
+            BinaryOperator::Minus => Value::Number(l.plus(r.negated())),
+            BinaryOperator::Multiply => Value::Number(l.times(r)),
+            BinaryOperator::Divide => Value::Number(l.over(r)),
+            BinaryOperator::And => Value::Truth(left.truth().and(right.truth())),
+            BinaryOperator::Or => Value::Truth(left.truth().or(right.truth())),
+            BinaryOperator::Lt
+            | BinaryOperator::LtEq
+            | BinaryOperator::Gt
+            | BinaryOperator::GtEq
+            | BinaryOperator::Eq
+            | BinaryOperator::NotEq => Value::Truth(self.compare(whole, &left, op, &right, thresholds)),
+            _ => Value::Unknown,
+        }
+    }
+
+    fn compare(
+        &mut self,
+        whole: &Expr,
+        left: &Value,
+        op: &BinaryOperator,
+        right: &Value,
+        thresholds: Thresholds,
+    ) -> Truth {
+        let (l, r) = match (left, right) {
+            (Value::OneOf(texts), Value::Text(wanted)) | (Value::Text(wanted), Value::OneOf(texts)) => {
+                return self.compare_texts(whole, texts, op, wanted);
+            }
+            (Value::Number(l), Value::Number(r)) => (*l, *r),
+            _ => return Truth::OPEN,
+        };
+        if let (Some(one), Some(other)) = (l.unit, r.unit)
+            && one != other
+        {
+            self.found.push(Found {
+                code: Code::UnitMismatch,
+                bytes: self.bytes(whole),
+                cause: format!("it compares {one} with {other}"),
+                fix: "compare values of one unit; a ratio has none, such as shock_index(heart_rate, systolic_bp) > 1".to_owned(),
+            });
+            return Truth::OPEN;
+        }
+        let truth = match op {
+            BinaryOperator::Lt => l.below(r),
+            BinaryOperator::GtEq => l.below(r).not(),
+            BinaryOperator::Gt => r.below(l),
+            BinaryOperator::LtEq => r.below(l).not(),
+            BinaryOperator::Eq => l.equals(r),
+            _ => l.equals(r).not(),
+        };
+        if thresholds == Thresholds::Checked && !truth.can_hold && (l.is_bounded() && r.is_bounded()) {
+            let (range, is_number) = match l.low == l.high {
+                true => (r, r.low == r.high),
+                false => (l, false),
+            };
+            if !is_number {
+                let threshold = if l.low == l.high { l.low } else { r.low };
+                let text = &self.sql[self.bytes(whole)];
+                self.found.push(never(self.bytes(whole), text, range, threshold));
+                return Truth::OPEN;
+            }
+        }
+        truth
+    }
+
+    /// Equality of a column that has few texts with a text that is none of them.
+    fn compare_texts(&mut self, whole: &Expr, texts: &[String], op: &BinaryOperator, wanted: &str) -> Truth {
+        if !matches!(op, BinaryOperator::Eq | BinaryOperator::NotEq) {
+            return Truth::OPEN;
+        }
+        if !texts.iter().any(|text| text == wanted) {
+            let near = nearest(wanted, texts.iter().map(String::as_str));
+            self.found.push(Found {
+                code: Code::NeverEqual,
+                bytes: self.bytes(whole),
+                cause: format!("`{}` never holds", &self.sql[self.bytes(whole)]),
+                fix: match near {
+                    Some(near) => format!("did you mean '{near}'?"),
+                    None => format!("use one of '{}'", texts.join("', '")),
+                },
+            });
+        }
+        Truth::OPEN
+    }
+
+    fn function(&mut self, function: &Function, thresholds: Thresholds) -> Value {
+        let name = function.name.to_string().to_lowercase();
+        let arguments: Vec<Value> = match &function.args {
+            FunctionArguments::List(list) => list
+                .args
+                .iter()
+                .filter_map(|argument| match argument {
+                    FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(self.value(expr, thresholds)),
+                    _ => None,
+                })
+                .collect(),
+            _ => Vec::new(),
+        };
+        if let Some(filter) = &function.filter {
+            self.value(filter, Thresholds::Checked);
+        }
+        if let Some((_, most)) = POINTS.iter().find(|(score, _)| *score == name) {
+            return Value::Points(*most);
+        }
+        let first = arguments.first().map_or(Fact::ANY, Value::number);
+        match name.as_str() {
+            name if ONE_OF_THEM.contains(&name) => Value::Number(first),
+            "coalesce" | "greatest" | "least" | "nvl" | "ifnull" => {
+                arguments.into_iter().reduce(Value::or).unwrap_or(Value::Unknown)
+            }
+            "round" | "trunc" => Value::Number(Fact {
+                low: first.low.floor(),
+                high: first.high.ceil(),
+                ..first
+            }),
+            "floor" | "ceil" => Value::Number(Fact {
+                low: first.low.floor(),
+                high: first.high.ceil(),
+                ..first
+            }),
+            "abs" => Value::Number(first.size()),
+            "count" | "shock_index" => Value::Number(Fact::POSITIVE),
+            "stddev" | "stddev_samp" | "stddev_pop" => Value::Number(Fact {
+                unit: first.unit,
+                ..Fact::POSITIVE
+            }),
+            "age" | "time_below" | "time_above" => Value::Number(Fact::POSITIVE.in_unit("s")),
+            _ => Value::Unknown,
+        }
+    }
+
+    fn bytes(&self, expr: &Expr) -> Range<usize> {
+        let span = expr.span();
+        let byte = |line: u64, column: u64| {
+            byte_at(self.sql, line as usize, column as usize).unwrap_or(self.sql.len())
+        };
+        let start = byte(span.start.line, span.start.column);
+        let end = byte(span.end.line, span.end.column);
+        match span.start.line == 0 || end <= start {
+            true => 0..self.sql.len(),
+            false => start..end,
+        }
+    }
+}
+
+fn of_literal(literal: &Literal) -> Value {
+    match literal {
+        Literal::Number(text, _) => text
+            .parse()
+            .map_or(Value::Unknown, |number| Value::Number(Fact::exactly(number))),
+        Literal::SingleQuotedString(text) => Value::Text(text.clone()),
+        Literal::Boolean(is_true) => Value::Truth(Truth {
+            can_hold: *is_true,
+            can_fail: !is_true,
+        }),
+        _ => Value::Unknown,
+    }
+}
+
+fn is_total(index: &Expr) -> bool {
+    matches!(index, Expr::Value(value) if matches!(&value.value, Literal::SingleQuotedString(text)
+        if ["total", "lowest", "highest"].contains(&text.as_str())))
+}
+
+fn never(bytes: Range<usize>, text: &str, range: Fact, threshold: f64) -> Found {
+    let unit = range
+        .unit
+        .filter(|unit| *unit != "1")
+        .map_or(String::new(), |unit| format!(" {unit}"));
+    let within = match (range.low.is_finite(), range.high.is_finite()) {
+        (true, true) => format!("the value is {} to {}{unit}", range.low, range.high),
+        (true, false) => format!("the value is {}{unit} or more", range.low),
+        _ => format!("the value is {}{unit} or less", range.high),
+    };
+    Found {
+        code: Code::Implausible,
+        bytes,
+        cause: format!("`{text}` never holds: {within}"),
+        fix: match range.unit.filter(|unit| *unit != "1") {
+            None => "set a threshold within that".to_owned(),
+            Some(unit) => threshold_in(unit, threshold),
+        },
+    }
+}
+
+/// What to write instead of a threshold that no value reaches: mostly it is in another unit.
+pub(crate) fn threshold_in(unit: &str, threshold: f64) -> String {
+    match unit {
+        "%" if threshold > 0.0 && threshold <= 1.0 => {
+            format!("write {} for {threshold}, in %", threshold * 100.0)
+        }
+        "Cel" if (77.0..=113.0).contains(&threshold) => {
+            let celsius = ((threshold - 32.0) / 1.8 * 10.0).round() / 10.0;
+            format!("write {celsius} for {threshold} °F, in Cel")
+        }
+        _ => format!("set a threshold in {unit}"),
+    }
+}

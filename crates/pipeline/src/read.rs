@@ -1,0 +1,247 @@
+//! From nodes to typed values: every field that is wrong is noted, not only the first.
+
+use std::collections::BTreeMap;
+
+use wardwatch_clinical::AlarmPriority;
+use wardwatch_event_time::Span;
+
+use crate::Code;
+use crate::nearest::nearest;
+use crate::node::{Kind, Node};
+use crate::problems::{Place, Problems};
+use crate::text::{At, Spot};
+
+/// A value that is written as one scalar.
+pub(crate) trait Leaf: Sized {
+    /// Reads it, or says what is wrong and what to write instead.
+    fn read(text: &str) -> Result<Self, (String, String)>;
+
+    /// Whether quotes make it something else, as they do with numbers.
+    const IS_PLAIN: bool = false;
+}
+
+/// The fields of a mapping, taken one by one; what nobody takes is unknown.
+pub(crate) struct Fields<'n> {
+    place: Place,
+    /// None where the node is no mapping.
+    entries: Option<&'n [(Spot<String>, Node)]>,
+    known: Vec<&'static str>,
+    missing: Vec<&'static str>,
+    is_sound: bool,
+}
+
+// === impl Fields ===
+
+impl<'n> Fields<'n> {
+    /// The fields of a node, which is to be a mapping.
+    pub fn of(node: &'n Node, place: Place, problems: &mut Problems) -> Self {
+        let entries = match &node.kind {
+            Kind::Map(entries) => Some(entries.as_slice()),
+            _ => {
+                let cause = format!("this is {}, and fields are wanted", node.describe());
+                problems.push(Code::WrongType, &place, cause, "write `name: value` for each");
+                None
+            }
+        };
+        Self {
+            place,
+            is_sound: entries.is_some(),
+            entries,
+            known: Vec::new(),
+            missing: Vec::new(),
+        }
+    }
+
+    /// The value of a field, if it is there.
+    pub fn node(&mut self, name: &'static str) -> Option<&'n Node> {
+        self.known.push(name);
+        let found = self.entries?.iter().find(|(key, _)| key.value == name);
+        found.map(|(_, node)| node)
+    }
+
+    /// A field that may be left out; also none where it is wrong, which is noted.
+    pub fn may<T: Leaf>(&mut self, name: &'static str, problems: &mut Problems) -> Option<Spot<T>> {
+        let node = self.node(name)?;
+        let value = leaf(node, &self.place.field(name, node.at), problems);
+        self.is_sound &= value.is_some();
+        value
+    }
+
+    /// A field that must be there.
+    pub fn must<T: Leaf>(&mut self, name: &'static str, problems: &mut Problems) -> Option<Spot<T>> {
+        let is_there = self
+            .entries
+            .is_none_or(|entries| entries.iter().any(|(key, _)| key.value == name));
+        if !is_there {
+            self.missing.push(name);
+        }
+        self.may(name, problems)
+    }
+
+    /// A list; empty where there is none.
+    pub fn list(&mut self, name: &'static str, problems: &mut Problems) -> &'n [Node] {
+        match self.node(name) {
+            None | Some(Node { kind: Kind::Null, .. }) => &[],
+            Some(Node {
+                kind: Kind::List(nodes),
+                ..
+            }) => nodes,
+            Some(other) => {
+                self.is_sound = false;
+                problems.push(
+                    Code::WrongType,
+                    &self.place.field(name, other.at),
+                    format!("this is {}, and a list is wanted", other.describe()),
+                    "begin each entry with a hyphen: `- …`",
+                );
+                &[]
+            }
+        }
+    }
+
+    /// Notes what nobody has taken. Whether nothing was wrong.
+    pub fn close(mut self, problems: &mut Problems) -> bool {
+        let entries = self.entries.unwrap_or_default();
+        let unknown = entries
+            .iter()
+            .filter(|(key, _)| !self.known.contains(&key.value.as_str()));
+        let mut meant = Vec::new();
+        for (key, _) in unknown {
+            meant.extend(nearest(&key.value, self.known.iter().copied()));
+            problems.push(
+                Code::UnknownField,
+                &self.place.at(key.at),
+                format!("there is no field `{}` here", key.value),
+                one_of(&key.value, &self.known),
+            );
+            self.is_sound = false;
+        }
+        for name in &self.missing {
+            self.is_sound = false;
+            // Misspelt, it has been told.
+            if !meant.contains(name) {
+                problems.push(
+                    Code::MissingField,
+                    &self.place,
+                    format!("the field `{name}` is missing"),
+                    format!("add `{name}:`"),
+                );
+            }
+        }
+        self.is_sound
+    }
+}
+
+/// A scalar as a value.
+fn leaf<T: Leaf>(node: &Node, place: &Place, problems: &mut Problems) -> Option<Spot<T>> {
+    let wrong = match &node.kind {
+        Kind::Scalar { text, is_plain } if *is_plain || !T::IS_PLAIN => match T::read(text) {
+            Ok(value) => return Some(Spot { value, at: node.at }),
+            Err((cause, fix)) => (Code::WrongValue, cause, fix),
+        },
+        Kind::Scalar { .. } => (
+            Code::WrongType,
+            "this is a text, for it has quotes".to_owned(),
+            "remove the quotes".to_owned(),
+        ),
+        _ => (
+            Code::WrongType,
+            format!("this is {}, and one value is wanted", node.describe()),
+            "write the value behind the colon".to_owned(),
+        ),
+    };
+    problems.push(wrong.0, place, wrong.1, wrong.2);
+    None
+}
+
+/// A mapping of names of the author's own to values.
+pub(crate) fn map<T: Leaf>(
+    node: Option<&Node>,
+    place: &Place,
+    problems: &mut Problems,
+) -> BTreeMap<String, (At, Spot<T>)> {
+    let entries = match node.map(|node| (&node.kind, node)) {
+        None | Some((Kind::Null, _)) => return BTreeMap::new(),
+        Some((Kind::Map(entries), _)) => entries,
+        Some((_, node)) => {
+            let cause = format!("this is {}, and fields are wanted", node.describe());
+            problems.push(
+                Code::WrongType,
+                &place.at(node.at),
+                cause,
+                "write `name: value` for each",
+            );
+            return BTreeMap::new();
+        }
+    };
+    let read = entries.iter().filter_map(|(key, node)| {
+        let value = leaf(node, &place.field(&key.value, node.at), problems)?;
+        Some((key.value.clone(), (key.at, value)))
+    });
+    read.collect()
+}
+
+/// The nearest of some names, or all of them.
+pub(crate) fn one_of(name: &str, known: &[&str]) -> String {
+    match nearest(name, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("use one of {}", known.join(", ")),
+    }
+}
+
+/// A value that is one of some words.
+pub(crate) fn word<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, (String, String)> {
+    let found = words.iter().find(|(word, _)| *word == text);
+    found.map(|(_, value)| *value).ok_or_else(|| {
+        let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        (format!("`{text}` is not allowed here"), one_of(text, &known))
+    })
+}
+
+// === impl Leaf ===
+
+impl Leaf for String {
+    fn read(text: &str) -> Result<Self, (String, String)> {
+        Ok(text.to_owned())
+    }
+}
+
+impl Leaf for u32 {
+    const IS_PLAIN: bool = true;
+
+    fn read(text: &str) -> Result<Self, (String, String)> {
+        let wrong = || {
+            (
+                format!("`{text}` is no whole number"),
+                "write one such as 1".to_owned(),
+            )
+        };
+        text.parse().map_err(|_| wrong())
+    }
+}
+
+impl Leaf for bool {
+    const IS_PLAIN: bool = true;
+
+    fn read(text: &str) -> Result<Self, (String, String)> {
+        word(text, &[("true", true), ("false", false)])
+    }
+}
+
+impl Leaf for Span {
+    fn read(text: &str) -> Result<Self, (String, String)> {
+        Self::parse(text).map_err(|error| {
+            let text = error.to_string();
+            let (cause, fix) = text
+                .split_once("; ")
+                .unwrap_or((&text, "write a number and a unit, such as 15s"));
+            (cause.to_owned(), fix.to_owned())
+        })
+    }
+}
+
+impl Leaf for AlarmPriority {
+    fn read(text: &str) -> Result<Self, (String, String)> {
+        word(text, &Self::ALL.map(|priority| (priority.name(), priority)))
+    }
+}

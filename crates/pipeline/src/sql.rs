@@ -1,0 +1,275 @@
+//! What the planner says of SQL: as cause and fix, at the word that it is about.
+
+use std::ops::Range;
+
+use datafusion::common::SchemaError;
+use datafusion::error::DataFusionError;
+use wardwatch_windowing::{PlanError, function_names};
+
+use crate::Code;
+use crate::nearest::nearest;
+use crate::problems::{Place, Problems};
+use crate::text::Spot;
+
+/// Notes why SQL was refused; `known` are the names that it may read.
+pub(crate) fn note<'a>(
+    problems: &mut Problems,
+    place: &Place,
+    sql: &Spot<String>,
+    error: &PlanError,
+    known: impl IntoIterator<Item = &'a str>,
+) {
+    let at = |problems: &Problems, word: &str| match find(&sql.value, word) {
+        Some(bytes) => place.at(problems.texts.inside(sql, bytes)),
+        None => place.clone(),
+    };
+    match error {
+        PlanError::Sql(error) => match error.find_root() {
+            DataFusionError::SchemaError(schema_error, _) if unknown_field(schema_error).is_some() => {
+                let name = unknown_field(schema_error).expect("the guard found it");
+                let cause = format!("there is no `{name}` to read");
+                let place = at(problems, name);
+                problems.unknown(Code::SqlUnknownName, &place, cause, name, known);
+            }
+            DataFusionError::SQL(syntax, _) => syntax_error(problems, place, sql, &syntax.to_string()),
+            other => planner_error(problems, place, sql, &first_line(&other.strip_backtrace())),
+        },
+        PlanError::Shape { what, word, fix } => {
+            let place = match word.and_then(|word| find_clause(&sql.value, word)) {
+                Some(bytes) => place.at(problems.texts.inside(sql, bytes)),
+                None => place.clone(),
+            };
+            problems.push(Code::SqlShape, &place, what, *fix);
+        }
+        PlanError::Aggregate { aggregate, why, fix } => {
+            let (place, written) = match call(&sql.value, aggregate) {
+                Some(bytes) => (
+                    place.at(problems.texts.inside(sql, bytes.clone())),
+                    &sql.value[bytes],
+                ),
+                None => (place.clone(), aggregate.as_str()),
+            };
+            problems.push(Code::SqlAggregate, &place, format!("{written}: {why}"), *fix);
+        }
+        PlanError::NotDeterministic { function } => {
+            let place = at(problems, function);
+            problems.push(
+                Code::SqlNotDeterministic,
+                &place,
+                format!("{function}() depends on when or where it runs, so a replay would differ"),
+                "use ts or window_end",
+            );
+        }
+        PlanError::NotANumber { column, data_type } => {
+            let place = match find_alias(&sql.value, column) {
+                Some(bytes) => place.at(problems.texts.inside(sql, bytes)),
+                None => place.clone(),
+            };
+            problems.push(
+                Code::SqlType,
+                &place,
+                format!("{column} is of type {data_type}, and a feature is a number"),
+                "cast it, or take its length or a flag as 0 and 1",
+            );
+        }
+    }
+}
+
+/// Whether SQL was refused because it reads a name that there is not.
+pub(crate) fn is_unknown_name(error: &PlanError) -> bool {
+    match error {
+        PlanError::Sql(error) => {
+            matches!(error.find_root(), DataFusionError::SchemaError(error, _) if unknown_field(error).is_some())
+        }
+        _ => false,
+    }
+}
+
+/// `Expected: ), found: FROM at Line: 2, Column: 5`.
+fn syntax_error(problems: &mut Problems, place: &Place, sql: &Spot<String>, text: &str) {
+    let text = text.trim_start_matches("sql parser error: ");
+    let (cause, at) = match text.split_once(" at Line: ") {
+        Some((cause, at)) => (cause, byte_of(&sql.value, at)),
+        None => (text, None),
+    };
+    let place = match at {
+        Some(byte) => place.at(problems.texts.inside(sql, word_at(&sql.value, byte))),
+        None => place.clone(),
+    };
+    problems.push(
+        Code::SqlSyntax,
+        &place,
+        cause,
+        "correct the SQL here, or just before",
+    );
+}
+
+/// The byte of `2, Column: 5`.
+fn byte_of(sql: &str, text: &str) -> Option<usize> {
+    let (line, column) = text.split_once(", Column: ")?;
+    let line: usize = line.parse().ok()?;
+    let column: usize = column
+        .split(|letter: char| !letter.is_ascii_digit())
+        .next()?
+        .parse()
+        .ok()?;
+    byte_at(sql, line, column)
+}
+
+/// The byte at a line and a column, both from 1.
+pub(crate) fn byte_at(sql: &str, line: usize, column: usize) -> Option<usize> {
+    let begins: usize = sql
+        .split_inclusive('\n')
+        .take(line.checked_sub(1)?)
+        .map(str::len)
+        .sum();
+    let within = sql[begins..].char_indices().nth(column.checked_sub(1)?);
+    within.map(|(byte, _)| begins + byte)
+}
+
+fn planner_error(problems: &mut Problems, place: &Place, sql: &Spot<String>, text: &str) {
+    let text = text
+        .trim_start_matches("Error during planning: ")
+        .trim_start_matches("This feature is not implemented: ");
+    let function = text
+        .split_once("Invalid function '")
+        .and_then(|(_, rest)| rest.split('\'').next());
+    let Some(function) = function else {
+        problems.push(Code::SqlPlan, place, text, "correct the SQL");
+        return;
+    };
+    let place = match find(&sql.value, function) {
+        Some(bytes) => place.at(problems.texts.inside(sql, bytes)),
+        None => place.clone(),
+    };
+    let known = function_names();
+    let fix = match nearest(function, known.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "the guide lists the functions; DataFusion's own work too".to_owned(),
+    };
+    problems.push(
+        Code::SqlUnknownFunction,
+        &place,
+        format!("there is no function {function}()"),
+        fix,
+    );
+}
+
+fn unknown_field(error: &SchemaError) -> Option<&str> {
+    match error {
+        SchemaError::FieldNotFound { field, .. } => Some(&field.name),
+        _ => None,
+    }
+}
+
+/// DataFusion appends hints and backtraces in lines of their own.
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+/// The first place of a word, outside of strings.
+pub(crate) fn find(sql: &str, word: &str) -> Option<Range<usize>> {
+    words(sql).find(|bytes| sql[bytes.clone()].eq_ignore_ascii_case(word))
+}
+
+/// Where a column is given its name.
+pub(crate) fn find_alias(sql: &str, name: &str) -> Option<Range<usize>> {
+    let is = |bytes: &Range<usize>, word: &str| sql[bytes.clone()].eq_ignore_ascii_case(word);
+    let words: Vec<Range<usize>> = words(sql)
+        .filter(|bytes| !sql[bytes.clone()].trim().is_empty())
+        .collect();
+    let found = words
+        .windows(2)
+        .find(|pair| is(&pair[0], "as") && is(&pair[1], name));
+    found.map(|pair| pair[1].clone()).or_else(|| find(sql, name))
+}
+
+/// A clause's word: not one within parentheses.
+fn find_clause(sql: &str, word: &str) -> Option<Range<usize>> {
+    let mut open = 0_i32;
+    words(sql).find(|bytes| {
+        let found = &sql[bytes.clone()];
+        open += i32::from(found == "(") - i32::from(found == ")");
+        open == 0 && found.eq_ignore_ascii_case(word)
+    })
+}
+
+/// The call that the planner names in its own way: `count(vitals.spo2)`, `count(Int64(1))`.
+fn call(sql: &str, planned: &str) -> Option<Range<usize>> {
+    let function = planned.split('(').next().unwrap_or_default();
+    let calls: Vec<Range<usize>> = words(sql)
+        .filter(|bytes| sql[bytes.clone()].eq_ignore_ascii_case(function))
+        .filter_map(|bytes| Some(bytes.start..closing(sql, bytes.end)?))
+        .collect();
+    let plain = |text: &str| {
+        let text = text
+            .replace("vitals.", "")
+            .replace("Int64(1)", "*")
+            .to_lowercase();
+        text.split_whitespace().collect::<String>()
+    };
+    let meant = calls
+        .iter()
+        .find(|bytes| plain(planned).starts_with(&plain(&sql[(*bytes).clone()])));
+    meant.or(calls.first()).cloned()
+}
+
+/// Behind the parenthesis that closes the one after this byte.
+fn closing(sql: &str, from: usize) -> Option<usize> {
+    let mut open = 0;
+    for (byte, letter) in sql[from..].char_indices() {
+        match letter {
+            '(' => open += 1,
+            ')' => open -= 1,
+            _ if open == 0 && !letter.is_whitespace() => return None,
+            _ => continue,
+        }
+        if open == 0 {
+            return Some(from + byte + 1);
+        }
+    }
+    None
+}
+
+/// Words, and characters that are in none, outside of strings.
+fn words(sql: &str) -> impl Iterator<Item = Range<usize>> {
+    let mut is_string = false;
+    let pieces = std::iter::successors(Some(word_at(sql, 0)), |last| {
+        (last.end < sql.len()).then(|| word_at(sql, last.end))
+    });
+    pieces.filter(move |bytes| {
+        is_string ^= sql[bytes.clone()] == *"'";
+        !is_string
+    })
+}
+
+/// The word, or else the one character, that begins at a byte.
+fn word_at(sql: &str, byte: usize) -> Range<usize> {
+    let is_word = |letter: char| letter.is_alphanumeric() || letter == '_';
+    let rest = &sql[byte.min(sql.len())..];
+    let word = rest.find(|letter: char| !is_word(letter)).unwrap_or(rest.len());
+    let length = match word {
+        0 => rest.chars().next().map_or(0, char::len_utf8),
+        length => length,
+    };
+    byte..byte + length
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_found_outside_of_strings() {
+        let sql = "avg(x) FILTER (WHERE source = 'spo2') + spo2";
+        assert_eq!(find(sql, "spo2"), Some(40..44));
+        assert_eq!(find(sql, "sp"), None);
+        assert_eq!(find(sql, "AVG"), Some(0..3));
+    }
+
+    #[test]
+    fn the_parsers_places_are_bytes() {
+        assert_eq!(byte_of("SELECT\n  x FRM", "2, Column: 5"), Some(11));
+        assert_eq!(byte_of("x", "3, Column: 1"), None);
+    }
+}

@@ -1,0 +1,111 @@
+//! Mistakes that people make in a pipeline: each is told at its place, with a fix that works. See `mistakes/README.md`.
+
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::fmt::Write;
+use std::path::Path;
+
+use wardwatch_pipeline::{Pipeline, PipelineError};
+
+const GOOD: &str = include_str!("mistakes/ward.yaml");
+const MISTAKES: &str = include_str!("mistakes/README.md");
+
+/// What is written instead of what.
+type Edits = Vec<(String, String)>;
+
+struct Mistake {
+    title: String,
+    made: Edits,
+    told: String,
+    mended: Edits,
+}
+
+/// The mistakes of the file, and what stands before them.
+fn mistakes() -> (String, Vec<Mistake>) {
+    let mut sections = MISTAKES.split("\n## ");
+    let head = sections.next().unwrap().to_owned();
+    let mistakes = sections.map(|section| {
+        let (title, rest) = section.split_once('\n').unwrap();
+        let blocks: Vec<&str> = rest.split("```").collect();
+        let [_, made, _, told, _, mended, ..] = blocks[..] else {
+            panic!("{title}: three blocks are wanted");
+        };
+        Mistake {
+            title: title.to_owned(),
+            made: edits(made),
+            told: told.strip_prefix("text\n").unwrap().to_owned(),
+            mended: edits(mended),
+        }
+    });
+    (head, mistakes.collect())
+}
+
+fn edits(block: &str) -> Edits {
+    let lines = |edit: &str, sign: char| {
+        let lines: Vec<&str> = edit.lines().filter_map(|line| line.strip_prefix(sign)).collect();
+        lines.join("\n")
+    };
+    let edits = block.strip_prefix("diff\n").unwrap().split("@@\n");
+    edits.map(|edit| (lines(edit, '-'), lines(edit, '+'))).collect()
+}
+
+fn apply(text: &str, edits: &Edits) -> String {
+    edits.iter().fold(text.to_owned(), |text, (from, to)| {
+        assert!(text.contains(from), "{from:?} is not in it");
+        text.replacen(from, to, 1)
+    })
+}
+
+fn load(text: &str) -> Result<Pipeline, PipelineError> {
+    // Tests run in their crate's folder, and what is told must not depend on where that is.
+    Pipeline::load_text(Path::new("ward.yaml"), text, Some(Path::new("../../models")))
+}
+
+fn told(text: &str, title: &str) -> String {
+    match load(text) {
+        Err(PipelineError::Invalid(invalid)) => invalid.with_lines(false),
+        other => panic!("{title}: {other:?}"),
+    }
+}
+
+#[test]
+fn each_is_told_and_its_fix_works() {
+    load(GOOD).unwrap_or_else(|error| panic!("{error}"));
+    let blesses = std::env::var_os("WARDWATCH_BLESS").is_some();
+    let (mut anew, mistakes) = mistakes();
+    assert!(mistakes.len() >= 40, "{}", mistakes.len());
+    for mistake in &mistakes {
+        let broken = apply(GOOD, &mistake.made);
+        let told = told(&broken, &mistake.title);
+        if !blesses {
+            assert_eq!(told.trim_end(), mistake.told.trim_end(), "{}", mistake.title);
+        }
+        let mended = apply(&broken, &mistake.mended);
+        load(&mended).unwrap_or_else(|error| panic!("{}: {error}", mistake.title));
+        let block = |edits: &Edits| {
+            let lines = |text: &str, sign: char| {
+                text.split('\n')
+                    .map(|line| format!("{sign}{line}\n"))
+                    .collect::<String>()
+            };
+            let edits: Vec<String> = edits
+                .iter()
+                .map(|(from, to)| lines(from, '-') + &lines(to, '+'))
+                .collect();
+            format!("```diff\n{}```\n", edits.join("@@\n"))
+        };
+        write!(
+            anew,
+            "\n## {}\n{}```text\n{}\n```\nmended by\n{}",
+            mistake.title,
+            block(&mistake.made),
+            told.trim_end(),
+            block(&mistake.mended),
+        )
+        .unwrap();
+    }
+    if blesses {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mistakes/README.md");
+        std::fs::write(file, anew).unwrap();
+    }
+}
