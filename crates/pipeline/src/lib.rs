@@ -21,6 +21,7 @@
 //! | `meaning` | units that do not fit, thresholds that no value reaches, alarms that never end |
 //! | `alarms`, `limits` | conditions, and limits on one vital sign |
 //! | `problems`, `nearest`, `sql` | telling what is wrong, where, and what to write instead |
+//! | `cost` | what a pipeline needs to run |
 //! | `code`, `error`, `report` | kinds of problems; why a pipeline was refused, and how a terminal shows it |
 //!
 //! Floor 2: files are read while loading, and never after. No clock, no network.
@@ -28,6 +29,7 @@
 
 mod alarms;
 mod code;
+mod cost;
 mod document;
 mod error;
 mod limits;
@@ -50,6 +52,7 @@ mod text;
 mod variables;
 
 pub use code::Code;
+pub use cost::SetCost;
 pub use error::{Invalid, PipelineError, Problem};
 pub use pipeline::{
     Condition, ConditionAlarm, ContextField, Emit, FeatureSet, From, Input, LimitAlarm, Part, Pipeline,

@@ -23,6 +23,9 @@ use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion::physical_expr::{GroupsAccumulatorAdapter, PhysicalExpr};
 
+/// A guess at the state of one that keeps values, such as `median`.
+const LIST_BYTES: usize = 96;
+
 /// One aggregate that is not fused.
 #[derive(Clone, Debug)]
 pub(crate) struct GenericAggregate {
@@ -59,6 +62,12 @@ pub(crate) struct GenericStates {
 // === impl GenericAggregate ===
 
 impl GenericAggregate {
+    /// About how many bytes its state takes in a pane; one that keeps values grows with them.
+    pub(crate) fn state_bytes(&self) -> usize {
+        let width = |column: &ArrayRef| column.data_type().primitive_width().unwrap_or(LIST_BYTES);
+        self.nothing.iter().map(width).sum()
+    }
+
     /// An aggregate over rows of `input`; `arguments` and `filter` are expressions over its columns.
     pub(crate) fn new(
         function: Arc<AggregateFunctionExpr>,

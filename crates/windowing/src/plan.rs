@@ -19,8 +19,9 @@ use wardwatch_event_time::Trailing;
 
 use crate::PlanError;
 use crate::dissect::{aggregated_schema, parts, physical_plan};
-use crate::fused::{self, LANES, Place, Term};
+use crate::fused::{self, Group, LANES, Place, Term};
 use crate::generic::GenericAggregate;
+use crate::panes::Pane;
 use crate::refuse::{check_split, check_where, only_vital};
 use crate::relation::{PATIENT_ID, WINDOW_END, vitals_schema};
 
@@ -149,6 +150,18 @@ impl SetPlan {
     /// How many of the aggregates are fused, and how many there are.
     pub fn fused_of(&self) -> (usize, usize) {
         (self.aggregates.len() - self.generic.len(), self.aggregates.len())
+    }
+
+    /// About how many bytes a patient's panes take when all that a window needs are there: measurements every pane.
+    pub fn state_bytes(&self) -> usize {
+        let panes = self.trailing.panes() as usize + 1;
+        let tiers = match self.trailing.tier() {
+            1 => 0,
+            tier => panes.div_ceil(tier as usize),
+        };
+        let generic: usize = self.generic.iter().map(GenericAggregate::state_bytes).sum();
+        let fused = self.groups() * size_of::<Group>();
+        panes * (size_of::<Pane>() + fused + generic) + tiers * (size_of::<i64>() + fused)
     }
 
     fn fused_place(&mut self, vital: VitalSign) -> Place {

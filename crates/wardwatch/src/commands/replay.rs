@@ -9,7 +9,7 @@ use wardwatch_pipeline::Pipeline;
 use wardwatch_replay::{Progress, Results, Summary, replay};
 
 use super::models::ModelsFolder;
-use super::output::{Output, print};
+use super::output::{Output, grouped, print};
 
 /// The bar counts in parts of the input.
 const PARTS: u64 = 1_000;
@@ -180,28 +180,4 @@ fn in_words(pipeline: &Pipeline, summary: &Summary) -> String {
         ));
     }
     text
-}
-
-/// A number with its thousands apart: `1,234,567`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::grouped;
-
-    #[test]
-    fn thousands_stand_apart() {
-        let shown = [0, 999, 1_000, 12_345, 1_234_567].map(grouped);
-        assert_eq!(shown, ["0", "999", "1,000", "12,345", "1,234,567"]);
-    }
 }

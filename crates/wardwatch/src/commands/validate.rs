@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde::Serialize;
-use wardwatch_pipeline::{Pipeline, PipelineError, Problem};
+use wardwatch_pipeline::{Pipeline, PipelineError, Problem, SetCost};
 
 use super::models::ModelsFolder;
-use super::output::{self, Output, print};
+use super::output::{self, Output, grouped, print};
 use crate::failure;
 
 /// Arguments of `wardwatch validate`.
@@ -19,6 +19,9 @@ pub struct Args {
     pipelines: Vec<PathBuf>,
     #[command(flatten)]
     models: ModelsFolder,
+    /// For how many patients to tell the cost
+    #[arg(long, default_value_t = 1_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    patients: u32,
     /// Who reads the result
     #[arg(long, value_enum, default_value_t)]
     output: Output,
@@ -31,6 +34,8 @@ struct Verdict {
     valid: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pipeline: Option<Valid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost: Option<Cost>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     problems: Vec<Told>,
 }
@@ -63,6 +68,15 @@ struct Told {
     fix: String,
 }
 
+/// What some patients need who are measured every pane.
+#[derive(Serialize)]
+struct Cost {
+    patients: u32,
+    state_bytes: u64,
+    windows_per_second: f64,
+    sets: Vec<SetCost>,
+}
+
 /// Runs the command.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut worst = ExitCode::SUCCESS;
@@ -71,11 +85,15 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     for path in &args.pipelines {
         let loaded = args.models.load(path);
         text.push_str(&match &loaded {
-            Ok(pipeline) => format!("{}: valid: {}\n", path.display(), in_words(pipeline)),
+            Ok(pipeline) => format!(
+                "{}: valid: {}\n",
+                path.display(),
+                in_words(pipeline, args.patients)
+            ),
             Err(PipelineError::Invalid(invalid)) => invalid.with_lines(in_colour),
             Err(error) => format!("{}\n", with_causes(error)),
         });
-        verdicts.push(Verdict::of(path, &loaded));
+        verdicts.push(Verdict::of(path, &loaded, args.patients));
         if let Err(error) = loaded {
             let unreadable = !failure::is_invalid(&error);
             // A file that cannot be read outranks one that is wrong: its verdict is still open.
@@ -91,17 +109,22 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(worst)
 }
 
-fn in_words(pipeline: &Pipeline) -> String {
+fn in_words(pipeline: &Pipeline, patients: u32) -> String {
     let valid = Valid::of(pipeline);
+    let cost = Cost::of(pipeline, patients);
     format!(
-        "{} version {}, {} features in {} sets, {} scores, {} alarms, {} models",
+        "{} version {}, {} features in {} sets, {} scores, {} alarms, {} models\n  \
+         measured every pane, {} patients need {} MB of state and {} windows/s",
         valid.name,
         valid.version,
         valid.features,
         pipeline.sets.len(),
         valid.scores,
         valid.alarms,
-        valid.models
+        valid.models,
+        grouped(patients.into()),
+        grouped(cost.state_bytes.div_ceil(1_000_000)),
+        grouped(cost.windows_per_second.ceil() as u64),
     )
 }
 
@@ -118,12 +141,29 @@ fn with_causes(error: &PipelineError) -> String {
 // === impl Verdict ===
 
 impl Verdict {
-    fn of(path: &Path, loaded: &Result<Pipeline, PipelineError>) -> Self {
+    fn of(path: &Path, loaded: &Result<Pipeline, PipelineError>, patients: u32) -> Self {
         Self {
             path: path.display().to_string(),
             valid: loaded.is_ok(),
             pipeline: loaded.as_ref().ok().map(Valid::of),
+            cost: loaded.as_ref().ok().map(|pipeline| Cost::of(pipeline, patients)),
             problems: loaded.as_ref().err().map(told).unwrap_or_default(),
+        }
+    }
+}
+
+// === impl Cost ===
+
+impl Cost {
+    fn of(pipeline: &Pipeline, patients: u32) -> Self {
+        let sets = pipeline.cost();
+        let bytes: usize = sets.iter().map(|set| set.state_bytes_per_patient).sum();
+        let windows: f64 = sets.iter().map(|set| set.windows_per_second_per_patient).sum();
+        Self {
+            patients,
+            state_bytes: bytes as u64 * u64::from(patients),
+            windows_per_second: windows * f64::from(patients),
+            sets,
         }
     }
 }
