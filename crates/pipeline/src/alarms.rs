@@ -4,15 +4,14 @@ use arrow::datatypes::DataType;
 use wardwatch_alarms::Rules;
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::Span;
+use wardwatch_yaml::{Place, Problems, Spot, codes as yaml_codes};
 
-use crate::Code;
+use crate::codes;
 use crate::document::{AlarmText, Document};
 use crate::limits;
 use crate::meaning::{Thresholds, Truth, overlap};
 use crate::names::Names;
-use crate::problems::{Place, Problems};
 use crate::scores::CheckedScore;
-use crate::text::Spot;
 use crate::{Condition, ConditionAlarm, From, LimitAlarm, Source};
 
 /// Most alarms of a pipeline; each keeps 56 bytes a patient.
@@ -65,7 +64,7 @@ pub(crate) fn alarms(
                     && sources.iter().all(|source| source.trend_only)
                 {
                     problems.push(
-                        Code::NoLiveSource,
+                        codes::NO_LIVE_SOURCE,
                         &place.field("limit", limit.at),
                         "every source is `trend_only`, and such a source drives no limit",
                         "add a source that is not, or write a condition with `when`",
@@ -86,7 +85,7 @@ pub(crate) fn alarms(
                 ));
             }
             _ => problems.push(
-                Code::EitherOr,
+                codes::EITHER_OR,
                 &place.at(text.name.at),
                 "an alarm has either `limit` or `when`",
                 "use `limit` for one vital sign, `when` for features and scores",
@@ -99,7 +98,7 @@ pub(crate) fn alarms(
 fn check_timing(text: &AlarmText, place: &Place, problems: &mut Problems) {
     if TECHNICAL.contains(&text.name.value.as_str()) {
         problems.push(
-            Code::NameTaken,
+            yaml_codes::NAME_TAKEN,
             &place.at(text.name.at),
             format!("{} is the name of a technical alarm", text.name.value),
             "give it another name; the technical alarm's priority is set under `technical`",
@@ -111,7 +110,7 @@ fn check_timing(text: &AlarmText, place: &Place, problems: &mut Problems) {
         .filter(|after| after.value <= Span::ZERO)
     {
         problems.push(
-            Code::BadTime,
+            codes::BAD_TIME,
             &place.field("repeat_after", after.at),
             "it would be told of again without end",
             "give a length such as 30m, or remove it",
@@ -130,7 +129,7 @@ fn condition_alarm(
 ) -> Option<ConditionAlarm> {
     if let Some(at_once) = &text.at_once {
         problems.push(
-            Code::NoEffect,
+            codes::NO_EFFECT,
             &place.field("at_once", at_once.at),
             "only a limit can bypass its delay",
             "write the worse condition as an alarm of its own, without `for`",
@@ -138,7 +137,7 @@ fn condition_alarm(
     }
     if !names.has_sets() {
         problems.push(
-            Code::NeverEvaluated,
+            codes::NEVER_EVALUATED,
             &place.field("when", when.at),
             "conditions are judged when a feature set closes a window, and there is no feature set",
             "add one under `features`, or use `limit` for a vital sign",
@@ -205,7 +204,7 @@ fn check_course(
     let when_place = place.field("when", when.at);
     if !begins_when.can_hold {
         problems.push(
-            Code::NeverBegins,
+            codes::NEVER_BEGINS,
             &when_place,
             "it never holds, whatever the patient's values are",
             "compare with thresholds that values reach",
@@ -214,7 +213,7 @@ fn check_course(
     let Some(((clear, clears_when), written)) = ends.zip(text.clear_when.as_ref()) else {
         if !begins_when.can_fail {
             problems.push(
-                Code::NeverClears,
+                codes::NEVER_CLEARS,
                 &when_place,
                 "it always holds, so the alarm would never end",
                 "compare with a threshold that values pass, or say in `clear_when` what ends it",
@@ -225,7 +224,7 @@ fn check_course(
     let clear_place = place.field("clear_when", written.at);
     if !clears_when.can_hold {
         problems.push(
-            Code::NeverClears,
+            codes::NEVER_CLEARS,
             &clear_place,
             "it never holds, so the alarm would never end",
             "compare with thresholds that values reach",
@@ -234,7 +233,7 @@ fn check_course(
     if let Some(value) = overlap(begins, clear, [&when.value, &written.value]) {
         let name = begins.inputs.first().map_or("", |input| &input.name);
         problems.push(
-            Code::Flapping,
+            codes::FLAPPING,
             &clear_place,
             format!(
                 "at {name} = {value} both this and `when` hold, so the alarm would begin and end without end"
@@ -253,7 +252,7 @@ fn condition(
     let planned = names.plan(sql, place, problems)?;
     if *planned.expression.data_type() != DataType::Boolean {
         problems.push(
-            Code::SqlType,
+            codes::SQL_TYPE,
             place,
             format!(
                 "the result is of type {}, and a condition is true or false",
@@ -265,7 +264,7 @@ fn condition(
     }
     if planned.inputs.is_empty() {
         problems.push(
-            Code::NeverBegins,
+            codes::NEVER_BEGINS,
             place,
             "it reads nothing of the patient",
             "compare a score, a feature or a vital sign",

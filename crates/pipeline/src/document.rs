@@ -6,12 +6,11 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use wardwatch_yaml::{At, Spot};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use wardwatch_clinical::{AlarmPriority, VitalSign};
 use wardwatch_event_time::Span;
-
-use crate::text::{At, Spot};
 
 /// A Wardwatch pipeline: what is watched, and when somebody is told.
 #[derive(Debug, JsonSchema)]

@@ -10,12 +10,11 @@
 use wardwatch_alarms::{Comparison, ComparisonError, Operator, Rules};
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::Span;
+use wardwatch_yaml::{Place, Problems, Spot};
 
 use crate::document::AlarmText;
 use crate::meaning::threshold_in;
-use crate::problems::{Place, Problems};
-use crate::text::Spot;
-use crate::{Code, LimitAlarm};
+use crate::{LimitAlarm, codes};
 
 /// Checks an alarm on one vital sign.
 pub(crate) fn limit(
@@ -39,7 +38,7 @@ pub(crate) fn limit(
     for (other_place, other) in [(&at_once_place, at_once), (&clear_place, clear)] {
         if let Some(other) = other.filter(|other| other.vital != limit.vital) {
             problems.push(
-                Code::BadLimit,
+                codes::BAD_LIMIT,
                 other_place,
                 format!(
                     "it is about {}, and the limit is about {}",
@@ -54,7 +53,7 @@ pub(crate) fn limit(
         at_once.filter(|worse| points_down(*worse) != points_down(limit) || !beyond(*worse, limit))
     {
         problems.push(
-            Code::NotWorse,
+            codes::NOT_WORSE,
             &at_once_place,
             format!("{worse} is no worse than the limit {limit}"),
             "set it further from normal than the limit",
@@ -62,7 +61,7 @@ pub(crate) fn limit(
     }
     if let Some(end) = clear.filter(|end| points_down(*end) == points_down(limit) || overlaps(*end, limit)) {
         problems.push(
-            Code::Flapping,
+            codes::FLAPPING,
             &clear_place,
             format!("{end} can hold while the limit {limit} does"),
             "set it on the other side of the limit, a little closer to normal",
@@ -70,7 +69,7 @@ pub(crate) fn limit(
     }
     if at_once.is_some() && text.hold_for() <= Span::ZERO {
         problems.push(
-            Code::NoEffect,
+            codes::NO_EFFECT,
             &at_once_place,
             "the limit itself does not wait, so there is nothing to bypass",
             "give the limit a `for`, or remove `at_once`",
@@ -98,7 +97,7 @@ fn comparison(text: &Spot<String>, place: &Place, problems: &mut Problems) -> Op
         Err(ComparisonError::UnknownVitalSign { name }) => {
             let known = VitalSign::ALL.iter().map(|vital| vital.name());
             problems.unknown(
-                Code::UnknownVital,
+                codes::UNKNOWN_VITAL,
                 place,
                 format!("{name} is not a vital sign"),
                 &name,
@@ -108,7 +107,7 @@ fn comparison(text: &Spot<String>, place: &Place, problems: &mut Problems) -> Op
         }
         Err(ComparisonError::NoOperator { .. }) => {
             problems.push(
-                Code::BadLimit,
+                codes::BAD_LIMIT,
                 place,
                 format!("{:?} compares nothing", text.value),
                 "write a vital sign, one of < <= > >=, and a number, such as `spo2 < 88`",
@@ -117,7 +116,7 @@ fn comparison(text: &Spot<String>, place: &Place, problems: &mut Problems) -> Op
         }
         Err(error @ ComparisonError::NotANumber { .. }) => {
             problems.push(
-                Code::BadLimit,
+                codes::BAD_LIMIT,
                 place,
                 error.to_string(),
                 "write a number in the vital sign's unit, or a condition with `when`",
@@ -128,7 +127,7 @@ fn comparison(text: &Spot<String>, place: &Place, problems: &mut Problems) -> Op
     let plausible = comparison.vital.plausible();
     if !plausible.contains(&comparison.threshold) {
         problems.push(
-            Code::Implausible,
+            codes::IMPLAUSIBLE,
             place,
             format!(
                 "{} {} is outside {} to {}, the plausible range of {}: values there are never taken",

@@ -4,21 +4,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
+use wardwatch_yaml::{At, FileText, Invalid, Lookup, Place, Problems, Spot, Texts, codes as yaml_codes};
 
 use crate::document::Document;
 use crate::models::{ModelShelf, Place as ModelPlace};
 use crate::names::Names;
-use crate::node::{self, Node};
-use crate::problems::{Place, Problems};
-use crate::text::{At, FileText, Spot, Texts};
-use crate::variables::{Lookup, Variables};
-use crate::{Code, Invalid, Pipeline, PipelineError, TechnicalAlarms, alarms, scores, sets, shape, sources};
+use crate::{Pipeline, PipelineError, TechnicalAlarms, alarms, scores, sets, shape, sources};
 
 /// Most bytes of a pipeline, thirty times the longest that is shipped: it goes whole into a record of the journal.
 const MOST_BYTES: u64 = 1 << 17;
-
-/// Between the parts of a pipeline that is kept as one text.
-const NEXT_PART: &str = "\n---\n";
 
 /// Where a pipeline's models are, and its variables' values.
 #[derive(Clone, Copy)]
@@ -112,14 +106,14 @@ fn build(path: &Path, texts: Texts, around: Surroundings<'_>) -> Result<Pipeline
         ..Problems::default()
     };
     let refused = |problems| Err(PipelineError::Invalid(Invalid::new(path.to_path_buf(), problems)));
-    let (parts, text) = read(around.variables, &mut problems);
+    let (parts, text) = wardwatch_yaml::parts(around.variables, &mut problems);
     check_size(path, text.len() as u64)?;
     let before = problems.notes.len();
     let Some(document) = shape::document(parts, &mut problems) else {
         if before == problems.notes.len() && before == 0 {
             let fix = "begin with `pipeline: a-name` and `version: 1`";
             problems.push(
-                Code::MissingField,
+                yaml_codes::MISSING_FIELD,
                 &Place::whole(At::begin_of(0)),
                 "there is nothing in it",
                 fix,
@@ -164,52 +158,6 @@ fn build(path: &Path, texts: Texts, around: Surroundings<'_>) -> Result<Pipeline
     })
 }
 
-/// The parts of a pipeline, and its text with every variable's value in place.
-fn read(lookup: Lookup<'_>, problems: &mut Problems) -> (Vec<Node>, String) {
-    let mut variables = Variables::new(lookup);
-    let mut parts = Vec::new();
-    let mut resolved = Vec::new();
-    for (index, file) in problems.texts.0.clone().into_iter().enumerate() {
-        let documents = node::documents(&file.text, index, &mut variables, problems);
-        let text = match variables.are_in(index) {
-            true => variables.resolved(index, &file.text),
-            false => file.text.to_string(),
-        };
-        if variables.are_in(index) && problems.notes.is_empty() {
-            check_resolved(&documents, &text, index, problems);
-        }
-        parts.extend(documents);
-        resolved.push(text);
-    }
-    (parts, resolved.join(NEXT_PART))
-}
-
-/// The resolved text must say what was read; a value with a colon, say, could read as something else.
-fn check_resolved(documents: &[Node], text: &str, file: usize, problems: &mut Problems) {
-    let mut again = Problems::default();
-    let none = |_: &str| None;
-    let read = node::documents(text, file, &mut Variables::new(&none), &mut again);
-    if again.notes.is_empty() && read.len() == documents.len() {
-        let differs = documents
-            .iter()
-            .zip(&read)
-            .find_map(|(node, again)| node.differs_from(again));
-        let Some(at) = differs else { return };
-        unfit(at, problems);
-    } else {
-        unfit(At::begin_of(file), problems);
-    }
-}
-
-fn unfit(at: At, problems: &mut Problems) {
-    problems.push(
-        Code::UnfitVariable,
-        &Place::whole(at),
-        "the variable's value would read as something else here",
-        "put quotes around it, or give it another value",
-    );
-}
-
 fn check_head(document: &Document, problems: &mut Problems) {
     // A pipeline's name is the one name that SQL never reads: a hyphen is welcome.
     let name = Spot {
@@ -219,7 +167,7 @@ fn check_head(document: &Document, problems: &mut Problems) {
     problems.check_name(&Place::section("pipeline", name.at), &name, &[]);
     if document.version.value == 0 {
         problems.push(
-            Code::WrongValue,
+            yaml_codes::WRONG_VALUE,
             &Place::section("version", document.version.at),
             "versions begin at 1",
             "write `version: 1`",

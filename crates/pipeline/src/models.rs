@@ -3,11 +3,11 @@
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
+use wardwatch_yaml::{Place as At, Problems};
 
 use wardwatch_inference::{Contract, Model};
 
-use crate::Code;
-use crate::problems::{Place as At, Problems};
+use crate::codes;
 
 /// Where models are looked up.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl ModelShelf {
     pub fn load(&mut self, text: &str, at: &At, problems: &mut Problems) -> Option<usize> {
         let Some((name, version)) = parse(text) else {
             problems.push(
-                Code::UnknownModel,
+                codes::UNKNOWN_MODEL,
                 at,
                 format!("{text:?} names no model"),
                 "write its name and version, such as mortality@1",
@@ -59,7 +59,7 @@ impl ModelShelf {
             Place::NotFound(tried) => {
                 let tried: Vec<String> = tried.iter().map(|folder| folder.display().to_string()).collect();
                 problems.push(
-                    Code::UnknownModel,
+                    codes::UNKNOWN_MODEL,
                     at,
                     format!("there is no folder of models; looked for {}", tried.join(", ")),
                     "put the model into a folder `models` beside the pipeline or above it",
@@ -71,7 +71,7 @@ impl ModelShelf {
         if !folder.is_dir() {
             let cause = format!("there is no model {text}: {} is not a folder", folder.display());
             problems.push(
-                Code::UnknownModel,
+                codes::UNKNOWN_MODEL,
                 at,
                 cause,
                 format!("use one of those there are: {}", list(shelf)),
@@ -84,7 +84,7 @@ impl ModelShelf {
                 Some(self.models.len() - 1)
             }
             Err(error) => {
-                problems.push(Code::BadModel, at, chain(&error), "mend the model's files");
+                problems.push(codes::BAD_MODEL, at, chain(&error), "mend the model's files");
                 None
             }
         }

@@ -5,6 +5,7 @@
 //! read.
 
 use std::collections::BTreeMap;
+use wardwatch_yaml::{Place, Problems, Spot};
 
 use arrow::datatypes::{DataType, Field, Schema};
 use wardwatch_clinical::VitalSign;
@@ -12,9 +13,7 @@ use wardwatch_event_time::Span;
 use wardwatch_windowing::Expression;
 
 use crate::meaning::{self, Fact, Known, Thresholds, Truth, Value};
-use crate::problems::{Place, Problems};
-use crate::text::Spot;
-use crate::{Code, ContextField, FeatureSet, From, Input, Part, sql};
+use crate::{ContextField, FeatureSet, From, Input, Part, codes, sql};
 
 /// Context by the names that SQL and contracts use.
 const CONTEXT: [(&str, From); 8] = [
@@ -167,7 +166,7 @@ impl Names {
             return true;
         };
         problems.push(
-            Code::Ambiguous,
+            codes::AMBIGUOUS,
             place,
             format!("`{name}` is a feature of {}", sets.join(" and ")),
             "give each feature a name of its own, such as one that ends in its window",

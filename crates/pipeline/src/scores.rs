@@ -2,14 +2,13 @@
 
 use arrow::datatypes::DataType;
 use wardwatch_inference::Contract;
+use wardwatch_yaml::{Place, Problems, Spot, codes as yaml_codes};
 
-use crate::Code;
+use crate::codes;
 use crate::document::{ScoreText, Section};
 use crate::meaning::{Fact, Thresholds, Value};
 use crate::models::ModelShelf;
 use crate::names::{Names, is_text};
-use crate::problems::{Place, Problems};
-use crate::text::Spot;
 use crate::{ContextField, From, Input, Score, ScoreKind};
 
 /// Most scores of a pipeline.
@@ -92,7 +91,7 @@ fn score(
         (None, Some(model)) => by_model(text, model, section, names, shelf, place, problems),
         _ => {
             problems.push(
-                Code::EitherOr,
+                codes::EITHER_OR,
                 &place.at(text.name.at),
                 "a score has either `sql` or `model`",
                 "keep one of them",
@@ -102,7 +101,7 @@ fn score(
     }?;
     if !names.has_sets() {
         problems.push(
-            Code::NeverEvaluated,
+            codes::NEVER_EVALUATED,
             &place.at(text.name.at),
             "scores are evaluated when a feature set closes a window, and there is no feature set",
             "add one under `features`, with `every` as often as the score is wanted",
@@ -120,7 +119,7 @@ fn check_shadow(name: &Spot<String>, names: &Names, place: &Place, problems: &mu
         .filter(|name| names.holds(name))
     {
         problems.push(
-            Code::NameTaken,
+            yaml_codes::NAME_TAKEN,
             &place.at(name.at),
             format!("`{taken}` is a feature, a vital sign or a field of the patient's context already"),
             "give the score another name",
@@ -137,7 +136,7 @@ fn by_sql(
 ) -> Option<Score> {
     if let Some(fallback) = &text.fallback {
         problems.push(
-            Code::NoEffect,
+            codes::NO_EFFECT,
             &place.field("fallback", fallback.at),
             "a score by SQL needs nobody to stand in for it",
             "remove it; such a score says itself what is missing",
@@ -148,7 +147,7 @@ fn by_sql(
     let data_type = planned.expression.data_type();
     if !(data_type.is_integer() || data_type.is_floating() || is_point_score(data_type)) {
         problems.push(
-            Code::SqlType,
+            codes::SQL_TYPE,
             &place,
             format!("the result is of type {data_type}, and a score is a number or the result of news2(), mews(), qsofa() or sirs()"),
             "cast it, or write CASE WHEN … THEN 1 ELSE 0 END",
@@ -214,7 +213,7 @@ fn stand_in(
         Some((index, true)) => Some(index),
         Some((_, false)) => {
             let fix = "use a score by SQL, which needs nothing to stand in for it";
-            problems.push(Code::BadFallback, &place, format!("{name} is a model too"), fix);
+            problems.push(codes::BAD_FALLBACK, &place, format!("{name} is a model too"), fix);
             None
         }
         None => {
@@ -224,7 +223,7 @@ fn stand_in(
                 .filter(|entry| entry.text.as_ref().is_some_and(is_by_sql));
             let cause = format!("there is no score {name}");
             problems.unknown(
-                Code::BadFallback,
+                codes::BAD_FALLBACK,
                 &place,
                 cause,
                 name,
@@ -248,7 +247,7 @@ fn bind(contract: &Contract, names: &Names, place: &Place, problems: &mut Proble
         names.check_unambiguous(&wanted.name, place, problems);
         if is_text(from) {
             problems.push(
-                Code::ModelInput,
+                codes::MODEL_INPUT,
                 place,
                 format!("the model reads `{}` as a number, and it is a text", wanted.name),
                 "select a number under that name in a feature set",
@@ -256,7 +255,7 @@ fn bind(contract: &Contract, names: &Names, place: &Place, problems: &mut Proble
         }
         if let Some(unit) = unit(from).filter(|unit| *unit != wanted.unit) {
             problems.push(
-                Code::ModelInput,
+                codes::MODEL_INPUT,
                 place,
                 format!("the model reads `{}` in {}, and it is in {unit}", wanted.name, wanted.unit),
                 "convert it in a feature set under another name, or use the model that was trained in this unit",
@@ -279,7 +278,7 @@ fn bind(contract: &Contract, names: &Names, place: &Place, problems: &mut Proble
             more => format!(" and {more} more"),
         };
         problems.push(
-            Code::ModelInput,
+            codes::MODEL_INPUT,
             place,
             format!("the model reads names that there are not: {listed}{more}"),
             "select them in a feature set, as the model's card says",

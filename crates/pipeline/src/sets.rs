@@ -1,15 +1,15 @@
 //! Feature sets: windows and their SQL.
 
 use std::sync::Arc;
+use wardwatch_yaml::{Place, Problems, codes as yaml_codes};
 
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::{Trailing, TrailingError};
 use wardwatch_windowing::{PATIENT_ID, SOURCE, SetPlan, TS, WINDOW_END};
 
-use crate::Code;
+use crate::codes;
 use crate::document::{EmitText, FeatureSetText, Section};
 use crate::meaning::{self, Known, Value};
-use crate::problems::{Place, Problems};
 use crate::{Emit, FeatureSet, Source, sql};
 
 /// Most feature sets of a pipeline: each keeps panes of its own for every patient.
@@ -95,7 +95,7 @@ fn set(
                     )
                 }
             };
-            problems.push(Code::BadWindow, &place.field(field.0, field.1), cause, fix);
+            problems.push(codes::BAD_WINDOW, &place.field(field.0, field.1), cause, fix);
             return None;
         }
     };
@@ -108,7 +108,7 @@ fn set(
                     let word = sql::find_alias(&text.sql.value, feature.name());
                     let at = word.map_or(place.at, |word| problems.texts.inside(&text.sql, word));
                     problems.push(
-                        Code::NameTaken,
+                        yaml_codes::NAME_TAKEN,
                         &place.at(at),
                         format!(
                             "the feature `{0}` has the name of the vital sign {0}",

@@ -2,16 +2,12 @@
 
 use wardwatch_clinical::AlarmPriority;
 use wardwatch_event_time::Span;
+use wardwatch_yaml::{At, Fields, Kind, Leaf, Node, Place, Problems, Spot, codes as yaml_codes, map, word};
 
-use crate::Code;
 use crate::document::{
     AlarmText, Document, EmitText, Entry, FeatureSetText, Format, Grace, ScoreText, Section, SourceText,
     Switch, TechnicalText, TimeText,
 };
-use crate::node::{Kind, Node};
-use crate::problems::{Place, Problems};
-use crate::read::{Fields, Leaf, map, word};
-use crate::text::{At, Spot};
 
 /// An entry of a section.
 trait EntryText: Sized {
@@ -64,7 +60,7 @@ fn whole(parts: Vec<Node>, problems: &mut Problems) -> Option<Node> {
         else {
             let cause = format!("this is {}, and fields are wanted", part.describe());
             let fix = "begin with `pipeline: a-name` and `version: 1`";
-            problems.push(Code::WrongType, &Place::whole(part.at), cause, fix);
+            problems.push(yaml_codes::WRONG_TYPE, &Place::whole(part.at), cause, fix);
             continue;
         };
         let whole = whole.get_or_insert_with(|| Node {
@@ -80,7 +76,7 @@ fn whole(parts: Vec<Node>, problems: &mut Problems) -> Option<Node> {
                 Some((_, earlier)) => match (&mut earlier.kind, node.kind) {
                     (Kind::List(list), Kind::List(more)) => list.extend(more),
                     _ => problems.push(
-                        Code::FieldTwice,
+                        yaml_codes::FIELD_TWICE,
                         &Place::whole(key.at),
                         format!("another part of the pipeline has `{}` too", key.value),
                         "keep one of them",

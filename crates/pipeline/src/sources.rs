@@ -1,14 +1,13 @@
 //! Sources, rules of time, maximum ages.
 
 use std::collections::BTreeMap;
+use wardwatch_yaml::{At, Place, Problems, Spot};
 
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::{ClockRules, Span};
 
-use crate::Code;
+use crate::codes;
 use crate::document::{Document, SourceText, Switch, TimeText};
-use crate::problems::{Place, Problems};
-use crate::text::{At, Spot};
 use crate::{Source, TimeRules};
 
 /// Most sources of a pipeline: each is a topic that every shard reads.
@@ -29,7 +28,7 @@ const OWN_TOPICS: [&str; 7] = [
 pub(crate) fn time(text: &TimeText, problems: &mut Problems) -> TimeRules {
     if text.forget_after.value <= Span::ZERO {
         problems.push(
-            Code::BadTime,
+            codes::BAD_TIME,
             &Place::section("time: forget_after", text.forget_after.at),
             "a patient would be forgotten at once",
             "give a length such as 24h",
@@ -51,7 +50,7 @@ pub(crate) fn sources(document: &Document, problems: &mut Problems) -> Vec<Sourc
     problems.check_count(&place, section.entries.len(), MOST_SOURCES);
     if section.entries.is_empty() {
         problems.push(
-            Code::NoneGiven,
+            codes::NONE_GIVEN,
             &place,
             "there is none",
             "add one, such as `- { name: bedside, topic: vitals.bedside, format: observation-json }`",
@@ -79,7 +78,7 @@ fn source(text: &SourceText, time: &TimeText, place: &Place, problems: &mut Prob
     let is_trend_only = text.trend_only.as_ref().is_some_and(|given| given.value);
     if let Some(given) = text.silent_after.as_ref().filter(|_| is_trend_only) {
         problems.push(
-            Code::NoEffect,
+            codes::NO_EFFECT,
             &place.field("silent_after", given.at),
             "a source that is only for trends is never told of as silent",
             "leave silent_after out, or trend_only",
@@ -102,7 +101,7 @@ fn check_silence(after: &Spot<Span>, time: &TimeText, place: &Place, problems: &
     let forget_after = time.forget_after.value;
     if after.value <= Span::ZERO || after.value >= forget_after {
         problems.push(
-            Code::BadTime,
+            codes::BAD_TIME,
             place,
             format!("{} is not between nothing and forget_after, {forget_after}", after.value),
             "make it shorter than forget_after, else the patient is forgotten before anyone is told of the silence",
@@ -116,14 +115,14 @@ fn check_topic(place: &Place, topic: &Spot<String>, earlier: &[Source], problems
     let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     if topic.is_empty() || topic.len() > 249 || matches!(topic, "." | "..") || !topic.bytes().all(is_legal) {
         problems.push(
-            Code::BadTopic,
+            codes::BAD_TOPIC,
             &place,
             format!("{topic:?} is not a name that Kafka takes"),
             "use letters, digits, dots, hyphens and _, at most 249",
         );
     } else if OWN_TOPICS.contains(&topic) {
         problems.push(
-            Code::BadTopic,
+            codes::BAD_TOPIC,
             &place,
             format!("{topic} is one of Wardwatch's own topics"),
             "name the topic that devices write to",
@@ -131,7 +130,7 @@ fn check_topic(place: &Place, topic: &Spot<String>, earlier: &[Source], problems
     }
     if let Some(other) = earlier.iter().find(|source| source.topic == topic) {
         problems.push(
-            Code::BadTopic,
+            codes::BAD_TOPIC,
             &place,
             format!("source {} reads {topic} too", other.name),
             "give each source a topic of its own",
@@ -149,7 +148,7 @@ pub(crate) fn max_age(
         let place = Place::section("max_age", *key).field(name, *key);
         match VitalSign::from_name(name) {
             None => problems.unknown(
-                Code::UnknownVital,
+                codes::UNKNOWN_VITAL,
                 &place,
                 format!("{name} is not a vital sign"),
                 name,
@@ -157,7 +156,7 @@ pub(crate) fn max_age(
             ),
             Some(_) if age.value <= Span::ZERO => {
                 problems.push(
-                    Code::BadTime,
+                    codes::BAD_TIME,
                     &place.at(age.at),
                     "no value is that fresh",
                     "give a length such as 5m",

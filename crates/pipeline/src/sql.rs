@@ -5,11 +5,9 @@ use std::ops::Range;
 use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
 use wardwatch_windowing::{PlanError, function_names};
+use wardwatch_yaml::{Place, Problems, Spot, nearest};
 
-use crate::Code;
-use crate::nearest::nearest;
-use crate::problems::{Place, Problems};
-use crate::text::Spot;
+use crate::codes;
 
 /// Notes why SQL was refused; `known` are the names that it may read.
 pub(crate) fn note<'a>(
@@ -29,7 +27,7 @@ pub(crate) fn note<'a>(
                 let name = unknown_field(schema_error).expect("the guard found it");
                 let cause = format!("there is no `{name}` to read");
                 let place = at(problems, name);
-                problems.unknown(Code::SqlUnknownName, &place, cause, name, known);
+                problems.unknown(codes::SQL_UNKNOWN_NAME, &place, cause, name, known);
             }
             DataFusionError::SQL(syntax, _) => syntax_error(problems, place, sql, &syntax.to_string()),
             other => planner_error(problems, place, sql, &first_line(&other.strip_backtrace())),
@@ -39,7 +37,7 @@ pub(crate) fn note<'a>(
                 Some(bytes) => place.at(problems.texts.inside(sql, bytes)),
                 None => place.clone(),
             };
-            problems.push(Code::SqlShape, &place, what, *fix);
+            problems.push(codes::SQL_SHAPE, &place, what, *fix);
         }
         PlanError::Aggregate { aggregate, why, fix } => {
             let (place, written) = match call(&sql.value, aggregate) {
@@ -49,12 +47,12 @@ pub(crate) fn note<'a>(
                 ),
                 None => (place.clone(), aggregate.as_str()),
             };
-            problems.push(Code::SqlAggregate, &place, format!("{written}: {why}"), *fix);
+            problems.push(codes::SQL_AGGREGATE, &place, format!("{written}: {why}"), *fix);
         }
         PlanError::NotDeterministic { function } => {
             let place = at(problems, function);
             problems.push(
-                Code::SqlNotDeterministic,
+                codes::SQL_NOT_DETERMINISTIC,
                 &place,
                 format!("{function}() depends on when or where it runs, so a replay would differ"),
                 "use ts or window_end",
@@ -66,7 +64,7 @@ pub(crate) fn note<'a>(
                 None => place.clone(),
             };
             problems.push(
-                Code::SqlType,
+                codes::SQL_TYPE,
                 &place,
                 format!("{column} is of type {data_type}, and a feature is a number"),
                 "cast it, or take its length or a flag as 0 and 1",
@@ -97,7 +95,7 @@ fn syntax_error(problems: &mut Problems, place: &Place, sql: &Spot<String>, text
         None => place.clone(),
     };
     problems.push(
-        Code::SqlSyntax,
+        codes::SQL_SYNTAX,
         &place,
         cause,
         "correct the SQL here, or just before",
@@ -135,7 +133,7 @@ fn planner_error(problems: &mut Problems, place: &Place, sql: &Spot<String>, tex
         .split_once("Invalid function '")
         .and_then(|(_, rest)| rest.split('\'').next());
     let Some(function) = function else {
-        problems.push(Code::SqlPlan, place, text, "correct the SQL");
+        problems.push(codes::SQL_PLAN, place, text, "correct the SQL");
         return;
     };
     let place = match find(&sql.value, function) {
@@ -148,7 +146,7 @@ fn planner_error(problems: &mut Problems, place: &Place, sql: &Spot<String>, tex
         None => "the guide lists the functions; DataFusion's own work too".to_owned(),
     };
     problems.push(
-        Code::SqlUnknownFunction,
+        codes::SQL_UNKNOWN_FUNCTION,
         &place,
         format!("there is no function {function}()"),
         fix,

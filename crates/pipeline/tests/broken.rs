@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use wardwatch_pipeline::{Pipeline, PipelineError, Problem};
+use wardwatch_pipeline::{Pipeline, PipelineError};
+use wardwatch_yaml::Problem;
 
 const GOOD: &str = "pipeline: test
 version: 1

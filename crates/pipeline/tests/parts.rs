@@ -4,7 +4,8 @@
 use std::fs;
 use std::path::Path;
 
-use wardwatch_pipeline::{Code, Pipeline, PipelineError};
+use wardwatch_pipeline::{Pipeline, PipelineError, codes};
+use wardwatch_yaml::{Code, codes as yaml};
 
 const HEAD: &str = "pipeline: ward
 version: 1
@@ -63,7 +64,7 @@ fn problems_name_the_part() {
     let wrong = MORE.replace("85", "0.85");
     let folder = folder(&[("1-ward.yaml", HEAD), ("2-alarms.yaml", &wrong)]);
     let told = problems(folder.path());
-    assert_eq!(told, [(Code::Implausible, "2-alarms.yaml".to_owned(), 2)]);
+    assert_eq!(told, [(codes::IMPLAUSIBLE, "2-alarms.yaml".to_owned(), 2)]);
 }
 
 #[test]
@@ -71,7 +72,7 @@ fn one_part_has_the_head() {
     let folder = folder(&[("1-ward.yaml", HEAD), ("2-alarms.yaml", "version: 2\n")]);
     assert_eq!(
         problems(folder.path()),
-        [(Code::FieldTwice, "2-alarms.yaml".to_owned(), 1)]
+        [(yaml::FIELD_TWICE, "2-alarms.yaml".to_owned(), 1)]
     );
     let empty = tempfile::tempdir().unwrap();
     assert!(matches!(
@@ -81,7 +82,7 @@ fn one_part_has_the_head() {
     fs::write(empty.path().join("a.yaml"), "# nothing yet\n").unwrap();
     assert_eq!(
         problems(empty.path()),
-        [(Code::MissingField, "a.yaml".to_owned(), 1)]
+        [(yaml::MISSING_FIELD, "a.yaml".to_owned(), 1)]
     );
 }
 
@@ -138,5 +139,5 @@ fn anchors_and_merge_keys_are_resolved() {
     });
     fs::write(folder.path().join("ward.yaml"), laughs).unwrap();
     let told = problems(&folder.path().join("ward.yaml"));
-    assert_eq!(told[0].0, Code::YamlSyntax);
+    assert_eq!(told[0].0, yaml::YAML_SYNTAX);
 }

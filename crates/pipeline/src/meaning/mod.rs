@@ -8,6 +8,7 @@ mod overlap;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use wardwatch_yaml::{Code, Place, Problems, Spot, nearest};
 
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, SelectItem,
@@ -17,11 +18,8 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use wardwatch_clinical::VitalSign;
 
-use crate::Code;
-use crate::nearest::nearest;
-use crate::problems::{Place, Problems};
+use crate::codes;
 use crate::sql::byte_at;
-use crate::text::Spot;
 
 pub(crate) use fact::{Fact, Truth, Value};
 pub(crate) use overlap::overlap;
@@ -289,7 +287,7 @@ impl<'k> Reader<'k> {
             && one != other
         {
             self.found.push(Found {
-                code: Code::UnitMismatch,
+                code: codes::UNIT_MISMATCH,
                 bytes: self.bytes(whole),
                 cause: format!("it compares {one} with {other}"),
                 fix: "compare values of one unit; a ratio has none, such as shock_index(heart_rate, systolic_bp) > 1".to_owned(),
@@ -327,7 +325,7 @@ impl<'k> Reader<'k> {
         if !texts.iter().any(|text| text == wanted) {
             let near = nearest(wanted, texts.iter().map(String::as_str));
             self.found.push(Found {
-                code: Code::NeverEqual,
+                code: codes::NEVER_EQUAL,
                 bytes: self.bytes(whole),
                 cause: format!("`{}` never holds", &self.sql[self.bytes(whole)]),
                 fix: match near {
@@ -429,7 +427,7 @@ fn never(bytes: Range<usize>, text: &str, range: Fact, threshold: f64) -> Found 
         _ => format!("the value is {}{unit} or less", range.high),
     };
     Found {
-        code: Code::Implausible,
+        code: codes::IMPLAUSIBLE,
         bytes,
         cause: format!("`{text}` never holds: {within}"),
         fix: match range.unit.filter(|unit| *unit != "1") {

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde::Serialize;
-use wardwatch_pipeline::{Pipeline, PipelineError, Problem, SetCost};
+use wardwatch_pipeline::{Pipeline, PipelineError, SetCost};
+use wardwatch_yaml::Problem;
 
 use super::models::ModelsFolder;
 use super::output::{self, Output, grouped, print};

@@ -1,43 +1,49 @@
-//! The texts that a pipeline is made of, and places in them.
+//! Texts, and places in them.
 //!
-//! A pipeline is one file, or a folder whose files are its parts. Everything that is read keeps the bytes it came from, so that
+//! Everything that is read keeps the bytes it came from, so that
 //! a problem can show them: in the YAML, and inside of SQL in the YAML.
 
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-/// One file of a pipeline.
+/// One file.
 #[derive(Clone, Debug)]
-pub(crate) struct FileText {
+pub struct FileText {
     /// As problems name it.
     pub name: String,
+    /// What it holds.
     pub text: Arc<str>,
 }
 
-/// The files of a pipeline.
+/// The files that are read as one.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Texts(pub Vec<FileText>);
+pub struct Texts(pub Vec<FileText>);
 
 /// Bytes of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct At {
+pub struct At {
     /// Index into [`Texts`].
     pub file: usize,
+    /// The first byte.
     pub start: usize,
+    /// Behind the last one.
     pub end: usize,
 }
 
 /// What was read, and where it stands.
 #[derive(Clone, Debug)]
-pub(crate) struct Spot<T> {
+pub struct Spot<T> {
+    /// What it says.
     pub value: T,
+    /// Where.
     pub at: At,
 }
 
 // === impl FileText ===
 
 impl FileText {
+    /// What the file at a path holds.
     pub fn new(path: &Path, text: &str) -> Self {
         Self {
             name: path.display().to_string(),

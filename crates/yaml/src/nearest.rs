@@ -1,7 +1,7 @@
 //! "Did you mean …?": the known name nearest to a misspelt one.
 
 /// The nearest of `known`, if it is near: at most one edit for every three characters, and at least one.
-pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let most = (name.chars().count() / 3).max(1);
     known
         .into_iter()

@@ -1,32 +1,40 @@
 //! Where problems are gathered: checking goes on after the first, so that an author mends a file once.
 
-use crate::Code;
 use crate::nearest::nearest;
 use crate::text::{At, Spot, Texts};
+use crate::{Code, codes};
 
 /// Longest name of anything.
 const LONGEST_NAME: usize = 64;
 
 /// The problems found so far, and the texts that they are in.
 #[derive(Debug, Default)]
-pub(crate) struct Problems {
+pub struct Problems {
+    /// What was found.
     pub notes: Vec<Note>,
+    /// What it was found in.
     pub texts: Texts,
 }
 
 /// A problem, before its line is known.
 #[derive(Debug)]
-pub(crate) struct Note {
+pub struct Note {
+    /// Its kind.
     pub code: Code,
+    /// Where.
     pub place: Place,
+    /// What is wrong.
     pub cause: String,
+    /// What to write instead.
     pub fix: String,
 }
 
-/// A place in the pipeline, `alarms[2] "desaturation": limit`, and in its files.
+/// A place in what a file says, `alarms[2] "desaturation": limit`, and in its files.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
+pub struct Place {
+    /// In words; may be empty.
     pub text: String,
+    /// In the files.
     pub at: At,
 }
 
@@ -41,7 +49,7 @@ impl Place {
         }
     }
 
-    /// A section of the pipeline.
+    /// A section of the file.
     pub fn section(name: &str, at: At) -> Self {
         Self {
             text: name.to_owned(),
@@ -115,7 +123,7 @@ impl Problems {
         let (place, name) = (place.at(name.at), name.value.as_str());
         if !is_name(name) {
             self.push(
-                Code::BadName,
+                codes::BAD_NAME,
                 &place,
                 format!("{name:?} is not a name"),
                 format!(
@@ -125,7 +133,7 @@ impl Problems {
         }
         if taken.contains(&name) {
             self.push(
-                Code::NameTaken,
+                codes::NAME_TAKEN,
                 &place,
                 format!("{name} is the name of an earlier entry too"),
                 "give each a name of its own",
@@ -137,7 +145,7 @@ impl Problems {
     pub fn check_count(&mut self, place: &Place, count: usize, most: usize) {
         if count > most {
             self.push(
-                Code::TooMany,
+                codes::TOO_MANY,
                 place,
                 format!("{count} entries, and at most {most} are allowed"),
                 "split it into several pipelines",

@@ -3,11 +3,11 @@
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
-use crate::Problem;
+use crate::invalid::Problem;
 use crate::text::Texts;
 
 /// Each problem with its lines.
-pub(crate) fn with_lines(problems: &[Problem], texts: &Texts, in_colour: bool) -> String {
+pub fn with_lines(problems: &[Problem], texts: &Texts, in_colour: bool) -> String {
     let renderer = match in_colour {
         true => Renderer::styled(),
         false => Renderer::plain(),

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use wardwatch_clinical::AlarmPriority;
 use wardwatch_event_time::Span;
 
-use crate::Code;
+use crate::codes;
 use crate::nearest::nearest;
 use crate::node::{Kind, Node};
 use crate::problems::{Place, Problems};
 use crate::text::{At, Spot};
 
 /// A value that is written as one scalar.
-pub(crate) trait Leaf: Sized {
+pub trait Leaf: Sized {
     /// Reads it, or says what is wrong and what to write instead.
     fn read(text: &str) -> Result<Self, (String, String)>;
 
@@ -21,7 +21,7 @@ pub(crate) trait Leaf: Sized {
 }
 
 /// The fields of a mapping, taken one by one; what nobody takes is unknown.
-pub(crate) struct Fields<'n> {
+pub struct Fields<'n> {
     place: Place,
     /// None where the node is no mapping.
     entries: Option<&'n [(Spot<String>, Node)]>,
@@ -39,7 +39,7 @@ impl<'n> Fields<'n> {
             Kind::Map(entries) => Some(entries.as_slice()),
             _ => {
                 let cause = format!("this is {}, and fields are wanted", node.describe());
-                problems.push(Code::WrongType, &place, cause, "write `name: value` for each");
+                problems.push(codes::WRONG_TYPE, &place, cause, "write `name: value` for each");
                 None
             }
         };
@@ -89,7 +89,7 @@ impl<'n> Fields<'n> {
             Some(other) => {
                 self.is_sound = false;
                 problems.push(
-                    Code::WrongType,
+                    codes::WRONG_TYPE,
                     &self.place.field(name, other.at),
                     format!("this is {}, and a list is wanted", other.describe()),
                     "begin each entry with a hyphen: `- …`",
@@ -109,7 +109,7 @@ impl<'n> Fields<'n> {
         for (key, _) in unknown {
             meant.extend(nearest(&key.value, self.known.iter().copied()));
             problems.push(
-                Code::UnknownField,
+                codes::UNKNOWN_FIELD,
                 &self.place.at(key.at),
                 format!("there is no field `{}` here", key.value),
                 one_of(&key.value, &self.known),
@@ -121,7 +121,7 @@ impl<'n> Fields<'n> {
             // Misspelt, it has been told.
             if !meant.contains(name) {
                 problems.push(
-                    Code::MissingField,
+                    codes::MISSING_FIELD,
                     &self.place,
                     format!("the field `{name}` is missing"),
                     format!("add `{name}:`"),
@@ -137,15 +137,15 @@ fn leaf<T: Leaf>(node: &Node, place: &Place, problems: &mut Problems) -> Option<
     let wrong = match &node.kind {
         Kind::Scalar { text, is_plain } if *is_plain || !T::IS_PLAIN => match T::read(text) {
             Ok(value) => return Some(Spot { value, at: node.at }),
-            Err((cause, fix)) => (Code::WrongValue, cause, fix),
+            Err((cause, fix)) => (codes::WRONG_VALUE, cause, fix),
         },
         Kind::Scalar { .. } => (
-            Code::WrongType,
+            codes::WRONG_TYPE,
             "this is a text, for it has quotes".to_owned(),
             "remove the quotes".to_owned(),
         ),
         _ => (
-            Code::WrongType,
+            codes::WRONG_TYPE,
             format!("this is {}, and one value is wanted", node.describe()),
             "write the value behind the colon".to_owned(),
         ),
@@ -155,7 +155,7 @@ fn leaf<T: Leaf>(node: &Node, place: &Place, problems: &mut Problems) -> Option<
 }
 
 /// A mapping of names of the author's own to values.
-pub(crate) fn map<T: Leaf>(
+pub fn map<T: Leaf>(
     node: Option<&Node>,
     place: &Place,
     problems: &mut Problems,
@@ -166,7 +166,7 @@ pub(crate) fn map<T: Leaf>(
         Some((_, node)) => {
             let cause = format!("this is {}, and fields are wanted", node.describe());
             problems.push(
-                Code::WrongType,
+                codes::WRONG_TYPE,
                 &place.at(node.at),
                 cause,
                 "write `name: value` for each",
@@ -182,7 +182,7 @@ pub(crate) fn map<T: Leaf>(
 }
 
 /// The nearest of some names, or all of them.
-pub(crate) fn one_of(name: &str, known: &[&str]) -> String {
+pub fn one_of(name: &str, known: &[&str]) -> String {
     match nearest(name, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("use one of {}", known.join(", ")),
@@ -190,7 +190,7 @@ pub(crate) fn one_of(name: &str, known: &[&str]) -> String {
 }
 
 /// A value that is one of some words.
-pub(crate) fn word<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, (String, String)> {
+pub fn word<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, (String, String)> {
     let found = words.iter().find(|(word, _)| *word == text);
     found.map(|(_, value)| *value).ok_or_else(|| {
         let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span};
 
-use crate::Code;
+use crate::codes;
 use crate::problems::{Place, Problems};
 use crate::text::{At, Spot};
 use crate::variables::Variables;
@@ -18,22 +18,28 @@ const MOST_NODES: usize = 20_000;
 
 /// A value and its place.
 #[derive(Clone, Debug)]
-pub(crate) struct Node {
+pub struct Node {
+    /// Where it stands.
     pub at: At,
+    /// What it is.
     pub kind: Kind,
 }
 
 /// What a value is.
 #[derive(Clone, Debug)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// Nothing: `name:`, `~`, `null`.
     Null,
+    /// One value.
     Scalar {
+        /// As it reads, without quotes and escapes, with the values of variables.
         text: String,
         /// Without quotes, so that it may be a number or a truth value.
         is_plain: bool,
     },
+    /// Several values.
     List(Vec<Node>),
+    /// Fields: names, none twice, and their values.
     Map(Vec<(Spot<String>, Node)>),
 }
 
@@ -54,7 +60,7 @@ enum End {
 }
 
 /// The documents of a file. Where it is not YAML, that is noted, and what came before is given.
-pub(crate) fn documents(
+pub fn documents(
     text: &str,
     file: usize,
     variables: &mut Variables<'_>,
@@ -89,7 +95,7 @@ pub(crate) fn documents(
             false if is_variable => "within braces a variable needs quotes: \"${NAME}\"",
             false => "correct the YAML here, or a line above: indentation, quotes, brackets",
         };
-        problems.push(Code::YamlSyntax, &Place::whole(at), cause, fix);
+        problems.push(codes::YAML_SYNTAX, &Place::whole(at), cause, fix);
         documents.clear();
     }
     documents
@@ -196,7 +202,7 @@ impl<'t> Reader<'t, '_, '_> {
                 Kind::Scalar { text, is_plain: true } if text == "<<" => merged.push(value),
                 Kind::Scalar { text, .. } if map.iter().any(|(earlier, _)| earlier.value == text) => {
                     self.problems.push(
-                        Code::FieldTwice,
+                        codes::FIELD_TWICE,
                         &Place::whole(key.at),
                         format!("the field `{text}` is given twice"),
                         "keep one of them",
@@ -210,7 +216,7 @@ impl<'t> Reader<'t, '_, '_> {
                     value,
                 )),
                 _ => self.problems.push(
-                    Code::WrongType,
+                    codes::WRONG_TYPE,
                     &Place::whole(key.at),
                     "this is no name of a field",
                     "write `name: value`",
@@ -239,7 +245,7 @@ impl<'t> Reader<'t, '_, '_> {
     fn check_tag(&mut self, is_tagged: bool, at: At) {
         if is_tagged {
             self.problems.push(
-                Code::YamlSyntax,
+                codes::YAML_SYNTAX,
                 &Place::whole(at),
                 "YAML tags mean nothing here",
                 "remove the word that begins with an exclamation mark",

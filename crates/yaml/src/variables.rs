@@ -5,15 +5,15 @@
 
 use std::borrow::Cow;
 
-use crate::Code;
+use crate::codes;
 use crate::problems::{Place, Problems};
 use crate::text::At;
 
 /// Gives the value of a variable.
-pub(crate) type Lookup<'l> = &'l dyn Fn(&str) -> Option<String>;
+pub type Lookup<'l> = &'l dyn Fn(&str) -> Option<String>;
 
 /// Fills variables in, and remembers where.
-pub(crate) struct Variables<'l> {
+pub struct Variables<'l> {
     lookup: Lookup<'l>,
     /// By file and order: the bytes of scalars that hold some.
     filled: Vec<At>,
@@ -39,7 +39,7 @@ impl<'l> Variables<'l> {
             let value = (self.lookup)(name).or_else(|| default.map(str::to_owned));
             if value.is_none() {
                 problems.push(
-                    Code::UnsetVariable,
+                    codes::UNSET_VARIABLE,
                     &Place::whole(at),
                     format!("the variable {name} is not set"),
                     format!("set it in the environment, or give a default: ${{{name}:-value}}"),
