@@ -19,8 +19,7 @@ use std::time::Duration;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
 use wardwatch_alarms::Alarm;
-use wardwatch_event_time::{Span, Timestamp};
-use wardwatch_pipeline::Pipeline;
+use wardwatch_event_time::Timestamp;
 use wardwatch_shard::{Shard, Wants};
 
 use crate::journal::Position;
@@ -223,7 +222,7 @@ fn rebuild(
             "the state is rebuilt from the log; a new lineage begins"
         );
         meter::rebuilt();
-        let from = last.log_time - reach(&config.pipeline);
+        let from = last.log_time - config.pipeline.reach();
         position.offsets = offsets_at(config, number, &inputs, from, &rebuild.until)?;
         rebuild.alarms = alarms(config, number)?;
     }
@@ -239,20 +238,6 @@ fn alarms(config: &EngineConfig, number: i32) -> Result<Vec<Alarm>, EngineError>
         newest.insert((Arc::clone(&alarm.patient_id), alarm.alarm.clone()), alarm);
     }
     Ok(newest.into_values().collect())
-}
-
-/// How far back the state of a shard reaches: two of the longest windows, and what may come late.
-pub(crate) fn reach(pipeline: &Pipeline) -> Span {
-    let windows = pipeline.sets.iter().map(|set| {
-        let trailing = set.plan.trailing();
-        let every = trailing.grid().every();
-        Span::from_micros(every.micros() * (2 * trailing.panes() + 1))
-    });
-    let lateness = pipeline.sources.iter().map(|source| source.rules.lateness);
-    windows.max().unwrap_or(Span::ZERO)
-        + lateness.max().unwrap_or(Span::ZERO)
-        + pipeline.time.hold
-        + pipeline.time.grace.unwrap_or(Span::ZERO)
 }
 
 /// By topic ordinal, where topics stood at an append time, and where the context begins; no further than `until`.

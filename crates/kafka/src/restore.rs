@@ -8,7 +8,7 @@ use wardwatch_shard::{Shard, Snapshot, Wants};
 
 use crate::journal::{JournalRecord, Position};
 use crate::log_reader::{LogReader, Tail, break_at};
-use crate::recovery::{FIRST_LINEAGE, reach};
+use crate::recovery::FIRST_LINEAGE;
 use crate::snapshot_file::{self, FileError, Header};
 use crate::snapshots::{KEPT, Stored};
 use crate::{EngineConfig, EngineError, meter};
@@ -217,7 +217,7 @@ pub(crate) fn base_before(
             is_exact: true,
         });
     }
-    let reach = reach(&config.pipeline);
+    let reach = config.pipeline.reach();
     let from = LogReader::of_journal(config, number)?.offset_at(step.log_time - reach - reach)?;
     let mut steps = steps_between(config, number, from, &until)?.into_iter();
     let (Some((_, first)), true) = (steps.next(), steps.len() > 0) else {

@@ -313,12 +313,34 @@ impl Pipeline {
         )
     }
 
+    /// How far back the state of a shard reaches: two of the longest windows, and what may come late.
+    pub fn reach(&self) -> Span {
+        let windows = self.sets.iter().map(|set| {
+            let trailing = set.plan.trailing();
+            let every = trailing.grid().every();
+            Span::from_micros(every.micros() * (2 * trailing.panes() + 1))
+        });
+        let lateness = self.sources.iter().map(|source| source.rules.lateness);
+        windows.max().unwrap_or(Span::ZERO)
+            + lateness.max().unwrap_or(Span::ZERO)
+            + self.time.hold
+            + self.time.grace.unwrap_or(Span::ZERO)
+    }
+
+    /// The names of all its alarms: limits and conditions in the order of the file, then technical ones.
+    pub fn alarm_names(&self) -> Vec<String> {
+        let limits = self.limits.iter().map(|limit| limit.name.clone());
+        let conditions = self.conditions.iter().map(|condition| condition.name.clone());
+        // Nobody is told of the silence of a source that is only for trends.
+        let heard = self.sources.iter().filter(|source| !source.trend_only);
+        let silent = heard.map(Source::silent_alarm);
+        let clocks = self.sources.iter().map(Source::clock_alarm);
+        limits.chain(conditions).chain(silent).chain(clocks).collect()
+    }
+
     /// Whether the pipeline tells an alarm of this name.
     pub fn has_alarm(&self, name: &str) -> bool {
-        let of_sources = |source: &Source| source.silent_alarm() == name || source.clock_alarm() == name;
-        self.limits.iter().any(|limit| limit.name == name)
-            || self.conditions.iter().any(|condition| condition.name == name)
-            || self.sources.iter().any(of_sources)
+        self.alarm_names().iter().any(|alarm| alarm == name)
     }
 
     /// Checks a pipeline's text. Models are looked up as `models_dir/<name>/<version>`.

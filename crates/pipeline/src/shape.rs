@@ -90,7 +90,7 @@ fn whole(parts: Vec<Node>, problems: &mut Problems) -> Option<Node> {
 
 fn section<T: EntryText>(
     fields: &mut Fields<'_>,
-    name: &'static str,
+    name: &str,
     head: At,
     problems: &mut Problems,
 ) -> Section<T> {

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use wardwatch_pipeline::PipelineError;
 
-const FAILED: u8 = 1;
+/// Anything else.
+pub const FAILED: u8 = 1;
 /// `EX_CONFIG` of sysexits.h: something is wrong with a configuration, of ours or of the cluster.
 pub const INVALID: u8 = 78;
 

@@ -25,8 +25,8 @@ pub struct Fields<'n> {
     place: Place,
     /// None where the node is no mapping.
     entries: Option<&'n [(Spot<String>, Node)]>,
-    known: Vec<&'static str>,
-    missing: Vec<&'static str>,
+    known: Vec<String>,
+    missing: Vec<String>,
     is_sound: bool,
 }
 
@@ -53,14 +53,14 @@ impl<'n> Fields<'n> {
     }
 
     /// The value of a field, if it is there.
-    pub fn node(&mut self, name: &'static str) -> Option<&'n Node> {
-        self.known.push(name);
+    pub fn node(&mut self, name: &str) -> Option<&'n Node> {
+        self.known.push(name.to_owned());
         let found = self.entries?.iter().find(|(key, _)| key.value == name);
         found.map(|(_, node)| node)
     }
 
     /// A field that may be left out; also none where it is wrong, which is noted.
-    pub fn may<T: Leaf>(&mut self, name: &'static str, problems: &mut Problems) -> Option<Spot<T>> {
+    pub fn may<T: Leaf>(&mut self, name: &str, problems: &mut Problems) -> Option<Spot<T>> {
         let node = self.node(name)?;
         let value = leaf(node, &self.place.field(name, node.at), problems);
         self.is_sound &= value.is_some();
@@ -68,18 +68,18 @@ impl<'n> Fields<'n> {
     }
 
     /// A field that must be there.
-    pub fn must<T: Leaf>(&mut self, name: &'static str, problems: &mut Problems) -> Option<Spot<T>> {
+    pub fn must<T: Leaf>(&mut self, name: &str, problems: &mut Problems) -> Option<Spot<T>> {
         let is_there = self
             .entries
             .is_none_or(|entries| entries.iter().any(|(key, _)| key.value == name));
         if !is_there {
-            self.missing.push(name);
+            self.missing.push(name.to_owned());
         }
         self.may(name, problems)
     }
 
     /// A list; empty where there is none.
-    pub fn list(&mut self, name: &'static str, problems: &mut Problems) -> &'n [Node] {
+    pub fn list(&mut self, name: &str, problems: &mut Problems) -> &'n [Node] {
         match self.node(name) {
             None | Some(Node { kind: Kind::Null, .. }) => &[],
             Some(Node {
@@ -102,24 +102,25 @@ impl<'n> Fields<'n> {
     /// Notes what nobody has taken. Whether nothing was wrong.
     pub fn close(mut self, problems: &mut Problems) -> bool {
         let entries = self.entries.unwrap_or_default();
-        let unknown = entries
-            .iter()
-            .filter(|(key, _)| !self.known.contains(&key.value.as_str()));
+        let known: Vec<&str> = self.known.iter().map(String::as_str).collect();
         let mut meant = Vec::new();
-        for (key, _) in unknown {
-            meant.extend(nearest(&key.value, self.known.iter().copied()));
+        for (key, _) in entries
+            .iter()
+            .filter(|(key, _)| !known.contains(&key.value.as_str()))
+        {
+            meant.extend(nearest(&key.value, known.iter().copied()));
             problems.push(
                 codes::UNKNOWN_FIELD,
                 &self.place.at(key.at),
                 format!("there is no field `{}` here", key.value),
-                one_of(&key.value, &self.known),
+                one_of(&key.value, &known),
             );
             self.is_sound = false;
         }
         for name in &self.missing {
             self.is_sound = false;
             // Misspelt, it has been told.
-            if !meant.contains(name) {
+            if !meant.contains(&name.as_str()) {
                 problems.push(
                     codes::MISSING_FIELD,
                     &self.place,
@@ -217,6 +218,20 @@ impl Leaf for u32 {
             )
         };
         text.parse().map_err(|_| wrong())
+    }
+}
+
+impl Leaf for f64 {
+    const IS_PLAIN: bool = true;
+
+    fn read(text: &str) -> Result<Self, (String, String)> {
+        let number = text.parse().ok().filter(|number: &Self| number.is_finite());
+        number.ok_or_else(|| {
+            (
+                format!("`{text}` is no number"),
+                "write one such as 36.5".to_owned(),
+            )
+        })
     }
 }
 

@@ -32,7 +32,6 @@ use crate::journal::{JournalRecord, Position};
 use crate::lane::Received;
 use crate::member::{EngineConsumer, MemberContext, split_off};
 use crate::reader::GROUP;
-use crate::recovery::reach;
 use crate::restore::{Base, base_before};
 use crate::topics::PATIENCE;
 use crate::worker::now;
@@ -141,7 +140,7 @@ pub fn explain(
     let config = &config;
     let inputs = config.topics.inputs(&config.pipeline);
     let (journal_offset, step) = step_of(config, &alert, shard, sequence)?;
-    let far_enough = step.log_time - reach(&config.pipeline);
+    let far_enough = step.log_time - config.pipeline.reach();
     let wants = Wants {
         features: true,
         ..Wants::default()

@@ -4,7 +4,6 @@ use wardwatch_event_time::Span;
 use wardwatch_pipeline::Pipeline;
 
 use super::TopicNames;
-use crate::recovery;
 
 /// A topic as a pipeline needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +51,7 @@ pub(crate) fn wanted(pipeline: &Pipeline, names: &TopicNames) -> Vec<Wanted> {
         why: "time of the log is the broker's; a device's own time would reorder the patients of a shard",
     };
     // What has to be stepped again after a day, and the windows of that time.
-    let reach = recovery::reach(pipeline);
+    let reach = pipeline.reach();
     let source = |name: &String| Wanted {
         name: name.clone(),
         is_shared: true,

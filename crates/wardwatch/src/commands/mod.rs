@@ -9,7 +9,9 @@ mod models;
 mod output;
 mod quarantine;
 mod replay;
+mod schema;
 mod sql;
+mod test;
 mod topics;
 mod validate;
 
@@ -30,8 +32,12 @@ pub enum Command {
     Quarantine(quarantine::Args),
     /// Run files through a pipeline as if they came from Kafka
     Replay(replay::Args),
+    /// Print the JSON Schema of pipelines, for editors
+    Schema(schema::Args),
     /// Try SQL, with all functions of Wardwatch
     Sql(sql::Args),
+    /// Run the tests beside pipelines
+    Test(test::Args),
     /// Create and check the topics that a pipeline needs
     Topics(topics::Args),
     /// Check pipelines and tell everything that is wrong with them
@@ -52,7 +58,9 @@ impl Command {
             Self::Engine(args) => engine::run(args).map(|()| ExitCode::SUCCESS),
             Self::Quarantine(args) => quarantine::run(args).map(|()| ExitCode::SUCCESS),
             Self::Replay(args) => replay::run(args).map(|()| ExitCode::SUCCESS),
+            Self::Schema(args) => schema::run(args).map(|()| ExitCode::SUCCESS),
             Self::Sql(args) => sql::run(args).map(|()| ExitCode::SUCCESS),
+            Self::Test(args) => test::run(args),
             Self::Topics(args) => topics::run(args),
             Self::Validate(args) => validate::run(args),
         }

@@ -15,6 +15,11 @@ pub struct ModelsFolder {
 // === impl ModelsFolder ===
 
 impl ModelsFolder {
+    /// The folder, if one is given.
+    pub fn folder(&self) -> Option<&Path> {
+        self.models.as_deref()
+    }
+
     /// Loads a pipeline with the models from here.
     ///
     /// # Errors

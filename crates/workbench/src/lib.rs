@@ -1,0 +1,10 @@
+//! The workbench: what a data engineer does with a pipeline before it goes live.
+//!
+//! | folder | room |
+//! |---|---|
+//! | `test` | tests beside a pipeline: given these observations, expect these features, scores and alerts |
+//!
+//! Floor 5. Everything here drives the shard that runs live; there is no second engine.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod test;

@@ -1,0 +1,493 @@
+//! What should follow in a test, and whether it did.
+//!
+//! `alerts` are all alerts of the test, in order, but for alarms under `ignore`; `scores` and `features` are the newest at a
+//! time; `quarantined` are all readings that were not taken, by reason. What a test does not mention it does not check.
+
+use std::collections::BTreeMap;
+
+use wardwatch_alarms::{Alert, Phase, ScoreValue};
+use wardwatch_clinical::AlarmPriority;
+use wardwatch_event_time::{Span, Timestamp};
+use wardwatch_ingest::Reason;
+use wardwatch_pipeline::{Pipeline, ScoreKind};
+use wardwatch_yaml::{Fields, Kind, Leaf, Node, Place, Problems, map, word};
+
+use super::codes;
+use super::course::Course;
+use super::given::check_alarm;
+
+/// Numbers agree when they differ by no more than this part of them.
+const PRECISION: f64 = 1e-6;
+
+/// Everything that a test expects.
+#[derive(Debug, Default)]
+pub(super) struct Expectations {
+    /// None where alerts are not checked.
+    alerts: Option<(Place, Vec<ExpectedAlert>)>,
+    ignore: Vec<String>,
+    scores: Vec<Expected>,
+    features: Vec<Expected>,
+    quarantined: Option<(Place, BTreeMap<String, u64>)>,
+}
+
+#[derive(Debug)]
+struct ExpectedAlert {
+    at: Span,
+    within: Span,
+    alarm: String,
+    phase: Phase,
+    patient: String,
+    priority: Option<AlarmPriority>,
+}
+
+/// Values at a time.
+#[derive(Debug)]
+struct Expected {
+    at: Span,
+    patient: String,
+    within: Option<f64>,
+    values: Vec<ExpectedValue>,
+}
+
+#[derive(Debug)]
+struct ExpectedValue {
+    place: Place,
+    name: Name,
+    /// None: there is no value.
+    value: Option<f64>,
+}
+
+/// What a value is of.
+#[derive(Debug)]
+enum Name {
+    Score { name: String, part: Part },
+    Feature { name: String, set: usize, column: usize },
+}
+
+/// Which number of a score.
+#[derive(Clone, Copy, Debug)]
+enum Part {
+    Value,
+    Lowest,
+    Highest,
+}
+
+/// A phase as it is written.
+struct PhaseName(Phase);
+
+// === impl Expectations ===
+
+impl Expectations {
+    pub fn read(
+        node: Option<&Node>,
+        pipeline: &Pipeline,
+        patient: &str,
+        place: &Place,
+        problems: &mut Problems,
+    ) -> Self {
+        let mut expect = Self::default();
+        let Some(node) = node else { return expect };
+        let place = place.field("expect", node.at);
+        let mut fields = Fields::of(node, place.clone(), problems);
+        if let Some(listed) = fields.node("alerts") {
+            let place = place.field("alerts", listed.at);
+            let nodes = fields.list("alerts", problems);
+            let read = |node: &Node| alert(node, pipeline, patient, &place, problems);
+            expect.alerts = Some((place.clone(), nodes.iter().filter_map(read).collect()));
+        }
+        for node in fields.list("ignore", problems) {
+            if let Some(alarm) = node.as_text() {
+                check_alarm(pipeline, &alarm, &place, problems);
+                expect.ignore.push(alarm.value);
+            }
+        }
+        let names = score_names(pipeline);
+        for node in fields.list("scores", problems) {
+            let place = place.field("scores", node.at);
+            let known = |name: &str, _: Option<&str>| {
+                names
+                    .iter()
+                    .find(|(known, ..)| known == name)
+                    .map(|(_, score, part)| Name::Score {
+                        name: score.clone(),
+                        part: *part,
+                    })
+            };
+            let all: Vec<&str> = names.iter().map(|(name, ..)| name.as_str()).collect();
+            expect
+                .scores
+                .extend(expected(node, patient, &all, known, &place, problems));
+        }
+        let features = feature_names(pipeline);
+        for node in fields.list("features", problems) {
+            let place = place.field("features", node.at);
+            let known = |name: &str, set: Option<&str>| {
+                let named = features
+                    .iter()
+                    .find(|(feature, in_set, ..)| feature == name && set.is_none_or(|set| set == in_set));
+                named.map(|(name, _, set, column)| Name::Feature {
+                    name: name.clone(),
+                    set: *set,
+                    column: *column,
+                })
+            };
+            let mut all: Vec<&str> = features.iter().map(|(name, ..)| name.as_str()).collect();
+            all.dedup();
+            expect
+                .features
+                .extend(expected(node, patient, &all, known, &place, problems));
+        }
+        if let Some(node) = fields.node("quarantined") {
+            let place = place.field("quarantined", node.at);
+            let counts = map::<u32>(Some(node), &place, problems);
+            for (reason, (at, _)) in &counts {
+                if Reason::from_code(reason).is_none() {
+                    let known = Reason::ALL.map(Reason::code);
+                    let cause = format!("there is no reason {reason}");
+                    problems.unknown(codes::NOT_OF_PIPELINE, &place.at(*at), cause, reason, known);
+                }
+            }
+            let counts = counts
+                .into_iter()
+                .map(|(reason, (_, count))| (reason, u64::from(count.value)));
+            expect.quarantined = Some((place, counts.filter(|(_, count)| *count > 0).collect()));
+        }
+        fields.close(problems);
+        expect
+    }
+
+    /// The last time at which something is expected.
+    pub fn until(&self) -> Span {
+        let alerts = self
+            .alerts
+            .iter()
+            .flat_map(|(_, alerts)| alerts.iter().map(|alert| alert.at + alert.within));
+        let values = self
+            .scores
+            .iter()
+            .chain(&self.features)
+            .map(|expected| expected.at);
+        alerts.chain(values).max().unwrap_or(Span::ZERO)
+    }
+
+    /// Notes what is otherwise than expected.
+    pub fn check(&self, course: &Course, problems: &mut Problems) {
+        if let Some((place, wanted)) = &self.alerts {
+            self.check_alerts(wanted, course, place, problems);
+        }
+        for expected in self.scores.iter().chain(&self.features) {
+            let by = course.start + expected.at;
+            for value in &expected.values {
+                let found = value.name.found(course, &expected.patient, by);
+                if !agrees(value.value, found.flatten(), expected.within) {
+                    let cause = format!(
+                        "{} is {}, and {} is expected",
+                        value.name.shown(),
+                        shown(found),
+                        shown(Some(value.value))
+                    );
+                    let fix = format!(
+                        "at {} of patient {}; a tolerance is written `within: 0.1`",
+                        expected.at, expected.patient
+                    );
+                    problems.push(codes::UNEXPECTED, &value.place, cause, fix);
+                }
+            }
+        }
+        if let Some((place, wanted)) = &self.quarantined {
+            let found: BTreeMap<String, u64> = course
+                .quarantined
+                .iter()
+                .map(|(reason, count)| ((*reason).to_owned(), *count))
+                .collect();
+            if *wanted != found {
+                let listed = |counts: &BTreeMap<String, u64>| {
+                    let counts: Vec<String> = counts
+                        .iter()
+                        .map(|(reason, count)| format!("{reason}: {count}"))
+                        .collect();
+                    format!("{{ {} }}", counts.join(", "))
+                };
+                let cause = format!("the readings that were not taken are {}", listed(&found));
+                problems.push(
+                    codes::UNEXPECTED,
+                    place,
+                    cause,
+                    format!("expected are {}", listed(wanted)),
+                );
+            }
+        }
+    }
+
+    fn check_alerts(
+        &self,
+        wanted: &[ExpectedAlert],
+        course: &Course,
+        place: &Place,
+        problems: &mut Problems,
+    ) {
+        let mut told: Vec<&Alert> = course
+            .alerts
+            .iter()
+            .filter(|alert| !self.ignore.contains(&alert.alarm))
+            .collect();
+        let missing: Vec<&ExpectedAlert> = wanted
+            .iter()
+            .filter(
+                |wanted| match told.iter().position(|alert| wanted.is(alert, course.start)) {
+                    Some(at) => {
+                        told.remove(at);
+                        false
+                    }
+                    None => true,
+                },
+            )
+            .collect();
+        if missing.is_empty() && told.is_empty() {
+            return;
+        }
+        let mut lines: Vec<(Span, String)> = missing
+            .iter()
+            .map(|wanted| (wanted.at, format!("- {}", wanted.shown())))
+            .collect();
+        lines.extend(told.iter().map(|alert| {
+            let at = alert.stages.due_at - course.start;
+            let told = format!(
+                "+ {{ at: {at}, alarm: {}, phase: {}, priority: {}, patient: {} }}  # {}",
+                alert.alarm,
+                alert.phase.name(),
+                alert.priority.name(),
+                alert.patient_id,
+                alert.text
+            );
+            (at, told)
+        }));
+        lines.sort();
+        let lines: Vec<String> = lines.into_iter().map(|(_, line)| line).collect();
+        let fix = format!(
+            "- is expected and was not told, + was told and is not expected:\n{}",
+            lines.join("\n")
+        );
+        problems.push(
+            codes::UNEXPECTED,
+            place,
+            "other alerts were told than expected",
+            fix,
+        );
+    }
+}
+
+fn alert(
+    node: &Node,
+    pipeline: &Pipeline,
+    patient: &str,
+    place: &Place,
+    problems: &mut Problems,
+) -> Option<ExpectedAlert> {
+    let place = place.at(node.at);
+    let mut fields = Fields::of(node, place.clone(), problems);
+    let at = fields.must::<Span>("at", problems);
+    let within = fields.may::<Span>("within", problems);
+    let alarm = fields.must::<String>("alarm", problems);
+    let phase = fields.may::<PhaseName>("phase", problems);
+    let of = fields.may::<String>("patient", problems);
+    let priority = fields.may::<AlarmPriority>("priority", problems);
+    if let Some(alarm) = &alarm {
+        check_alarm(pipeline, alarm, &place, problems);
+    }
+    let is_sound = fields.close(problems);
+    Some(ExpectedAlert {
+        at: at.filter(|_| is_sound)?.value,
+        within: within.map_or(Span::ZERO, |within| within.value),
+        alarm: alarm?.value,
+        phase: phase.map_or(Phase::Start, |phase| phase.value.0),
+        patient: of.map_or_else(|| patient.to_owned(), |patient| patient.value),
+        priority: priority.map(|priority| priority.value),
+    })
+}
+
+/// One entry of `scores` or `features`: when, of whom, and the values by name.
+fn expected(
+    node: &Node,
+    patient: &str,
+    all: &[&str],
+    known: impl Fn(&str, Option<&str>) -> Option<Name>,
+    place: &Place,
+    problems: &mut Problems,
+) -> Option<Expected> {
+    let mut fields = Fields::of(node, place.clone(), problems);
+    let at = fields.must::<Span>("at", problems);
+    let of = fields.may::<String>("patient", problems);
+    let set = fields.may::<String>("set", problems);
+    let within = fields.may::<f64>("within", problems);
+    let mut values = Vec::new();
+    for name in all {
+        let Some(value) = fields.node(name) else { continue };
+        let place = place.field(name, value.at);
+        let number = match &value.kind {
+            Kind::Null => None,
+            _ => match fields.may::<f64>(name, problems) {
+                Some(number) => Some(number.value),
+                None => continue,
+            },
+        };
+        match known(name, set.as_ref().map(|set| set.value.as_str())) {
+            Some(name) => values.push(ExpectedValue {
+                place,
+                name,
+                value: number,
+            }),
+            None => problems.push(
+                codes::NOT_OF_PIPELINE,
+                &place,
+                format!("the set has no feature {name}"),
+                "name the set that has it, or leave `set` out",
+            ),
+        }
+    }
+    let is_sound = fields.close(problems);
+    if values.is_empty() && is_sound {
+        let fix = format!(
+            "name one of {}, and its value; `null` where there is none",
+            all.join(", ")
+        );
+        problems.push(codes::BAD_ENTRY, place, "nothing is expected here", fix);
+    }
+    Some(Expected {
+        at: at.filter(|_| is_sound)?.value,
+        patient: of.map_or_else(|| patient.to_owned(), |patient| patient.value),
+        within: within.map(|within| within.value),
+        values,
+    })
+}
+
+fn score_names(pipeline: &Pipeline) -> Vec<(String, String, Part)> {
+    let mut names = Vec::new();
+    for score in &pipeline.scores {
+        let name = score.name.to_string();
+        names.push((name.clone(), name.clone(), Part::Value));
+        if matches!(&score.kind, ScoreKind::Sql { expression } if expression.data_type().is_nested()) {
+            names.push((format!("{name}_lowest"), name.clone(), Part::Lowest));
+            names.push((format!("{name}_highest"), name, Part::Highest));
+        }
+    }
+    names
+}
+
+/// Name, set's name, set, column.
+fn feature_names(pipeline: &Pipeline) -> Vec<(String, String, usize, usize)> {
+    let sets = pipeline.sets.iter().enumerate();
+    let names = sets.flat_map(|(index, set)| {
+        let columns = set.plan.features().fields().iter().enumerate();
+        columns.map(move |(column, field)| (field.name().clone(), set.name.clone(), index, column))
+    });
+    names.collect()
+}
+
+fn agrees(wanted: Option<f64>, found: Option<f64>, within: Option<f64>) -> bool {
+    match (wanted, found) {
+        (None, None) => true,
+        (Some(wanted), Some(found)) => {
+            let within = within.unwrap_or(PRECISION * wanted.abs().max(1.0));
+            (wanted - found).abs() <= within
+        }
+        _ => false,
+    }
+}
+
+/// A value in words; the outer option is whether there has been an evaluation.
+fn shown(value: Option<Option<f64>>) -> String {
+    match value {
+        None => "not evaluated yet".to_owned(),
+        Some(None) => "missing".to_owned(),
+        Some(Some(number)) => number.to_string(),
+    }
+}
+
+// === impl ExpectedAlert ===
+
+impl ExpectedAlert {
+    fn is(&self, alert: &Alert, start: Timestamp) -> bool {
+        let apart = alert.stages.due_at - (start + self.at);
+        alert.alarm == self.alarm
+            && alert.phase == self.phase
+            && *alert.patient_id == *self.patient
+            && self.priority.is_none_or(|priority| priority == alert.priority)
+            && apart.micros().abs() <= self.within.micros()
+    }
+
+    fn shown(&self) -> String {
+        let priority = self.priority.map_or(String::new(), |priority| {
+            format!(", priority: {}", priority.name())
+        });
+        format!(
+            "{{ at: {}, alarm: {}, phase: {}{priority}, patient: {} }}",
+            self.at,
+            self.alarm,
+            self.phase.name(),
+            self.patient
+        )
+    }
+}
+
+// === impl Name ===
+
+impl Name {
+    fn shown(&self) -> String {
+        match self {
+            Self::Score { name, part } => match part {
+                Part::Value => name.clone(),
+                Part::Lowest => format!("{name}_lowest"),
+                Part::Highest => format!("{name}_highest"),
+            },
+            Self::Feature { name, .. } => name.clone(),
+        }
+    }
+
+    /// The newest value by a time; none where nothing was evaluated yet.
+    fn found(&self, course: &Course, patient: &str, by: Timestamp) -> Option<Option<f64>> {
+        match self {
+            Self::Score { name, part } => {
+                let newest = course
+                    .scores
+                    .iter()
+                    .rev()
+                    .filter(|record| *record.patient_id == *patient && record.at <= by);
+                let score: &ScoreValue = newest
+                    .flat_map(|record| &record.scores)
+                    .find(|score| *score.name == **name)?;
+                Some(match part {
+                    Part::Value => score.value,
+                    Part::Lowest => score.lowest,
+                    Part::Highest => score.highest,
+                })
+            }
+            Self::Feature { set, column, .. } => {
+                let is = |window: &&super::course::Window| {
+                    window.set == *set && *window.patient == *patient && window.at <= by
+                };
+                course
+                    .windows
+                    .iter()
+                    .rev()
+                    .find(is)
+                    .map(|window| window.features[*column])
+            }
+        }
+    }
+}
+
+// === impl PhaseName ===
+
+impl Leaf for PhaseName {
+    fn read(text: &str) -> Result<Self, (String, String)> {
+        let all = [
+            Phase::Start,
+            Phase::Update,
+            Phase::Escalate,
+            Phase::Accept,
+            Phase::End,
+        ];
+        word(text, &all.map(|phase| (phase.name(), phase))).map(Self)
+    }
+}

@@ -1,0 +1,574 @@
+//! What comes in a test, and when: from the entries of `given` to a timeline.
+//!
+//! Times are lengths since the test's start. An entry of observations is one message at `at`, or one every `every` from `from`
+//! until before `until`. A message arrives when the entry says; `late` and `fast_clock` say how far before or after that its
+//! device dates it.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value as Json, json};
+use wardwatch_clinical::VitalSign;
+use wardwatch_event_time::{Span, Timestamp};
+use wardwatch_ingest::{
+    ContextRecord, MessageHead, Observations, ObservationsBuilder, Reading, Record, decode_context,
+};
+use wardwatch_pipeline::Pipeline;
+use wardwatch_replay::Reader;
+use wardwatch_yaml::{Fields, Kind, Leaf, Node, Place, Problems, Spot, codes as yaml};
+
+use super::codes;
+
+/// Most messages of a test: a ward of twelve beds for a day, a message a minute.
+const MOST_MESSAGES: usize = 100_000;
+
+/// What an entry needs to know of its test.
+pub(super) struct Given<'g> {
+    pub pipeline: &'g Pipeline,
+    /// Files are named from here.
+    pub folder: &'g Path,
+    pub start: Timestamp,
+    /// Who is meant where an entry names nobody.
+    pub patient: &'g str,
+}
+
+/// Everything that comes, in the order in which it arrives.
+#[derive(Debug, Default)]
+pub(super) struct Timeline {
+    pub events: Vec<Event>,
+    /// Log time goes on until then, whatever comes.
+    pub until: Span,
+}
+
+/// Something that comes.
+#[derive(Clone, Debug)]
+pub(super) struct Event {
+    pub at: Timestamp,
+    pub what: What,
+}
+
+/// What comes.
+#[derive(Clone, Debug)]
+pub(super) enum What {
+    /// A record of a source, as it stands on the topic.
+    Message {
+        topic: u16,
+        payload: Vec<u8>,
+        of: Origin,
+    },
+    /// Messages of a file.
+    Decoded(Observations),
+    /// A record of context.
+    Context(ContextRecord),
+    /// Somebody accepts an alarm that is active.
+    Accept {
+        patient: String,
+        alarm: String,
+        by: String,
+    },
+    /// The engine stops, and goes on with what it has stored.
+    Restart,
+    /// The shard goes to an engine that has nothing stored.
+    Rebalance,
+}
+
+/// Whose message it is, for silences.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Origin {
+    pub patient: String,
+    pub source: u16,
+}
+
+/// When nothing comes from a source.
+struct Silence {
+    source: u16,
+    /// None: of everybody.
+    patient: Option<String>,
+    from: Timestamp,
+    until: Timestamp,
+}
+
+/// A measured value as it is written: a number, or a letter of ACVPU.
+struct Amount(Json);
+
+/// Times of an entry.
+struct Times {
+    from: Span,
+    every: Span,
+    until: Span,
+}
+
+// === impl Given ===
+
+impl Given<'_> {
+    /// All entries as one timeline.
+    pub fn timeline(&self, nodes: &[Node], place: &Place, problems: &mut Problems) -> Timeline {
+        let mut timeline = Timeline::default();
+        let mut silences = Vec::new();
+        for (index, node) in nodes.iter().enumerate() {
+            let place = place.field(&format!("given[{index}]"), node.at);
+            self.entry(node, &place, &mut timeline, &mut silences, problems);
+        }
+        timeline
+            .events
+            .retain(|event| !silences.iter().any(|silence| silence.hides(event)));
+        if timeline.events.len() > MOST_MESSAGES {
+            let cause = format!(
+                "{} messages, and at most {MOST_MESSAGES} are allowed",
+                timeline.events.len()
+            );
+            problems.push(
+                yaml::TOO_MANY,
+                place,
+                cause,
+                "replay files of recorded data instead",
+            );
+        }
+        // At one instant the order of the file.
+        timeline.events.sort_by_key(|event| event.at);
+        timeline
+    }
+
+    fn entry(
+        &self,
+        node: &Node,
+        place: &Place,
+        timeline: &mut Timeline,
+        silences: &mut Vec<Silence>,
+        problems: &mut Problems,
+    ) {
+        let mut fields = Fields::of(node, place.clone(), problems);
+        let is = |name: &str| node.field(name).is_some();
+        if is("context") {
+            let at = self.at(&mut fields, problems);
+            let patient = self.patient(&mut fields, problems);
+            let context = fields
+                .node("context")
+                .and_then(|node| self.context(node, &patient, at, place, problems));
+            timeline.events.extend(context.map(|record| Event {
+                at,
+                what: What::Context(record),
+            }));
+        } else if is("accept") {
+            let at = self.at(&mut fields, problems);
+            let patient = self.patient(&mut fields, problems);
+            let by = fields
+                .may::<String>("by", problems)
+                .map_or_else(|| "somebody".to_owned(), |by| by.value);
+            if let Some(alarm) = fields.must::<String>("accept", problems) {
+                check_alarm(self.pipeline, &alarm, place, problems);
+                let alarm = alarm.value;
+                timeline.events.push(Event {
+                    at,
+                    what: What::Accept { patient, alarm, by },
+                });
+            }
+        } else if is("restart") || is("rebalance") {
+            for (name, what) in [("restart", What::Restart), ("rebalance", What::Rebalance)] {
+                let at = fields.may::<Span>(name, problems);
+                timeline.events.extend(at.map(|at| Event {
+                    at: self.start + at.value,
+                    what,
+                }));
+            }
+        } else if is("advance_clock") {
+            let to = fields.must::<Span>("advance_clock", problems);
+            timeline.until = timeline.until.max(to.map_or(Span::ZERO, |to| to.value));
+        } else if is("silence") {
+            silences.extend(self.silence(&mut fields, place, problems));
+        } else if is("file") || is("csv") {
+            self.table(&mut fields, place, timeline, problems);
+        } else {
+            self.observations(&mut fields, place, timeline, problems);
+        }
+        fields.close(problems);
+    }
+
+    /// Messages with the same values, one or many.
+    fn observations(
+        &self,
+        fields: &mut Fields<'_>,
+        place: &Place,
+        timeline: &mut Timeline,
+        problems: &mut Problems,
+    ) {
+        let times = times(fields, place, problems);
+        let patient = self.patient(fields, problems);
+        let source = self.source(fields, "source", place, problems);
+        let device = fields.may::<String>("device", problems);
+        let late = fields
+            .may::<Span>("late", problems)
+            .map_or(Span::ZERO, |late| late.value);
+        let ahead = fields
+            .may::<Span>("fast_clock", problems)
+            .map_or(Span::ZERO, |ahead| ahead.value);
+        let is_twice = fields
+            .may::<bool>("duplicate", problems)
+            .is_some_and(|twice| twice.value);
+        let readings: Vec<Json> = VitalSign::ALL
+            .iter()
+            .filter_map(|vital| {
+                let value = fields.may::<Amount>(vital.name(), problems)?.value.0;
+                Some(json!({ "code": vital.name(), "value": value, "unit": vital.unit() }))
+            })
+            .collect();
+        if readings.is_empty() {
+            let fix = "give a vital sign, such as `spo2: 96`, or one of context, accept, restart, rebalance, advance_clock, \
+                       silence, file, csv";
+            problems.push(codes::BAD_ENTRY, place, "nothing comes of this entry", fix);
+            return;
+        }
+        let Some(times) = times else { return };
+        let mut at = times.from;
+        while at < times.until && timeline.events.len() <= MOST_MESSAGES {
+            let arrives = self.start + at;
+            let mut message = json!({
+                "patient_id": patient, "ts": (arrives - late + ahead).to_string(), "observations": readings,
+            });
+            if let Some(device) = &device {
+                message["device_id"] = json!(device.value);
+            }
+            let event = Event {
+                at: arrives,
+                what: What::Message {
+                    topic: source,
+                    payload: message.to_string().into_bytes(),
+                    of: Origin {
+                        patient: patient.clone(),
+                        source,
+                    },
+                },
+            };
+            timeline.events.extend(is_twice.then(|| event.clone()));
+            timeline.events.push(event);
+            at = at + times.every;
+        }
+    }
+
+    fn context(
+        &self,
+        node: &Node,
+        patient: &str,
+        at: Timestamp,
+        place: &Place,
+        problems: &mut Problems,
+    ) -> Option<ContextRecord> {
+        let place = place.field("context", node.at);
+        let mut record = match json_of(node) {
+            Json::Object(record) => record,
+            _ => Map::new(),
+        };
+        record.entry("event").or_insert(json!("update"));
+        record.insert("patient_id".to_owned(), json!(patient));
+        record.insert("ts".to_owned(), json!(at.to_string()));
+        let payload = Json::Object(record).to_string();
+        let record = Record {
+            payload: payload.as_bytes(),
+            key: None,
+            append_time: at,
+            topic: 0,
+            partition: 0,
+            offset: 0,
+        };
+        match decode_context(&record) {
+            Ok(record) => Some(record),
+            Err(flaw) => {
+                let cause = format!("this context would go to quarantine: {}", flaw.reason.code());
+                let fix = format!(
+                    "correct {}; schemas/context.schema.json says what it may hold",
+                    flaw.detail
+                );
+                problems.push(codes::BAD_ENTRY, &place, cause, fix);
+                None
+            }
+        }
+    }
+
+    fn silence(&self, fields: &mut Fields<'_>, place: &Place, problems: &mut Problems) -> Option<Silence> {
+        let source = self.source(fields, "silence", place, problems);
+        let patient = fields.may::<String>("patient", problems);
+        let from = fields.must::<Span>("from", problems);
+        let until = fields.must::<Span>("until", problems);
+        Some(Silence {
+            source,
+            patient: patient.map(|patient| patient.value),
+            from: self.start + from?.value,
+            until: self.start + until?.value,
+        })
+    }
+
+    /// Observations of a file as for replay, or of a table in the test itself. The first arrives at `at`.
+    fn table(
+        &self,
+        fields: &mut Fields<'_>,
+        place: &Place,
+        timeline: &mut Timeline,
+        problems: &mut Problems,
+    ) {
+        let at = self.at(fields, problems);
+        if let Some(file) = fields.may::<String>("file", problems) {
+            match self.messages(&self.folder.join(&file.value), at) {
+                Ok(events) => timeline.events.extend(events),
+                Err(error) => {
+                    let place = place.field("file", file.at);
+                    problems.push(
+                        codes::BAD_INPUT,
+                        &place,
+                        error,
+                        "name a file as for wardwatch replay, from this folder",
+                    );
+                }
+            }
+        }
+        let patient = self.patient(fields, problems);
+        let source = self.source(fields, "source", place, problems);
+        if let Some(csv) = fields.may::<String>("csv", problems) {
+            let origin = Origin { patient, source };
+            self.rows(&csv, &origin, place, timeline, problems);
+        }
+    }
+
+    /// The messages of a file, moved so that the first arrives at `at`.
+    fn messages(&self, path: &PathBuf, at: Timestamp) -> Result<Vec<Event>, String> {
+        let sources: Vec<String> = self
+            .pipeline
+            .sources
+            .iter()
+            .map(|source| source.name.clone())
+            .collect();
+        let mut reader =
+            Reader::open(std::slice::from_ref(path), &sources).map_err(|error| error.to_string())?;
+        let mut events = Vec::new();
+        let mut moved = None;
+        while let Some(batch) = reader.next_batch().map_err(|error| error.to_string())? {
+            if let Some(bad) = batch.quarantined.first() {
+                return Err(format!(
+                    "a row of it would go to quarantine: {}",
+                    bad.reason.code()
+                ));
+            }
+            let messages = batch.observations.messages();
+            for row in 0..messages.len() {
+                let message = messages.get(row);
+                let moved = *moved.get_or_insert(at.micros() - message.append_time);
+                let mut builder = ObservationsBuilder::with_capacity(1, message.values.len());
+                let readings: Vec<Reading> = std::iter::zip(message.vitals, message.values)
+                    .filter_map(|(vital, value)| {
+                        Some(Reading {
+                            vital: VitalSign::from_index(*vital)?,
+                            value: *value,
+                        })
+                    })
+                    .collect();
+                let arrives = Timestamp::from_micros(message.append_time + moved);
+                let head = MessageHead {
+                    patient_id: message.patient_id,
+                    ts: Timestamp::from_micros(message.ts + moved),
+                    device_id: message.device_id,
+                    source: None,
+                    append_time: arrives,
+                    topic: message.topic,
+                    offset: row as i64,
+                };
+                builder.push(&head, &readings);
+                events.push(Event {
+                    at: arrives,
+                    what: What::Decoded(builder.finish()),
+                });
+            }
+        }
+        Ok(events)
+    }
+
+    /// A table with a column `at` and one of each vital sign; a cell without a value is not measured.
+    fn rows(
+        &self,
+        csv: &Spot<String>,
+        of: &Origin,
+        place: &Place,
+        timeline: &mut Timeline,
+        problems: &mut Problems,
+    ) {
+        let place = place.field("csv", csv.at);
+        let mut wrong = |cause: String, fix: &str| problems.push(codes::BAD_INPUT, &place, cause, fix);
+        let mut lines = csv.value.lines().filter(|line| !line.trim().is_empty());
+        let head: Vec<&str> = lines
+            .next()
+            .unwrap_or_default()
+            .split(',')
+            .map(str::trim)
+            .collect();
+        let vitals: Vec<Option<VitalSign>> = head.iter().map(|name| VitalSign::from_name(name)).collect();
+        let unknown = head
+            .iter()
+            .skip(1)
+            .zip(vitals.iter().skip(1))
+            .find(|(_, vital)| vital.is_none());
+        if let Some((name, _)) = unknown {
+            return wrong(
+                format!("the column {name} is no vital sign"),
+                "name columns `at`, then vital signs",
+            );
+        }
+        if head.first() != Some(&"at") || head.len() < 2 {
+            return wrong(
+                "the first column is not `at`".to_owned(),
+                "begin with a line such as `at, spo2, heart_rate`",
+            );
+        }
+        for line in lines {
+            let cells: Vec<&str> = line.split(',').map(str::trim).collect();
+            let Ok(at) = Span::parse(cells[0]) else {
+                return wrong(
+                    format!("{:?} is not a length of time", cells[0]),
+                    "begin each line with one such as 10s",
+                );
+            };
+            let mut readings = Vec::new();
+            for (cell, vital) in cells
+                .iter()
+                .zip(&vitals)
+                .skip(1)
+                .filter(|(cell, _)| !cell.is_empty())
+            {
+                let Some(vital) = vital else { continue };
+                let Ok(Amount(value)) = Amount::read(cell) else {
+                    return wrong(
+                        format!("{cell:?} is no value"),
+                        "write a number, or nothing where none was measured",
+                    );
+                };
+                readings.push(json!({ "code": vital.name(), "value": value, "unit": vital.unit() }));
+            }
+            let arrives = self.start + at;
+            let message =
+                json!({ "patient_id": of.patient, "ts": arrives.to_string(), "observations": readings });
+            timeline.events.push(Event {
+                at: arrives,
+                what: What::Message {
+                    topic: of.source,
+                    payload: message.to_string().into_bytes(),
+                    of: of.clone(),
+                },
+            });
+        }
+    }
+
+    fn at(&self, fields: &mut Fields<'_>, problems: &mut Problems) -> Timestamp {
+        self.start
+            + fields
+                .may::<Span>("at", problems)
+                .map_or(Span::ZERO, |at| at.value)
+    }
+
+    fn patient(&self, fields: &mut Fields<'_>, problems: &mut Problems) -> String {
+        let given = fields.may::<String>("patient", problems);
+        given.map_or_else(|| self.patient.to_owned(), |patient| patient.value)
+    }
+
+    /// The index of the source that a field names; of the first where it is not given.
+    fn source(&self, fields: &mut Fields<'_>, field: &str, place: &Place, problems: &mut Problems) -> u16 {
+        let Some(named) = fields.may::<String>(field, problems) else {
+            return 0;
+        };
+        let sources = &self.pipeline.sources;
+        let found = sources.iter().position(|source| source.name == named.value);
+        if found.is_none() {
+            problems.unknown(
+                codes::NOT_OF_PIPELINE,
+                &place.field(field, named.at),
+                format!("the pipeline has no source {}", named.value),
+                &named.value,
+                sources.iter().map(|source| source.name.as_str()),
+            );
+        }
+        found.unwrap_or_default() as u16
+    }
+}
+
+/// Notes an alarm that the pipeline does not have.
+pub(super) fn check_alarm(pipeline: &Pipeline, alarm: &Spot<String>, place: &Place, problems: &mut Problems) {
+    let known = pipeline.alarm_names();
+    if !known.contains(&alarm.value) {
+        problems.unknown(
+            codes::NOT_OF_PIPELINE,
+            &place.at(alarm.at),
+            format!("the pipeline has no alarm {}", alarm.value),
+            &alarm.value,
+            known.iter().map(String::as_str),
+        );
+    }
+}
+
+fn times(fields: &mut Fields<'_>, place: &Place, problems: &mut Problems) -> Option<Times> {
+    let span =
+        |fields: &mut Fields<'_>, name: &str, problems: &mut Problems| fields.may::<Span>(name, problems);
+    let at = span(fields, "at", problems);
+    let from = span(fields, "from", problems);
+    let every = span(fields, "every", problems);
+    let until = span(fields, "until", problems);
+    let times = match (at, from, every, until) {
+        (Some(at), None, None, None) => Times {
+            from: at.value,
+            every: Span::from_secs(1),
+            until: at.value + Span::from_micros(1),
+        },
+        (None, from, Some(every), Some(until)) if every.value > Span::ZERO => Times {
+            from: from.map_or(Span::ZERO, |from| from.value),
+            every: every.value,
+            until: until.value,
+        },
+        _ => {
+            let fix = "write `at: 10s` for one message, or `from: 0s, until: 1m, every: 1s` for many";
+            problems.push(codes::BAD_TIMES, place, "when this comes is not clear", fix);
+            return None;
+        }
+    };
+    if times.from >= times.until {
+        let fix = "let `until` be later than `from`";
+        problems.push(codes::BAD_TIMES, place, "it ends before it begins", fix);
+        return None;
+    }
+    Some(times)
+}
+
+/// A node as JSON: plain scalars are numbers and truth values where they read as such.
+fn json_of(node: &Node) -> Json {
+    match &node.kind {
+        Kind::Null => Json::Null,
+        Kind::Scalar { text, is_plain } => match serde_json::from_str(text) {
+            Ok(value @ (Json::Number(_) | Json::Bool(_))) if *is_plain => value,
+            _ => json!(text),
+        },
+        Kind::List(nodes) => nodes.iter().map(json_of).collect(),
+        Kind::Map(fields) => {
+            let fields = fields
+                .iter()
+                .map(|(name, node)| (name.value.clone(), json_of(node)));
+            Json::Object(fields.collect())
+        }
+    }
+}
+
+// === impl Silence ===
+
+impl Silence {
+    fn hides(&self, event: &Event) -> bool {
+        let What::Message { of, .. } = &event.what else {
+            return false;
+        };
+        of.source == self.source
+            && self.patient.as_ref().is_none_or(|patient| *patient == of.patient)
+            && (self.from..self.until).contains(&event.at)
+    }
+}
+
+// === impl Amount ===
+
+impl Leaf for Amount {
+    fn read(text: &str) -> Result<Self, (String, String)> {
+        match text {
+            "A" | "C" | "V" | "P" | "U" => Ok(Self(json!(text))),
+            text => f64::read(text).map(|number| Self(json!(number))),
+        }
+    }
+}
