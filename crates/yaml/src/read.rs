@@ -62,6 +62,10 @@ impl<'n> Fields<'n> {
     /// A field that may be left out; also none where it is wrong, which is noted.
     pub fn may<T: Leaf>(&mut self, name: &str, problems: &mut Problems) -> Option<Spot<T>> {
         let node = self.node(name)?;
+        self.leaf(name, node, problems)
+    }
+
+    fn leaf<T: Leaf>(&mut self, name: &str, node: &Node, problems: &mut Problems) -> Option<Spot<T>> {
         let value = leaf(node, &self.place.field(name, node.at), problems);
         self.is_sound &= value.is_some();
         value
@@ -69,13 +73,17 @@ impl<'n> Fields<'n> {
 
     /// A field that must be there.
     pub fn must<T: Leaf>(&mut self, name: &str, problems: &mut Problems) -> Option<Spot<T>> {
-        let is_there = self
-            .entries
-            .is_none_or(|entries| entries.iter().any(|(key, _)| key.value == name));
-        if !is_there {
+        let node = self.must_node(name)?;
+        self.leaf(name, node, problems)
+    }
+
+    /// The value of a field that must be there.
+    pub fn must_node(&mut self, name: &str) -> Option<&'n Node> {
+        let node = self.node(name);
+        if node.is_none() && self.entries.is_some() {
             self.missing.push(name.to_owned());
         }
-        self.may(name, problems)
+        node
     }
 
     /// A list; empty where there is none.

@@ -152,7 +152,20 @@ impl Expectations {
                 .map(|(reason, (_, count))| (reason, u64::from(count.value)));
             expect.quarantined = Some((place, counts.filter(|(_, count)| *count > 0).collect()));
         }
-        fields.close(problems);
+        let is_sound = fields.close(problems);
+        let is_empty = expect.alerts.is_none()
+            && expect.quarantined.is_none()
+            && expect.scores.is_empty()
+            && expect.features.is_empty();
+        if is_empty && is_sound {
+            let fix = "say what should follow: alerts (none: `alerts: []`), scores, features or quarantined";
+            problems.push(
+                codes::BAD_ENTRY,
+                &place,
+                "a test that expects nothing cannot fail",
+                fix,
+            );
+        }
         expect
     }
 
@@ -206,14 +219,17 @@ impl Expectations {
                         .iter()
                         .map(|(reason, count)| format!("{reason}: {count}"))
                         .collect();
-                    format!("{{ {} }}", counts.join(", "))
+                    match counts.is_empty() {
+                        true => "none".to_owned(),
+                        false => counts.join(", "),
+                    }
                 };
-                let cause = format!("the readings that were not taken are {}", listed(&found));
+                let cause = format!("readings that were not taken: {}", listed(&found));
                 problems.push(
                     codes::UNEXPECTED,
                     place,
                     cause,
-                    format!("expected are {}", listed(wanted)),
+                    format!("expected are: {}", listed(wanted)),
                 );
             }
         }
@@ -321,8 +337,10 @@ fn expected(
     let set = fields.may::<String>("set", problems);
     let within = fields.may::<f64>("within", problems);
     let mut values = Vec::new();
+    let mut is_named = false;
     for name in all {
         let Some(value) = fields.node(name) else { continue };
+        is_named = true;
         let place = place.field(name, value.at);
         let number = match &value.kind {
             Kind::Null => None,
@@ -346,7 +364,7 @@ fn expected(
         }
     }
     let is_sound = fields.close(problems);
-    if values.is_empty() && is_sound {
+    if !is_named && is_sound {
         let fix = format!(
             "name one of {}, and its value; `null` where there is none",
             all.join(", ")

@@ -13,7 +13,7 @@ use wardwatch_ingest::{
     ContextRecord, MessageHead, Observations, ObservationsBuilder, Reading, Record, decode_context,
 };
 use wardwatch_pipeline::Pipeline;
-use wardwatch_replay::Reader;
+use wardwatch_replay::{Reader, ReplayError};
 use wardwatch_yaml::{Fields, Kind, Leaf, Node, Place, Problems, Spot, codes as yaml};
 
 use super::codes;
@@ -335,11 +335,10 @@ impl Given<'_> {
             .iter()
             .map(|source| source.name.clone())
             .collect();
-        let mut reader =
-            Reader::open(std::slice::from_ref(path), &sources).map_err(|error| error.to_string())?;
+        let mut reader = Reader::open(std::slice::from_ref(path), &sources).map_err(with_causes)?;
         let mut events = Vec::new();
         let mut moved = None;
-        while let Some(batch) = reader.next_batch().map_err(|error| error.to_string())? {
+        while let Some(batch) = reader.next_batch().map_err(with_causes)? {
             if let Some(bad) = batch.quarantined.first() {
                 return Err(format!(
                     "a row of it would go to quarantine: {}",
@@ -529,6 +528,16 @@ fn times(fields: &mut Fields<'_>, place: &Place, problems: &mut Problems) -> Opt
         return None;
     }
     Some(times)
+}
+
+fn with_causes(error: ReplayError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
 }
 
 /// A node as JSON: plain scalars are numbers and truth values where they read as such.

@@ -149,7 +149,7 @@ fn test(
         .map(|patient| patient.value);
     let patient = patient.unwrap_or_else(|| "patient".to_owned());
     let given = fields.list("given", problems);
-    let expect = fields.node("expect");
+    let expect = fields.must_node("expect");
     let is_sound = fields.close(problems);
     if let Some(name) = name
         .as_ref()
