@@ -29,6 +29,7 @@ fn every_shipped_pipeline_loads() {
                 .into_string()
                 .expect("a plain name")
         })
+        .filter(|name| !name.ends_with(".test.yaml"))
         .collect();
     assert!(names.len() >= 3, "{names:?}");
     for name in names {

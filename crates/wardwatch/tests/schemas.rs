@@ -61,6 +61,9 @@ fn shipped_pipelines_are_what_the_file_says() {
     let validator = jsonschema::validator_for(&read("pipeline")).unwrap();
     for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../pipelines")).unwrap() {
         let path = entry.unwrap().path();
+        if path.to_string_lossy().ends_with(".test.yaml") {
+            continue;
+        }
         let pipeline: Value = serde_saphyr::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
         let errors: Vec<String> = validator
             .iter_errors(&pipeline)
