@@ -17,7 +17,7 @@ pub fn bench(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(ROWS as u64));
 
     let pipeline = pipeline();
-    let ScoreKind::Sql { expression } = &pipeline.scores[0].kind else {
+    let ScoreKind::Sql { expression, .. } = &pipeline.scores[0].kind else {
         unreachable!("the benchmarks' score is by SQL");
     };
     let columns: Vec<ArrayRef> = expression

@@ -12,6 +12,7 @@ use crate::limits;
 use crate::meaning::{Thresholds, Truth, overlap};
 use crate::names::Names;
 use crate::scores::CheckedScore;
+use crate::spelling;
 use crate::{Condition, ConditionAlarm, From, LimitAlarm, Source};
 
 /// Most alarms of a pipeline; each keeps 56 bytes a patient.
@@ -278,6 +279,7 @@ fn condition(
         truth = Truth::OPEN;
     }
     let condition = Condition {
+        text: spelling::expression(&sql.value),
         expression: planned.expression,
         inputs: planned.inputs,
     };

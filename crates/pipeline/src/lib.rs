@@ -19,6 +19,7 @@
 //! | `meaning` | units that do not fit, thresholds that no value reaches, alarms that never end |
 //! | `alarms`, `limits` | conditions, and limits on one vital sign |
 //! | `sql` | what the planner says of SQL, at the word that it is about |
+//! | `spelling` | SQL in one spelling |
 //! | `cost` | what a pipeline needs to run |
 //! | `codes`, `error` | kinds of problems; why a pipeline was refused |
 //!
@@ -40,6 +41,7 @@ mod scores;
 mod sets;
 mod shape;
 mod sources;
+mod spelling;
 mod sql;
 
 pub use cost::SetCost;
@@ -48,3 +50,4 @@ pub use pipeline::{
     Condition, ConditionAlarm, ContextField, Emit, FeatureSet, From, Input, LimitAlarm, Part, Pipeline,
     Score, ScoreKind, Source, TechnicalAlarms, TimeRules,
 };
+pub use spelling::SetSql;

@@ -17,9 +17,9 @@ use wardwatch_event_time::{ClockRules, Span};
 use wardwatch_inference::Model;
 use wardwatch_windowing::{Expression, SetPlan};
 
-use crate::PipelineError;
 use crate::document::Document;
 use crate::load::Surroundings;
+use crate::{PipelineError, SetSql};
 
 /// A pipeline, ready to run.
 #[derive(Debug)]
@@ -87,6 +87,8 @@ pub struct FeatureSet {
     pub name: String,
     /// Its SQL, planned, with its window.
     pub plan: Arc<SetPlan>,
+    /// Its SQL, in one spelling.
+    pub sql: SetSql,
     /// Which panes are evaluated.
     pub emit: Emit,
 }
@@ -122,6 +124,8 @@ pub enum ScoreKind {
     Sql {
         /// The expression; takes [`Score::inputs`].
         expression: Expression,
+        /// Its text, in one spelling.
+        text: String,
     },
     /// By a model: a probability, 0 to 1.
     Model {
@@ -237,6 +241,8 @@ pub struct ConditionAlarm {
 /// A Boolean expression and its inputs.
 #[derive(Debug)]
 pub struct Condition {
+    /// Its text, in one spelling.
+    pub text: String,
     /// The expression.
     pub expression: Expression,
     /// Its inputs, in its order.

@@ -9,6 +9,7 @@ use crate::document::{ScoreText, Section};
 use crate::meaning::{Fact, Thresholds, Value};
 use crate::models::ModelShelf;
 use crate::names::{Names, is_text};
+use crate::spelling;
 use crate::{ContextField, From, Input, Score, ScoreKind};
 
 /// Most scores of a pipeline.
@@ -62,7 +63,7 @@ pub(crate) fn scores(
         };
         let is_point_score = match &planned {
             Some(Score {
-                kind: ScoreKind::Sql { expression },
+                kind: ScoreKind::Sql { expression, .. },
                 ..
             }) => is_point_score(expression.data_type()),
             Some(_) => false,
@@ -160,6 +161,7 @@ fn by_sql(
         inputs: planned.inputs,
         kind: ScoreKind::Sql {
             expression: planned.expression,
+            text: spelling::expression(&sql.value),
         },
     })
 }

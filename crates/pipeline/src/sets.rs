@@ -10,6 +10,7 @@ use wardwatch_windowing::{PATIENT_ID, SOURCE, SetPlan, TS, WINDOW_END};
 use crate::codes;
 use crate::document::{EmitText, FeatureSetText, Section};
 use crate::meaning::{self, Known, Value};
+use crate::spelling;
 use crate::{Emit, FeatureSet, Source, sql};
 
 /// Most feature sets of a pipeline: each keeps panes of its own for every patient.
@@ -125,6 +126,7 @@ fn set(
             Some(FeatureSet {
                 name: text.name.value.clone(),
                 plan: Arc::new(plan),
+                sql: spelling::query(&text.sql.value),
                 emit,
             })
         }

@@ -154,7 +154,7 @@ fn news2(pipeline: &str, gcs: Option<f64>) -> (Option<i64>, i64, i64) {
         .iter()
         .find(|score| &*score.name == "news2")
         .expect("the score");
-    let ScoreKind::Sql { expression } = &score.kind else {
+    let ScoreKind::Sql { expression, .. } = &score.kind else {
         panic!("news2 is SQL")
     };
     let columns = score.inputs.iter().map(|input| -> ArrayRef {

@@ -208,7 +208,7 @@ impl Shard {
             if !places.is_empty() {
                 let facts = |at: &usize| self.facts(&pending[*at], &views[*at]);
                 match &score.kind {
-                    ScoreKind::Sql { expression } => {
+                    ScoreKind::Sql { expression, .. } => {
                         let mut columns = Columns::new(&score.inputs, expression.inputs(), false);
                         places.iter().for_each(|at| columns.push(&facts(at)));
                         let (result, errors) = expression

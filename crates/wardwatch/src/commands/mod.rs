@@ -7,6 +7,7 @@ mod engine;
 mod metrics;
 mod models;
 mod output;
+mod plan;
 mod quarantine;
 mod replay;
 mod schema;
@@ -28,6 +29,8 @@ pub enum Command {
     Demo(demo::Args),
     /// Run a pipeline on Kafka
     Engine(engine::Args),
+    /// Tell what an edit of a pipeline does to the ward
+    Plan(plan::Args),
     /// See what could not be taken, and send it again
     Quarantine(quarantine::Args),
     /// Run files through a pipeline as if they came from Kafka
@@ -56,6 +59,7 @@ impl Command {
             Self::Audit(args) => audit::run(args),
             Self::Demo(args) => demo::run(args).map(|()| ExitCode::SUCCESS),
             Self::Engine(args) => engine::run(args).map(|()| ExitCode::SUCCESS),
+            Self::Plan(args) => plan::run(args).map(|()| ExitCode::SUCCESS),
             Self::Quarantine(args) => quarantine::run(args).map(|()| ExitCode::SUCCESS),
             Self::Replay(args) => replay::run(args).map(|()| ExitCode::SUCCESS),
             Self::Schema(args) => schema::run(args).map(|()| ExitCode::SUCCESS),

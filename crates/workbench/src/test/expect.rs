@@ -384,7 +384,7 @@ fn score_names(pipeline: &Pipeline) -> Vec<(String, String, Part)> {
     for score in &pipeline.scores {
         let name = score.name.to_string();
         names.push((name.clone(), name.clone(), Part::Value));
-        if matches!(&score.kind, ScoreKind::Sql { expression } if expression.data_type().is_nested()) {
+        if matches!(&score.kind, ScoreKind::Sql { expression, .. } if expression.data_type().is_nested()) {
             names.push((format!("{name}_lowest"), name.clone(), Part::Lowest));
             names.push((format!("{name}_highest"), name, Part::Highest));
         }

@@ -1,0 +1,493 @@
+//! What differs between two pipelines, part by part.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wardwatch_clinical::VitalSign;
+use wardwatch_event_time::Span;
+use wardwatch_pipeline::{
+    ConditionAlarm, Emit, FeatureSet, From, Input, LimitAlarm, Pipeline, Score, ScoreKind, Source,
+};
+
+use super::{Change, Identity, Kind, Plan, Section, State};
+
+/// So much of what a part reads is listed.
+const MOST_LISTED: usize = 6;
+
+/// A part's fields in words, by name: what differs between two is what differs between these.
+type Fields = BTreeMap<&'static str, String>;
+
+/// Parts by name, in the order of the file.
+type Parts = Vec<(String, Fields)>;
+
+/// What the changes so far touch, for what reads them.
+#[derive(Default)]
+struct Touched {
+    features: BTreeSet<String>,
+    vitals: BTreeSet<&'static str>,
+    scores: BTreeSet<String>,
+}
+
+pub(super) fn plan(old: &Pipeline, new: &Pipeline) -> Plan {
+    let mut touched = Touched::default();
+    let mut changes = head(old, new);
+    changes.extend(sources(old, new));
+    changes.extend(time(old, new));
+    changes.extend(max_ages(old, new, &mut touched));
+    changes.extend(sets(old, new, &mut touched));
+    changes.extend(scores(old, new, &mut touched));
+    changes.extend(alarms(old, new, &touched));
+    changes.extend(technical(old, new));
+    Plan {
+        old: identity(old),
+        new: identity(new),
+        changes,
+        reads_back: (old.hash != new.hash).then(|| new.reach()),
+    }
+}
+
+fn identity(pipeline: &Pipeline) -> Identity {
+    Identity {
+        name: pipeline.name.to_string(),
+        version: pipeline.version,
+        sha256: pipeline.hash.to_string(),
+    }
+}
+
+fn head(old: &Pipeline, new: &Pipeline) -> Vec<Change> {
+    let mut changes = Vec::new();
+    let mut change = |detail: String, breaking: &str| {
+        changes.push(Change {
+            section: Section::Pipeline,
+            name: new.name.to_string(),
+            kind: Kind::Changed,
+            details: vec![detail],
+            state: State::Lost,
+            breaking: Some(breaking.to_owned()),
+        });
+    };
+    if old.name != new.name {
+        change(
+            differ("pipeline", &old.name, &new.name),
+            "it is another pipeline to every engine: its group, its journal and the names of its alerts begin anew",
+        );
+    } else if old.hash != new.hash && new.version <= old.version {
+        change(
+            format!("its text differs, and its version stays {}", new.version),
+            "an alert names the version that decided it, so a changed pipeline needs a higher one: raise `version`",
+        );
+    }
+    changes
+}
+
+fn sources(old: &Pipeline, new: &Pipeline) -> Vec<Change> {
+    let fields = |source: &Source| {
+        Fields::from([
+            ("topic", source.topic.clone()),
+            ("trend_only", source.trend_only.to_string()),
+            ("dedupe", on_off(source.dedupe)),
+            ("lateness", source.rules.lateness.to_string()),
+            ("future_skew", source.rules.future_skew.to_string()),
+            ("silent_after", source.silent_after.to_string()),
+        ])
+    };
+    let parts = |pipeline: &Pipeline| -> Parts {
+        pipeline
+            .sources
+            .iter()
+            .map(|source| (source.name.clone(), fields(source)))
+            .collect()
+    };
+    let (old_parts, new_parts) = (parts(old), parts(new));
+    let mut changes = compare(Section::Source, &old_parts, &new_parts);
+    for change in &mut changes {
+        let changes_topic = change.details.iter().any(|detail| detail.starts_with("topic:"));
+        (change.state, change.breaking) = match change.kind {
+            Kind::Removed => (
+                State::Lost,
+                Some(
+                    "what devices send there is read no longer; their patients fall silent without an alarm"
+                        .to_owned(),
+                ),
+            ),
+            Kind::Changed if changes_topic => (
+                State::Rebuilt,
+                Some("what comes on the old topic is read no longer".to_owned()),
+            ),
+            Kind::Added => (State::Rebuilt, None),
+            _ => (State::Kept, None),
+        };
+    }
+    changes
+}
+
+fn time(old: &Pipeline, new: &Pipeline) -> Vec<Change> {
+    let fields = |pipeline: &Pipeline| {
+        Fields::from([
+            ("hold", pipeline.time.hold.to_string()),
+            (
+                "grace",
+                pipeline
+                    .time
+                    .grace
+                    .map_or("off".to_owned(), |grace| grace.to_string()),
+            ),
+            ("forget_after", pipeline.time.forget_after.to_string()),
+        ])
+    };
+    compare(
+        Section::Time,
+        &vec![("time".to_owned(), fields(old))],
+        &vec![("time".to_owned(), fields(new))],
+    )
+}
+
+fn max_ages(old: &Pipeline, new: &Pipeline, touched: &mut Touched) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for vital in VitalSign::ALL {
+        let (was, is) = (old.max_age[vital.index()], new.max_age[vital.index()]);
+        if was != is {
+            touched.vitals.insert(vital.name());
+            changes.push(Change {
+                section: Section::MaxAge,
+                name: vital.name().to_owned(),
+                kind: Kind::Changed,
+                details: vec![differ("max_age", &was.to_string(), &is.to_string())],
+                state: State::Kept,
+                breaking: None,
+            });
+        }
+    }
+    changes
+}
+
+fn sets(old: &Pipeline, new: &Pipeline, touched: &mut Touched) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for set in &new.sets {
+        let Some(was) = old.sets.iter().find(|was| was.name == set.name) else {
+            touched.features.extend(feature_names(set));
+            changes.push(change(
+                Section::Features,
+                &set.name,
+                Kind::Added,
+                in_words(set),
+                State::Rebuilt,
+            ));
+            continue;
+        };
+        let mut details = differences(&set_fields(was), &set_fields(set));
+        details.extend(feature_differences(was, set, touched));
+        // Another window or slide is another value of every feature.
+        if was.plan.trailing() != set.plan.trailing() || !has_same_rows(was, set) {
+            touched.features.extend(feature_names(set));
+        }
+        if !details.is_empty() {
+            let state = State::Rebuilt;
+            changes.push(change(
+                Section::Features,
+                &set.name,
+                Kind::Changed,
+                details,
+                state,
+            ));
+        }
+    }
+    for was in &old.sets {
+        if !new.sets.iter().any(|set| set.name == was.name) {
+            touched.features.extend(feature_names(was));
+            changes.push(change(
+                Section::Features,
+                &was.name,
+                Kind::Removed,
+                Vec::new(),
+                State::Lost,
+            ));
+        }
+    }
+    changes
+}
+
+/// Whether two sets differ in their features at most, and not in which rows they see.
+fn has_same_rows(was: &FeatureSet, set: &FeatureSet) -> bool {
+    was.sql.rows == set.sql.rows
+}
+
+fn set_fields(set: &FeatureSet) -> Fields {
+    let trailing = set.plan.trailing();
+    Fields::from([
+        ("window", window(set).to_string()),
+        ("every", trailing.grid().every().to_string()),
+        (
+            "emit",
+            match set.emit {
+                Emit::Rows => "rows",
+                Emit::EveryPane => "every_pane",
+            }
+            .to_owned(),
+        ),
+    ])
+}
+
+fn window(set: &FeatureSet) -> Span {
+    let trailing = set.plan.trailing();
+    Span::from_micros(trailing.grid().every().micros() * trailing.panes())
+}
+
+fn in_words(set: &FeatureSet) -> Vec<String> {
+    let features = set.sql.features.iter();
+    let mut details = vec![format!(
+        "window: {}, every {}",
+        window(set),
+        set.plan.trailing().grid().every()
+    )];
+    details.extend(features.map(|(name, sql)| format!("{name}: {sql}")));
+    details
+}
+
+fn feature_names(set: &FeatureSet) -> Vec<String> {
+    set.plan
+        .features()
+        .fields()
+        .iter()
+        .map(|field| field.name().clone())
+        .collect()
+}
+
+fn feature_differences(was: &FeatureSet, set: &FeatureSet, touched: &mut Touched) -> Vec<String> {
+    let (was, is) = (&was.sql.features, &set.sql.features);
+    let names: BTreeSet<&String> = was.keys().chain(is.keys()).collect();
+    let mut details = Vec::new();
+    for name in names {
+        let detail = match (was.get(name), is.get(name)) {
+            (Some(was), Some(is)) if was == is => continue,
+            (Some(was), Some(is)) => differ(name, was, is),
+            (None, Some(is)) => format!("{name}: new, {is}"),
+            (Some(_), None) => format!("{name}: gone"),
+            (None, None) => continue,
+        };
+        touched.features.insert(name.clone());
+        details.push(detail);
+    }
+    details
+}
+
+fn scores(old: &Pipeline, new: &Pipeline, touched: &mut Touched) -> Vec<Change> {
+    let fields = |pipeline: &Pipeline, score: &Score| match &score.kind {
+        ScoreKind::Sql { text, .. } => Fields::from([("sql", text.clone())]),
+        ScoreKind::Model { model, fallback } => {
+            let identity = pipeline.models[*model].identity();
+            let mut fields = Fields::from([
+                ("model", format!("{}@{}", identity.name, identity.version)),
+                // A model that was trained again under its old version is another one.
+                ("sha256", identity.sha256.chars().take(12).collect()),
+            ]);
+            fields.extend(fallback.map(|score| ("fallback", pipeline.scores[score].name.to_string())));
+            fields
+        }
+    };
+    let parts = |pipeline: &Pipeline| -> Parts {
+        let scores = pipeline.scores.iter();
+        scores
+            .map(|score| (score.name.to_string(), fields(pipeline, score)))
+            .collect()
+    };
+    let mut changes = compare(Section::Score, &parts(old), &parts(new));
+    touched
+        .scores
+        .extend(changes.iter().map(|change| change.name.clone()));
+    for score in &new.scores {
+        let read = read(&score.inputs, touched);
+        if !read.is_empty() && touched.scores.insert(score.name.to_string()) {
+            changes.push(affected(Section::Score, &score.name, &read));
+        }
+    }
+    changes
+}
+
+fn alarms(old: &Pipeline, new: &Pipeline, touched: &Touched) -> Vec<Change> {
+    let parts = |pipeline: &Pipeline| -> Parts {
+        let limits = pipeline
+            .limits
+            .iter()
+            .map(|limit| (limit.name.clone(), limit_fields(limit)));
+        let conditions = pipeline
+            .conditions
+            .iter()
+            .map(|alarm| (alarm.name.clone(), condition_fields(alarm)));
+        limits.chain(conditions).collect()
+    };
+    let mut changes = compare(Section::Alarm, &parts(old), &parts(new));
+    for change in &mut changes {
+        if change.kind == Kind::Removed {
+            change.state = State::Lost;
+            change.breaking =
+                Some("nobody is told of this any more; one that is active now is told no end".to_owned());
+        }
+    }
+    for limit in &new.limits {
+        let vital = limit.limit.vital.name();
+        if touched.vitals.contains(vital) && !changes.iter().any(|change| change.name == limit.name) {
+            changes.push(affected(
+                Section::Alarm,
+                &limit.name,
+                &[format!("{vital}, by its age")],
+            ));
+        }
+    }
+    for alarm in &new.conditions {
+        let scores = alarm
+            .scores
+            .iter()
+            .map(|score| new.scores[*score].name.to_string());
+        let clear = alarm.clear_when.iter().flat_map(|clear| &clear.inputs);
+        let inputs: Vec<Input> = alarm.when.inputs.iter().chain(clear).cloned().collect();
+        let mut read = read(&inputs, touched);
+        read.extend(
+            scores
+                .filter(|score| touched.scores.contains(score))
+                .map(|score| format!("the score {score}")),
+        );
+        read.sort();
+        read.dedup();
+        if !read.is_empty() && !changes.iter().any(|change| change.name == alarm.name) {
+            changes.push(affected(Section::Alarm, &alarm.name, &read));
+        }
+    }
+    changes
+}
+
+fn limit_fields(limit: &LimitAlarm) -> Fields {
+    let mut fields = Fields::from([
+        ("limit", limit.limit.to_string()),
+        ("for", limit.rules.hold_for.to_string()),
+        ("priority", limit.priority.name().to_owned()),
+    ]);
+    fields.extend(limit.at_once.map(|worse| ("at_once", worse.to_string())));
+    fields.extend(limit.clear.map(|clear| ("clear_when", clear.to_string())));
+    fields.extend(
+        limit
+            .rules
+            .repeat_after
+            .map(|after| ("repeat_after", after.to_string())),
+    );
+    fields
+}
+
+fn condition_fields(alarm: &ConditionAlarm) -> Fields {
+    let mut fields = Fields::from([
+        ("when", alarm.when.text.clone()),
+        ("for", alarm.rules.hold_for.to_string()),
+        ("priority", alarm.priority.name().to_owned()),
+    ]);
+    fields.extend(
+        alarm
+            .clear_when
+            .as_ref()
+            .map(|clear| ("clear_when", clear.text.clone())),
+    );
+    fields.extend(
+        alarm
+            .rules
+            .repeat_after
+            .map(|after| ("repeat_after", after.to_string())),
+    );
+    fields
+}
+
+fn technical(old: &Pipeline, new: &Pipeline) -> Vec<Change> {
+    let fields = |pipeline: &Pipeline| {
+        Fields::from([
+            ("silent", pipeline.technical.silent.name().to_owned()),
+            ("device_clock", pipeline.technical.device_clock.name().to_owned()),
+        ])
+    };
+    compare(
+        Section::Technical,
+        &vec![("technical".to_owned(), fields(old))],
+        &vec![("technical".to_owned(), fields(new))],
+    )
+}
+
+/// What of some inputs is touched, in words.
+fn read(inputs: &[Input], touched: &Touched) -> Vec<String> {
+    let touched = inputs.iter().filter_map(|input| match input.from {
+        From::Feature { .. } => touched
+            .features
+            .contains(&input.name)
+            .then(|| format!("the feature {}", input.name)),
+        From::Vital(vital) => touched
+            .vitals
+            .contains(vital.name())
+            .then(|| format!("{}, by its age", input.name)),
+        From::OnOxygen | From::Context(_) | From::Score { .. } => None,
+    });
+    let read: BTreeSet<String> = touched.collect();
+    read.into_iter().collect()
+}
+
+fn affected(section: Section, name: &str, read: &[String]) -> Change {
+    let listed: Vec<&str> = read.iter().take(MOST_LISTED).map(String::as_str).collect();
+    let more = match read.len().saturating_sub(MOST_LISTED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let details = vec![format!("reads what changes: {}{more}", listed.join(", "))];
+    change(section, name, Kind::Affected, details, State::Kept)
+}
+
+fn change(section: Section, name: &str, kind: Kind, details: Vec<String>, state: State) -> Change {
+    Change {
+        section,
+        name: name.to_owned(),
+        kind,
+        details,
+        state,
+        breaking: None,
+    }
+}
+
+/// Parts that are new, gone, or say something else.
+fn compare(section: Section, old: &Parts, new: &Parts) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for (name, fields) in new {
+        match old.iter().find(|(was, _)| was == name) {
+            None => {
+                let details = fields
+                    .iter()
+                    .map(|(field, value)| format!("{field}: {value}"))
+                    .collect();
+                changes.push(change(section, name, Kind::Added, details, State::Kept));
+            }
+            Some((_, was)) if was == fields => {}
+            Some((_, was)) => {
+                changes.push(change(
+                    section,
+                    name,
+                    Kind::Changed,
+                    differences(was, fields),
+                    State::Kept,
+                ));
+            }
+        }
+    }
+    let is_gone = |name: &String| !new.iter().any(|(is, _)| is == name);
+    let gone = old.iter().filter(|(name, _)| is_gone(name));
+    changes.extend(gone.map(|(name, _)| change(section, name, Kind::Removed, Vec::new(), State::Kept)));
+    changes
+}
+
+fn differences(was: &Fields, is: &Fields) -> Vec<String> {
+    let names: BTreeSet<&&str> = was.keys().chain(is.keys()).collect();
+    let differing = names.into_iter().filter(|name| was.get(**name) != is.get(**name));
+    let value = |fields: &Fields, name: &str| fields.get(name).cloned().unwrap_or_else(|| "none".to_owned());
+    differing
+        .map(|name| differ(name, &value(was, name), &value(is, name)))
+        .collect()
+}
+
+fn differ(name: &str, was: &str, is: &str) -> String {
+    format!("{name}: {was} → {is}")
+}
+
+fn on_off(is_on: bool) -> String {
+    if is_on { "on" } else { "off" }.to_owned()
+}
