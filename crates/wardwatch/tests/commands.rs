@@ -222,3 +222,75 @@ fn an_engine_refuses_settings_before_it_connects() {
     );
     assert!(!dir.path().join("gs:").exists());
 }
+
+#[test]
+fn a_pipeline_to_start_from_is_valid_and_its_tests_pass() {
+    let dir = tempfile::tempdir().unwrap();
+    let begun = wardwatch(dir.path(), &["init", "north-ward"]);
+    assert!(begun.status.success(), "{}", text(&begun.stderr));
+    let again = wardwatch(dir.path(), &["init", "north-ward"]);
+    assert_eq!(again.status.code(), Some(1), "nothing is written over");
+    let valid = wardwatch(dir.path(), &["validate", "north-ward.yaml"]);
+    assert!(valid.status.success(), "{}", text(&valid.stdout));
+    let tests = wardwatch(dir.path(), &["test", "--junit", "report.xml"]);
+    assert!(tests.status.success(), "{}", text(&tests.stdout));
+    assert!(
+        text(&tests.stdout).contains("5 of 5 alarms are raised"),
+        "{}",
+        text(&tests.stdout)
+    );
+    assert!(
+        fs::read_to_string(dir.path().join("report.xml"))
+            .unwrap()
+            .contains("failures=\"0\"")
+    );
+
+    // Another limit: the plan says so, and the test what it changes.
+    let pipeline = fs::read_to_string(dir.path().join("north-ward.yaml")).unwrap();
+    let edited = pipeline
+        .replace("limit: spo2 < 88", "limit: spo2 < 87")
+        .replace("version: 1", "version: 2");
+    fs::write(dir.path().join("edited.yaml"), &edited).unwrap();
+    let plan = wardwatch(
+        dir.path(),
+        &["plan", "north-ward.yaml", "edited.yaml", "--output", "json"],
+    );
+    assert!(
+        text(&plan.stdout).contains("limit: spo2 < 88 → spo2 < 87"),
+        "{}",
+        text(&plan.stdout)
+    );
+    fs::write(
+        dir.path().join("north-ward.yaml"),
+        edited.replace("spo2 < 87", "spo2 < 85"),
+    )
+    .unwrap();
+    let failed = wardwatch(dir.path(), &["test"]);
+    assert_eq!(failed.status.code(), Some(1));
+    assert!(
+        text(&failed.stdout).contains("- { at: 45s, alarm: desaturation"),
+        "{}",
+        text(&failed.stdout)
+    );
+}
+
+#[test]
+fn problems_are_told_with_their_lines() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(
+        dir.path().join("p.yaml"),
+        PIPELINE.replace("spo2 < 88", "sp02 < 88"),
+    )
+    .unwrap();
+    let told = wardwatch(dir.path(), &["validate", "p.yaml"]);
+    assert_eq!(told.status.code(), Some(78));
+    let told = text(&told.stdout);
+    assert!(
+        told.contains("--> p.yaml:9:34") && told.contains("did you mean `spo2`?"),
+        "{told}"
+    );
+    let json = wardwatch(dir.path(), &["validate", "p.yaml", "--output", "json"]);
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(json[0]["problems"][0]["code"], "unknown-vital-sign");
+    assert_eq!(json[0]["problems"][0]["line"], 9);
+}

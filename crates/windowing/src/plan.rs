@@ -13,6 +13,7 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion::physical_expr::expressions::{BinaryExpr, Column, IsNotNullExpr};
 use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
+use datafusion::physical_plan::displayable;
 use datafusion::physical_plan::projection::ProjectionExec;
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::Trailing;
@@ -145,6 +146,32 @@ impl SetPlan {
             .filter_map(|field| VitalSign::from_name(field.name()));
         let all: BTreeSet<VitalSign> = self.fused.iter().copied().chain(generic).collect();
         all.into_iter()
+    }
+
+    /// The aggregates as DataFusion names them, and whether each shares the fused state of its vital sign.
+    pub fn aggregates(&self) -> impl Iterator<Item = (&str, bool)> {
+        // `patient_id` and `window_end` come first.
+        let names = self
+            .aggregated
+            .fields()
+            .iter()
+            .skip(2)
+            .map(|field| field.name().as_str());
+        let fused = self
+            .aggregates
+            .iter()
+            .map(|aggregate| matches!(aggregate, Aggregate::Fused { .. }));
+        names.zip(fused)
+    }
+
+    /// DataFusion's plan of a feature set's SQL, of which a [`SetPlan`] keeps projection, aggregates and filter.
+    ///
+    /// # Errors
+    /// As [`SetPlan::new`].
+    pub fn datafusion_plan(sql: &str) -> Result<String, PlanError> {
+        Ok(displayable(physical_plan(sql)?.as_ref())
+            .indent(false)
+            .to_string())
     }
 
     /// How many of the aggregates are fused, and how many there are.

@@ -2,8 +2,12 @@
 
 mod audit;
 mod cluster;
+mod completions;
 mod demo;
 mod engine;
+mod explain;
+mod graph;
+mod init;
 mod metrics;
 mod models;
 mod output;
@@ -25,10 +29,18 @@ use clap::Subcommand;
 pub enum Command {
     /// Derive an alert again, and show what led to it
     Audit(audit::Args),
+    /// Print a script that lets a shell complete commands
+    Completions(completions::Args),
     /// Show a ward on a page: an embedded broker, simulated beds and replayed charting
     Demo(demo::Args),
     /// Run a pipeline on Kafka
     Engine(engine::Args),
+    /// Tell in plain words what a pipeline does
+    Explain(explain::Args),
+    /// Draw what reads what in a pipeline
+    Graph(graph::Args),
+    /// Write a commented pipeline to start from, with a test
+    Init(init::Args),
     /// Tell what an edit of a pipeline does to the ward
     Plan(plan::Args),
     /// See what could not be taken, and send it again
@@ -57,8 +69,12 @@ impl Command {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self {
             Self::Audit(args) => audit::run(args),
+            Self::Completions(args) => completions::run(args).map(|()| ExitCode::SUCCESS),
             Self::Demo(args) => demo::run(args).map(|()| ExitCode::SUCCESS),
             Self::Engine(args) => engine::run(args).map(|()| ExitCode::SUCCESS),
+            Self::Explain(args) => explain::run(args).map(|()| ExitCode::SUCCESS),
+            Self::Graph(args) => graph::run(args).map(|()| ExitCode::SUCCESS),
+            Self::Init(args) => init::run(args).map(|()| ExitCode::SUCCESS),
             Self::Plan(args) => plan::run(args).map(|()| ExitCode::SUCCESS),
             Self::Quarantine(args) => quarantine::run(args).map(|()| ExitCode::SUCCESS),
             Self::Replay(args) => replay::run(args).map(|()| ExitCode::SUCCESS),

@@ -1,0 +1,158 @@
+//! A pipeline in plain words.
+
+use std::fmt::Write;
+
+use wardwatch_alarms::{Comparison, Operator, Rules};
+use wardwatch_event_time::Span;
+use wardwatch_pipeline::{ConditionAlarm, FeatureSet, LimitAlarm, Pipeline, Score, ScoreKind, Source};
+
+/// What a pipeline watches, and when somebody is told.
+pub fn words(pipeline: &Pipeline) -> String {
+    let mut text = format!("{} version {}\n", pipeline.name, pipeline.version);
+    let mut section = |title: &str, lines: Vec<String>| {
+        if !lines.is_empty() {
+            text.push_str(&format!("\n{title}\n"));
+            lines
+                .iter()
+                .for_each(|line| text.push_str(&format!("- {line}\n")));
+        }
+    };
+    section(
+        "What comes in",
+        pipeline
+            .sources
+            .iter()
+            .map(|source| of_source(source, pipeline))
+            .collect(),
+    );
+    section(
+        "What is computed of it",
+        pipeline.sets.iter().map(|set| of_set(set, pipeline)).collect(),
+    );
+    section(
+        "Scores",
+        pipeline
+            .scores
+            .iter()
+            .map(|score| of_score(score, pipeline))
+            .collect(),
+    );
+    let limits = pipeline.limits.iter().map(of_limit);
+    let conditions = pipeline.conditions.iter().map(of_condition);
+    section("When somebody is told", limits.chain(conditions).collect());
+    text
+}
+
+fn of_source(source: &Source, pipeline: &Pipeline) -> String {
+    let mut text = format!("{}, from the topic {}", source.name, source.topic);
+    if source.trend_only {
+        text.push_str(": for trends only, it drives no limit and is never silent");
+    } else {
+        let priority = pipeline.technical.silent.name();
+        write!(
+            text,
+            ": after {} without data somebody is told ({priority})",
+            source.silent_after
+        )
+        .expect("a text takes everything");
+    }
+    let rules = source.rules;
+    text + &format!(
+        ". Later than {} behind the newest, or more than {} ahead of its arrival, a value is put aside",
+        rules.lateness, rules.future_skew
+    )
+}
+
+fn of_set(set: &FeatureSet, pipeline: &Pipeline) -> String {
+    let trailing = set.plan.trailing();
+    let every = trailing.grid().every();
+    let window = Span::from_micros(every.micros() * trailing.panes());
+    let vitals: Vec<&str> = set.plan.vitals().map(|vital| vital.label()).collect();
+    let waits = match (pipeline.time.hold, pipeline.time.grace) {
+        (Span::ZERO, Some(grace)) => format!("at once when its data are there, else {grace} later"),
+        (hold, Some(grace)) => format!("{hold} after its end when its data are there, else {grace} later"),
+        (hold, None) => format!("{hold} after its end, when its data are there"),
+    };
+    format!(
+        "{}: every {every}, over the last {window}, {} numbers of {}; a window is decided {waits}",
+        set.name,
+        set.plan.features().fields().len(),
+        vitals.join(", ")
+    )
+}
+
+fn of_score(score: &Score, pipeline: &Pipeline) -> String {
+    let when = pipeline.sets[score.set].plan.trailing().grid().every();
+    match &score.kind {
+        ScoreKind::Sql { text, .. } => format!("{}, every {when}: {text}", score.name),
+        ScoreKind::Model { model, fallback } => {
+            let identity = pipeline.models[*model].identity();
+            let inputs = score.inputs.len();
+            let stands_in = fallback.map_or(String::new(), |score| {
+                format!(
+                    "; while it cannot speak, {} stands in",
+                    pipeline.scores[score].name
+                )
+            });
+            format!(
+                "{}, every {when}: the model {} version {}, from {inputs} inputs{stands_in}",
+                score.name, identity.name, identity.version
+            )
+        }
+    }
+}
+
+fn of_limit(limit: &LimitAlarm) -> String {
+    let mut text = format!(
+        "{} ({}): {}",
+        limit.name,
+        limit.priority.name(),
+        in_words(limit.limit)
+    );
+    if limit.rules.hold_for > Span::ZERO {
+        text.push_str(&format!(" for {}", limit.rules.hold_for));
+    }
+    if let Some(worse) = limit.at_once {
+        text.push_str(&format!("; at once {}", compared(worse)));
+    }
+    let clear = limit.clear.map_or("no longer so".to_owned(), compared);
+    text + &format!("; ends when {clear}{}", repeated(limit.rules))
+}
+
+fn of_condition(alarm: &ConditionAlarm) -> String {
+    let mut text = format!("{} ({}): {}", alarm.name, alarm.priority.name(), alarm.when.text);
+    if alarm.rules.hold_for > Span::ZERO {
+        text.push_str(&format!(" for {}", alarm.rules.hold_for));
+    }
+    let clear = alarm
+        .clear_when
+        .as_ref()
+        .map_or("no longer so".to_owned(), |clear| clear.text.clone());
+    text + &format!("; ends when {clear}{}", repeated(alarm.rules))
+}
+
+fn repeated(rules: Rules) -> String {
+    let again = rules.repeat_after;
+    again.map_or(String::new(), |after| {
+        format!("; told again after {after}, unless accepted")
+    })
+}
+
+fn in_words(comparison: Comparison) -> String {
+    format!("{} {}", comparison.vital.label(), compared(comparison))
+}
+
+fn compared(comparison: Comparison) -> String {
+    let direction = match comparison.operator {
+        Operator::Below => "below",
+        Operator::AtMost => "at most",
+        Operator::Above => "above",
+        Operator::AtLeast => "at least",
+    };
+    let unit = match comparison.vital.unit() {
+        "1" | "{score}" => String::new(),
+        "/min" => "/min".to_owned(),
+        unit => format!(" {}", unit.replace("mm[Hg]", "mmHg").replace("Cel", "°C")),
+    };
+    format!("{direction} {}{unit}", comparison.threshold)
+}
