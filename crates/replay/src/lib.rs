@@ -18,7 +18,7 @@
 //!
 //! REPLAY-1: every reading of the input is taken, counted as a repeat, or in quarantine with a reason.
 //!
-//! Floor 3. Deliberately absent: an engine of its own. The shard is the one that runs live.
+//! Floor 4. Deliberately absent: an engine of its own. The shard is the one that runs live.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod error;

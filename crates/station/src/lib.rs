@@ -19,7 +19,7 @@
 //! | `page` | the page's files, embedded |
 //! | `error` | what can fail |
 //!
-//! Floor 3: it does I/O and reads a clock, but never to decide about a patient. Ages on the page are taken against the
+//! Floor 4: it does I/O and reads a clock, but never to decide about a patient. Ages on the page are taken against the
 //! log's clock, which arrives with every tick.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
