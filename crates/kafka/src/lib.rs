@@ -29,6 +29,8 @@
 //! | `reader` | the engine's outputs, read back for a screen |
 //! | `quarantine` | what could not be taken, read back and sent again |
 //! | `embedded` | a broker in this process and a feed for it, for demos and tests |
+//! | `tap` | records of topics as they come, for somebody who looks |
+//! | `doctor` | whether an engine could run here |
 //! | `clock` | the brokers' clock, the wall clock |
 //! | `program` | which program this is |
 //! | `contact` | who answers, or why nobody does |
@@ -50,6 +52,7 @@ mod committer;
 mod contact;
 mod decode;
 mod desk;
+mod doctor;
 mod embedded;
 mod engine;
 mod error;
@@ -72,11 +75,13 @@ mod settings;
 mod snapshot_file;
 mod snapshot_writer;
 mod snapshots;
+mod tap;
 mod topics;
 mod worker;
 
 pub use audit::{Explanation, explain};
 pub use clock::{BrokerClock, EngineClock, SystemClock};
+pub use doctor::{Finding, examine};
 pub use embedded::{EmbeddedBroker, Feed};
 pub use engine::{Engine, EngineConfig, EngineHandle};
 pub use error::EngineError;
@@ -87,4 +92,5 @@ pub use quarantine::{QuarantineEntry, quarantined, redrive};
 pub use reader::{Output, OutputReader};
 pub use settings::{ClientSettings, check_settings};
 pub use snapshots::{SnapshotStore, StoreError};
+pub use tap::{TapFrom, Tapped, tap};
 pub use topics::{Acl, Change, Plan, Size, TopicNames, acls, apply as apply_plan, find as plan_topics};

@@ -70,7 +70,11 @@ impl OutputReader {
         ]
         .into();
         consumer
-            .assign(&everything(&metadata, &decoders)?)
+            .assign(&everything(
+                &metadata,
+                decoders.keys().map(String::as_str),
+                Offset::Beginning,
+            )?)
             .map_err(EngineError::Consume)?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
@@ -108,21 +112,22 @@ impl OutputReader {
     }
 }
 
-/// All partitions of the topics, from their start.
-fn everything(
+/// All partitions of some topics, from an offset on.
+pub(crate) fn everything<'t>(
     metadata: &Metadata,
-    decoders: &BTreeMap<String, Decode>,
+    topics: impl Iterator<Item = &'t str>,
+    from: Offset,
 ) -> Result<TopicPartitionList, EngineError> {
     let mut assignment = TopicPartitionList::new();
     let mut missing = Vec::new();
-    for name in decoders.keys() {
+    for name in topics {
         let Some(topic) = metadata.topics().iter().find(|topic| topic.name() == name) else {
-            missing.push(name.clone());
+            missing.push(name.to_owned());
             continue;
         };
         for partition in topic.partitions() {
             assignment
-                .add_partition_offset(name, partition.id(), Offset::Beginning)
+                .add_partition_offset(name, partition.id(), from)
                 .map_err(EngineError::Consume)?;
         }
     }

@@ -10,6 +10,7 @@
 
 mod support;
 
+use std::process::Command;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -219,4 +220,61 @@ fn wait_for(bench: &Bench, count: usize) -> Vec<QuarantineEntry> {
 fn delete(bench: &Bench, topic: &str) {
     let deleted = block_on(bench.admin().delete_topics(&[topic], &AdminOptions::new())).unwrap();
     deleted.into_iter().for_each(|outcome| drop(outcome.unwrap()));
+}
+
+/// What a person asks of a running engine: is all well, and what comes of this patient?
+#[test]
+#[ignore = "needs a real Kafka: set WARDWATCH_TEST_BROKERS"]
+fn a_doctor_looks_and_a_tap_shows_one_patient() {
+    let bench = Bench::new(2);
+    let pipeline = bench.folder.path().join("pipeline.yaml");
+    let ask = |command: &[&str], more: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_wardwatch"))
+            .args(command)
+            .args(["--brokers", &bench.brokers, "--group", &bench.group()])
+            .args(more)
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let why = String::from_utf8_lossy(&output.stderr);
+        (output.status.code(), format!("{text}{why}"))
+    };
+    let pipeline = pipeline.to_str().unwrap();
+    // Under another prefix there are no topics.
+    let (code, told) = ask(&["doctor", pipeline], &["--topic-prefix", "nowhere."]);
+    assert_eq!(code, Some(1), "{told}");
+    assert!(
+        told.contains("WRONG topics") && told.contains("create topic nowhere.journal"),
+        "{told}"
+    );
+
+    let engine = bench.engine("one", None);
+    let feeding = bench.feed(57, 12);
+    thread::sleep(Duration::from_secs(10));
+    let prefix = ["--topic-prefix", &bench.prefix];
+    let (code, told) = ask(&["doctor", pipeline], &prefix);
+    assert_eq!(code, Some(0), "{told}");
+    assert!(
+        told.contains("1 engines are in it") && told.contains("agree to"),
+        "{told}"
+    );
+
+    bench.settle(feeding.stop());
+    let mut from_start = prefix.to_vec();
+    from_start.extend(["--from-start", "--most", "3"]);
+    let (code, told) = ask(&["tap", pipeline, "sources"], &from_start);
+    assert_eq!((code, told.lines().count()), (Some(0), 3), "{told}");
+    let first: serde_json::Value = serde_json::from_str(told.lines().next().unwrap()).unwrap();
+    let patient = first["record"]["patient_id"].as_str().unwrap();
+    from_start.extend(["--patient", patient]);
+    let (code, told) = ask(&["tap", pipeline, "scores"], &from_start);
+    assert_eq!((code, told.lines().count()), (Some(0), 3), "{told}");
+    for line in told.lines() {
+        let record: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(record["record"]["patient_id"], patient);
+    }
+    let (code, told) = ask(&["tap", pipeline, "alerts"], &["--alarm", "no_such"]);
+    assert_eq!(code, Some(1));
+    assert!(told.contains("the pipeline has no alarm no_such"), "{told}");
+    engine.terminate();
 }

@@ -60,6 +60,7 @@ mod waiting;
 
 pub use error::PlanError;
 pub use expression::Expression;
+pub use functions::{FunctionReference, REFERENCE};
 pub use panes::Placed;
 pub use plan::SetPlan;
 pub use relation::{PATIENT_ID, SOURCE, TS, VITALS, WINDOW_END, vitals_schema};

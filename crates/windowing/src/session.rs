@@ -66,10 +66,17 @@ pub fn function_names() -> Vec<String> {
         return Vec::new();
     };
     let scalar = state.scalar_functions().keys().cloned();
+    let aggregate = state.aggregate_functions().keys().cloned();
+    let ours = functions::REFERENCE
+        .iter()
+        .map(|function| function.name.to_owned());
     let mut names: Vec<String> = scalar
-        .chain(state.aggregate_functions().keys().cloned())
+        .chain(aggregate)
+        .filter(|name| !functions::WITHIN.contains(&name.as_str()))
+        .chain(ours)
         .collect();
     names.sort();
+    names.dedup();
     names
 }
 

@@ -286,3 +286,34 @@ fn our_aggregates_in_a_plain_query() {
         "a column is named as written"
     );
 }
+
+/// The guide's page of functions is made from this: every example must work, and every function have one.
+#[test]
+fn the_reference_is_true() {
+    let names: Vec<Field> = VitalSign::ALL
+        .iter()
+        .map(|vital| vital.name())
+        .chain(["spo2_scale"])
+        .map(|name| Field::new(name, DataType::Float64, true))
+        .chain([Field::new("on_oxygen", DataType::Boolean, true)])
+        .collect();
+    let trailing = wardwatch_event_time::Trailing::new(
+        wardwatch_event_time::Span::from_secs(60),
+        wardwatch_event_time::Span::from_secs(10),
+    )
+    .unwrap();
+    for function in wardwatch_windowing::REFERENCE {
+        let example = function.example;
+        assert!(example.starts_with(&format!("{}(", function.name)), "{example}");
+        if function.is_aggregate {
+            let sql = format!("SELECT patient_id, {example} AS x FROM vitals GROUP BY patient_id");
+            wardwatch_windowing::SetPlan::new(&sql, trailing, &[])
+                .unwrap_or_else(|error| panic!("{example}: {error}"));
+        } else {
+            Expression::new(example, &Schema::new(names.clone()))
+                .unwrap_or_else(|error| panic!("{example}: {error}"));
+        }
+    }
+    let known = wardwatch_windowing::function_names();
+    assert!(known.iter().any(|name| name == "time_below") && !known.iter().any(|name| name == "span_below"));
+}

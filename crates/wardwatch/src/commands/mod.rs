@@ -4,6 +4,7 @@ mod audit;
 mod cluster;
 mod completions;
 mod demo;
+mod doctor;
 mod engine;
 mod explain;
 mod graph;
@@ -16,6 +17,7 @@ mod quarantine;
 mod replay;
 mod schema;
 mod sql;
+mod tap;
 mod test;
 mod topics;
 mod validate;
@@ -33,6 +35,8 @@ pub enum Command {
     Completions(completions::Args),
     /// Show a ward on a page: an embedded broker, simulated beds and replayed charting
     Demo(demo::Args),
+    /// Look whether an engine could run here, and what is in its way
+    Doctor(doctor::Args),
     /// Run a pipeline on Kafka
     Engine(engine::Args),
     /// Tell in plain words what a pipeline does
@@ -51,6 +55,8 @@ pub enum Command {
     Schema(schema::Args),
     /// Try SQL, with all functions of Wardwatch
     Sql(sql::Args),
+    /// Show live records of any stage, of one patient or alarm; patient data
+    Tap(tap::Args),
     /// Run the tests beside pipelines
     Test(test::Args),
     /// Create and check the topics that a pipeline needs
@@ -71,6 +77,7 @@ impl Command {
             Self::Audit(args) => audit::run(args),
             Self::Completions(args) => completions::run(args).map(|()| ExitCode::SUCCESS),
             Self::Demo(args) => demo::run(args).map(|()| ExitCode::SUCCESS),
+            Self::Doctor(args) => doctor::run(args),
             Self::Engine(args) => engine::run(args).map(|()| ExitCode::SUCCESS),
             Self::Explain(args) => explain::run(args).map(|()| ExitCode::SUCCESS),
             Self::Graph(args) => graph::run(args).map(|()| ExitCode::SUCCESS),
@@ -80,6 +87,7 @@ impl Command {
             Self::Replay(args) => replay::run(args).map(|()| ExitCode::SUCCESS),
             Self::Schema(args) => schema::run(args).map(|()| ExitCode::SUCCESS),
             Self::Sql(args) => sql::run(args).map(|()| ExitCode::SUCCESS),
+            Self::Tap(args) => tap::run(args).map(|()| ExitCode::SUCCESS),
             Self::Test(args) => test::run(args),
             Self::Topics(args) => topics::run(args),
             Self::Validate(args) => validate::run(args),

@@ -1,0 +1,216 @@
+//! Whether an engine could run on a cluster, and how those that run fare: looked at from outside, with nothing changed and
+//! nobody disturbed.
+
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::Message;
+use rdkafka::producer::{BaseProducer, Producer};
+use rdkafka::{Offset, TopicPartitionList};
+use wardwatch_event_time::Timestamp;
+
+use crate::topics::{PATIENCE, Size};
+use crate::worker::now;
+use crate::{
+    EngineClock, EngineConfig, EngineError, JournalRecord, SystemClock, contact, plan_topics, settings,
+};
+
+/// How far clocks may be apart before somebody should look.
+const APART: f64 = 1.0;
+
+/// So many places from its end the journal is read: the last are markers of transactions.
+const BACK: i64 = 20;
+
+/// How long one look takes when nothing comes.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// After which time without a step an engine does not run.
+const STALE: f64 = 15.0;
+
+/// What is found, or what is wrong.
+type Look = fn(&EngineConfig) -> Result<String, String>;
+
+/// Something that was looked at.
+#[derive(Debug)]
+pub struct Finding {
+    /// What.
+    pub what: &'static str,
+    /// What was found, or what is wrong.
+    pub found: Result<String, String>,
+}
+
+/// Looks at brokers, topics, permissions and clocks. What needs a broker that does not answer is left out.
+pub fn examine(config: &EngineConfig) -> Vec<Finding> {
+    let metadata = contact::metadata(&config.brokers, &config.settings);
+    let brokers = metadata
+        .as_ref()
+        .map(|metadata| format!("{} answer", metadata.brokers().len()))
+        .map_err(told);
+    let mut findings = vec![Finding {
+        what: "brokers",
+        found: brokers,
+    }];
+    if metadata.is_err() {
+        return findings;
+    }
+    let looks: [(&'static str, Look); 4] = [
+        ("topics", topics),
+        ("group", group),
+        ("transactions", transactions),
+        ("clocks", clocks),
+    ];
+    findings.extend(looks.map(|(what, look)| Finding {
+        what,
+        found: look(config),
+    }));
+    findings
+}
+
+/// Whether the topics can keep what the engine promises.
+fn topics(config: &EngineConfig) -> Result<String, String> {
+    // Only what is there is looked at; the size is that of topics that are created.
+    let size = Size {
+        partitions: 1,
+        replication: 1,
+    };
+    let plan = plan_topics(
+        &config.brokers,
+        &config.settings,
+        &config.pipeline,
+        &config.topics,
+        size,
+    )
+    .map_err(|error| told(&error))?;
+    let changes: Vec<String> = plan
+        .changes
+        .iter()
+        .map(|change| format!("\n    {change}"))
+        .collect();
+    match (changes.is_empty(), plan.unseen.is_empty()) {
+        (true, true) => Ok("they can keep what the engine promises".to_owned()),
+        (true, false) => Err(format!(
+            "the settings of {} are not shown to this user; allow DescribeConfigs, as `wardwatch topics plan` prints it",
+            plan.unseen.join(", ")
+        )),
+        (false, _) => Err(format!(
+            "`wardwatch topics apply` sets what it can:{}",
+            changes.concat()
+        )),
+    }
+}
+
+/// Whether this user may use the group.
+fn group(config: &EngineConfig) -> Result<String, String> {
+    let consumer: BaseConsumer = settings::consumer(&config.brokers, &config.group, &config.settings)
+        .create()
+        .map_err(|error| told(&EngineError::client(error)))?;
+    let mut wanted = TopicPartitionList::new();
+    for topic in config.topics.inputs(&config.pipeline) {
+        wanted.add_partition(topic, 0);
+    }
+    consumer
+        .committed_offsets(wanted, PATIENCE)
+        .map_err(|error| told(&EngineError::Committed(error).or_not_allowed()))?;
+    let members = consumer
+        .fetch_group_list(Some(&config.group), PATIENCE)
+        .map_err(|error| told(&EngineError::Committed(error).or_not_allowed()))?;
+    let engines = members.groups().first().map_or(0, |group| group.members().len());
+    Ok(format!(
+        "{} may be used; {engines} engines are in it",
+        config.group
+    ))
+}
+
+/// Whether this user may use transactions. An id of its own fences no engine.
+fn transactions(config: &EngineConfig) -> Result<String, String> {
+    let id = format!("{}-doctor", config.group);
+    let producer: BaseProducer = settings::transactional(&config.brokers, &id, &config.settings)
+        .create()
+        .map_err(|error| told(&EngineError::client(error)))?;
+    producer
+        .init_transactions(PATIENCE)
+        .map_err(|error| told(&EngineError::Transactions(error).or_not_allowed()))?;
+    Ok("a coordinator answers, and they may be used; writing to topics was not tried".to_owned())
+}
+
+/// The newest step of every shard: when the broker took it, when its engine thinks it was, and how long that is ago.
+fn clocks(config: &EngineConfig) -> Result<String, String> {
+    let consumer: BaseConsumer = settings::consumer(&config.brokers, &config.group, &config.settings)
+        .create()
+        .map_err(|error| told(&EngineError::client(error)))?;
+    let journal = &config.topics.journal;
+    let failed = |error| told(&EngineError::Journal(error).or_not_allowed());
+    let metadata = consumer.fetch_metadata(Some(journal), PATIENCE).map_err(failed)?;
+    let partitions = metadata
+        .topics()
+        .first()
+        .map_or(0, |topic| topic.partitions().len());
+    let mut assignment = TopicPartitionList::new();
+    for shard in 0..partitions as i32 {
+        assignment
+            .add_partition_offset(journal, shard, Offset::OffsetTail(BACK))
+            .map_err(failed)?;
+    }
+    consumer.assign(&assignment).map_err(failed)?;
+    let mut newest: Option<(Timestamp, JournalRecord)> = None;
+    let mut at_end = 0;
+    let begun = now();
+    while begun.elapsed() < PATIENCE && at_end < partitions {
+        let message = match consumer.poll(LOOK) {
+            Some(Ok(message)) => message,
+            Some(Err(KafkaError::PartitionEOF(_))) => {
+                at_end += 1;
+                continue;
+            }
+            Some(Err(error)) => return Err(failed(error)),
+            None => continue,
+        };
+        let taken = Timestamp::from_millis(message.timestamp().to_millis().unwrap_or(0));
+        let record = message
+            .payload()
+            .and_then(|payload| serde_json::from_slice(payload).ok());
+        if let Some(record) = record
+            && newest.as_ref().is_none_or(|(before, _)| *before < taken)
+        {
+            newest = Some((taken, record));
+        }
+    }
+    let Some((taken, record)) = newest else {
+        return Ok("unknown: no step is in the journal yet".to_owned());
+    };
+    let ago = (SystemClock.now() - taken).secs_f64();
+    let apart = (record.at - taken).secs_f64();
+    if ago < -APART {
+        return Err(format!(
+            "this host's clock is {:.1} s behind the brokers': set it, by NTP",
+            -ago
+        ));
+    }
+    if apart.abs() > APART {
+        return Err(format!(
+            "an engine's clock and its broker's are {:.1} s apart: set both, by NTP",
+            apart.abs()
+        ));
+    }
+    match ago > STALE {
+        true => Ok(format!(
+            "the newest step is {ago:.0} s old: no engine runs, or this host's clock is ahead"
+        )),
+        false => Ok(format!(
+            "the newest step is {ago:.1} s old; its engine's clock and the broker's agree to {:.3} s",
+            apart.abs()
+        )),
+    }
+}
+
+/// An error with what lies beneath it.
+fn told(error: &EngineError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,139 @@
+//! The guide: what is made from code is what the code says, what it shows works, and every link leads somewhere.
+//!
+//! After a change: `WARDWATCH_BLESS=1 cargo test --workspace --test guide`, and look at the difference.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use wardwatch_pipeline::Pipeline;
+use wardwatch_windowing::REFERENCE;
+use wardwatch_yaml::Code;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .unwrap()
+}
+
+fn functions() -> String {
+    let mut page = "<!-- Made from the code: see tests/guide.rs. -->\n# Functions\n\n\
+        SQL is DataFusion's, with its functions, and these. An aggregate reads one vital sign over a window, in a feature set; the \
+        others read features, newest values and context, in scores and conditions. A missing argument is a missing value: nothing is \
+        imputed.\n"
+        .to_owned();
+    for (title, is_aggregate) in [("Aggregates", true), ("Scores", false)] {
+        write!(page, "\n## {title}\n").unwrap();
+        for function in REFERENCE
+            .iter()
+            .filter(|function| function.is_aggregate == is_aggregate)
+        {
+            write!(
+                page,
+                "\n### `{}`\n{}\n\n```sql\n{}\n```\n",
+                function.call, function.gives, function.example
+            )
+            .unwrap();
+        }
+    }
+    page + "\nA *point score* is a struct `{total, lowest, highest, missing, points}`: `total` is NULL while parts are missing, and the \
+            total then lies between `lowest` and `highest`. In a condition `news2` is the total, `news2_lowest` and `news2_highest` are \
+            the others; elsewhere write `news2(…)['total']`.\n\n\
+            Every aggregate of DataFusion that merges works too: `avg`, `min`, `max`, `sum`, `count`, `stddev`, `var_samp`, `median`, \
+            `approx_percentile_cont`, `regr_slope` of `ts`, `FILTER (WHERE …)`. What does not merge is refused, with what to write \
+            instead.\n"
+}
+
+fn problems() -> String {
+    let mut page = "<!-- Made from the code: see tests/guide.rs. -->\n# Problems\n\n\
+        What `wardwatch validate` and `wardwatch test` call the problems that they tell. Each comes with its place, its cause and a fix; \
+        [sixty mistakes](../../crates/pipeline/tests/mistakes/README.md) show how.\n"
+        .to_owned();
+    let sections: [(&str, &[Code]); 3] = [
+        ("Any file", wardwatch_yaml::codes::ALL),
+        ("Pipelines", wardwatch_pipeline::codes::ALL),
+        ("Tests", wardwatch_workbench::test::codes::ALL),
+    ];
+    for (title, codes) in sections {
+        write!(page, "\n## {title}\n| Code | Means |\n|---|---|\n").unwrap();
+        for code in codes {
+            writeln!(page, "| `{code}` | {} |", code.meaning()).unwrap();
+        }
+    }
+    page
+}
+
+#[test]
+fn pages_made_from_code_are_what_it_says() {
+    for (name, page) in [("functions.md", functions()), ("problems.md", problems())] {
+        let path = root().join("docs/src").join(name);
+        if std::env::var_os("WARDWATCH_BLESS").is_some() {
+            fs::write(path, page).unwrap();
+        } else {
+            assert_eq!(page, fs::read_to_string(path).unwrap(), "{name}");
+        }
+    }
+}
+
+/// Links to files, in the guide and at the top.
+#[test]
+fn links_lead_somewhere() {
+    let mut pages: Vec<PathBuf> = fs::read_dir(root().join("docs/src"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    pages.extend(["README.md", "ARCHITECTURE.md"].map(|name| root().join(name)));
+    for page in pages {
+        let text = fs::read_to_string(&page).unwrap();
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for link in links.filter(|link| !link.starts_with("http") && !link.starts_with('#')) {
+            let path = page.parent().unwrap().join(link.split('#').next().unwrap());
+            assert!(path.exists(), "{}: {link}", page.display());
+        }
+    }
+}
+
+/// Sections of pipelines that the guide shows are right within a pipeline.
+#[test]
+fn what_the_guide_shows_works() {
+    let head = "pipeline: guide
+version: 1
+sources: [{ name: bedside, topic: vitals.bedside, format: observation-json }]
+features: [{ name: short, window: 5m, every: 10s, sql: 'SELECT patient_id, min(spo2) AS spo2_min FROM vitals GROUP BY patient_id' }]
+scores: [{ name: news2, sql: 'news2(resp_rate, spo2, spo2_scale, on_oxygen, systolic_bp, pulse, consciousness, temperature)' }]
+";
+    let page = fs::read_to_string(root().join("docs/src/alarms.md")).unwrap();
+    let shown: Vec<&str> = page
+        .split("```yaml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect();
+    assert!(shown.len() >= 2);
+    for yaml in shown {
+        let text = format!("{head}{yaml}");
+        Pipeline::parse(&text, &root().join("models")).unwrap_or_else(|error| panic!("{error}"));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    fs::copy(
+        root().join("pipelines/adult-ward.yaml"),
+        folder.path().join("ward.yaml"),
+    )
+    .unwrap();
+    for page in ["docs/src/tests.md", "README.md"] {
+        let text = fs::read_to_string(root().join(page)).unwrap();
+        let tests = text
+            .split("```yaml\n")
+            .skip(1)
+            .filter_map(|rest| rest.split("```").next());
+        let tests: Vec<&str> = tests.filter(|yaml| yaml.starts_with("tests:")).collect();
+        assert!(!tests.is_empty(), "{page}");
+        for yaml in tests {
+            let path = folder.path().join("ward.test.yaml");
+            fs::write(&path, yaml).unwrap();
+            let verdict = wardwatch_workbench::test::run(&path, None).unwrap();
+            assert_eq!(verdict.failed(), 0, "{page}: {verdict:?}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! What our SQL functions give, for a reader: the guide's page of functions is made from this.
+
+/// A function of ours.
+#[derive(Clone, Copy, Debug)]
+pub struct FunctionReference {
+    /// Its name.
+    pub name: &'static str,
+    /// How it is called.
+    pub call: &'static str,
+    /// What it gives.
+    pub gives: &'static str,
+    /// A call that works: in a feature set for an aggregate, else in a score.
+    pub example: &'static str,
+    /// Whether it is an aggregate over a window.
+    pub is_aggregate: bool,
+}
+
+/// Every function that a pipeline's author may call, in the order of the guide.
+pub const REFERENCE: [FunctionReference; 10] = [
+    FunctionReference {
+        name: "latest",
+        call: "latest(x)",
+        gives: "The value with the largest timestamp in the window; of two at one instant the larger.",
+        example: "latest(spo2)",
+        is_aggregate: true,
+    },
+    FunctionReference {
+        name: "age",
+        call: "age(x)",
+        gives: "Seconds from the latest value's timestamp to the window's end.",
+        example: "age(spo2)",
+        is_aggregate: true,
+    },
+    FunctionReference {
+        name: "slope",
+        call: "slope(x)",
+        gives: "The least-squares slope, in the vital sign's unit per minute; NULL below two instants.",
+        example: "slope(heart_rate)",
+        is_aggregate: true,
+    },
+    FunctionReference {
+        name: "time_below",
+        call: "time_below(x, limit)",
+        gives: "Seconds below a limit: each value holds until the next of its vital sign, the last until the window's end.",
+        example: "time_below(arterial_mean, 65)",
+        is_aggregate: true,
+    },
+    FunctionReference {
+        name: "time_above",
+        call: "time_above(x, limit)",
+        gives: "Seconds above a limit, likewise.",
+        example: "time_above(heart_rate, 130)",
+        is_aggregate: true,
+    },
+    FunctionReference {
+        name: "news2",
+        call: "news2(resp_rate, spo2, spo2_scale, on_oxygen, systolic_bp, pulse, consciousness, temperature)",
+        gives: "NEWS2 (Royal College of Physicians, 2017), 0 to 20, as a point score.",
+        example: "news2(resp_rate, spo2, spo2_scale, on_oxygen, systolic_bp, pulse, consciousness, temperature)",
+        is_aggregate: false,
+    },
+    FunctionReference {
+        name: "mews",
+        call: "mews(systolic_bp, heart_rate, resp_rate, temperature, consciousness)",
+        gives: "MEWS (Subbe et al., 2001), 0 to 14, as a point score.",
+        example: "mews(systolic_bp, heart_rate, resp_rate, temperature, consciousness)",
+        is_aggregate: false,
+    },
+    FunctionReference {
+        name: "qsofa",
+        call: "qsofa(resp_rate, systolic_bp, gcs_total)",
+        gives: "qSOFA (Singer et al., 2016), 0 to 3, as a point score.",
+        example: "qsofa(resp_rate, systolic_bp, gcs_total)",
+        is_aggregate: false,
+    },
+    FunctionReference {
+        name: "sirs",
+        call: "sirs(temperature, heart_rate, resp_rate, wbc)",
+        gives: "SIRS (Bone et al., 1992), 0 to 4, as a point score; white cells in 10⁹/L, NULL where no laboratory is a source.",
+        example: "sirs(temperature, heart_rate, resp_rate, NULL)",
+        is_aggregate: false,
+    },
+    FunctionReference {
+        name: "shock_index",
+        call: "shock_index(heart_rate, systolic_bp)",
+        gives: "Their ratio; NULL where one is missing or the pressure is not above zero.",
+        example: "shock_index(heart_rate, systolic_bp)",
+        is_aggregate: false,
+    },
+];
