@@ -15,6 +15,12 @@ pub enum PipelineError {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// The file holds bytes that are no text.
+    #[error("the pipeline {} is not UTF-8 text; save it as UTF-8", path.display())]
+    NotText {
+        /// The file.
+        path: PathBuf,
+    },
     /// The folder holds no pipeline.
     #[error("the folder {} holds no pipeline; a pipeline's parts end in .yaml, and its tests in .test.yaml", path.display())]
     Empty {

@@ -28,8 +28,11 @@ pub(crate) fn load(path: &Path, around: Surroundings<'_>) -> Result<Pipeline, Pi
     for file in files(path)? {
         let bytes = fs::metadata(&file).map_err(unreadable(&file))?.len();
         check_size(path, bytes)?;
-        let text = fs::read_to_string(&file).map_err(unreadable(&file))?;
-        texts.0.push(FileText::new(&file, &text));
+        let bytes = fs::read(&file).map_err(unreadable(&file))?;
+        let text = String::from_utf8(bytes).map_err(|_| PipelineError::NotText { path: file.clone() })?;
+        // A byte order mark says nothing in UTF-8.
+        let text = text.trim_start_matches('\u{feff}');
+        texts.0.push(FileText::new(&file, text));
     }
     build(path, texts, around)
 }
@@ -53,7 +56,8 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, PipelineError> {
     for entry in entries {
         let file = entry.map_err(unreadable(path))?.path();
         let name = file.file_name().unwrap_or_default().to_string_lossy();
-        let is_part = name.ends_with(".yaml") && !name.ends_with(".test.yaml") && !name.starts_with('.');
+        let is_yaml = name.ends_with(".yaml") || name.ends_with(".yml");
+        let is_part = is_yaml && !name.ends_with(".test.yaml") && !name.starts_with('.');
         if is_part && file.is_file() {
             files.push(file);
         }

@@ -10,7 +10,7 @@ use wardwatch_yaml::{Place, Problems, Spot};
 use arrow::datatypes::{DataType, Field, Schema};
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::Span;
-use wardwatch_windowing::Expression;
+use wardwatch_windowing::{Expression, PATIENT_ID, SOURCE, TS, WINDOW_END};
 
 use crate::meaning::{self, Fact, Known, Thresholds, Truth, Value};
 use crate::{ContextField, FeatureSet, From, Input, Part, codes, sql};
@@ -176,6 +176,9 @@ impl Names {
 
     /// Plans an expression over the names; notes why it cannot be.
     pub fn plan(&self, text: &Spot<String>, place: &Place, problems: &mut Problems) -> Option<Planned> {
+        if !sql::check_size(problems, place, text) {
+            return None;
+        }
         let expression = match Expression::new(&text.value, &Schema::new(self.schema.clone())) {
             Ok(expression) => expression,
             Err(error) => {
@@ -272,6 +275,11 @@ fn of_context(from: From) -> Value {
         From::Context(ContextField::Spo2Scale) => Value::Number(Fact::between(1.0, 2.0)),
         _ => Value::Unknown,
     }
+}
+
+/// Whether a name is one of context, or of a message.
+pub(crate) fn is_taken(name: &str) -> bool {
+    CONTEXT.iter().any(|(taken, _)| *taken == name) || [PATIENT_ID, SOURCE, TS, WINDOW_END].contains(&name)
 }
 
 /// Whether the value is text, which only SQL can read.

@@ -344,6 +344,23 @@ impl Pipeline {
         limits.chain(conditions).chain(silent).chain(clocks).collect()
     }
 
+    /// The priority of an alarm, by its name.
+    pub fn priority_of(&self, name: &str) -> Option<AlarmPriority> {
+        let limit = self.limits.iter().find(|limit| limit.name == name);
+        let condition = self.conditions.iter().find(|condition| condition.name == name);
+        let technical = || {
+            self.sources.iter().find_map(|source| match name {
+                name if name == source.silent_alarm() => Some(self.technical.silent),
+                name if name == source.clock_alarm() => Some(self.technical.device_clock),
+                _ => None,
+            })
+        };
+        limit
+            .map(|limit| limit.priority)
+            .or(condition.map(|condition| condition.priority))
+            .or_else(technical)
+    }
+
     /// Whether the pipeline tells an alarm of this name.
     pub fn has_alarm(&self, name: &str) -> bool {
         self.alarm_names().iter().any(|alarm| alarm == name)

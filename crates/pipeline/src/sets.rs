@@ -10,6 +10,7 @@ use wardwatch_windowing::{PATIENT_ID, SOURCE, SetPlan, TS, WINDOW_END};
 use crate::codes;
 use crate::document::{EmitText, FeatureSetText, Section};
 use crate::meaning::{self, Known, Value};
+use crate::names;
 use crate::spelling;
 use crate::{Emit, FeatureSet, Source, sql};
 
@@ -101,19 +102,28 @@ fn set(
         }
     };
     let place = place.field("sql", text.sql.at);
+    if !sql::check_size(problems, &place, &text.sql) {
+        return None;
+    }
     match SetPlan::new(&text.sql.value, trailing, sources) {
         Ok(plan) => {
             for feature in plan.features().fields() {
-                // `heart_rate > 150` must mean the heart rate, on a screen too.
-                if VitalSign::from_name(feature.name()).is_some() {
+                // `heart_rate > 150` must mean the heart rate, on a screen too; `age` the patient's.
+                let is_vital = VitalSign::from_name(feature.name()).is_some();
+                if is_vital || names::is_taken(feature.name()) {
                     let word = sql::find_alias(&text.sql.value, feature.name());
                     let at = word.map_or(place.at, |word| problems.texts.inside(&text.sql, word));
                     problems.push(
                         yaml_codes::NAME_TAKEN,
                         &place.at(at),
                         format!(
-                            "the feature `{0}` has the name of the vital sign {0}",
-                            feature.name()
+                            "the feature `{0}` has the name of {1}",
+                            feature.name(),
+                            if is_vital {
+                                "a vital sign"
+                            } else {
+                                "something that is known of the patient or of a message"
+                            }
                         ),
                         "name it after what it is, such as heart_rate_mean",
                     );

@@ -4,10 +4,43 @@ use std::ops::Range;
 
 use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
-use wardwatch_windowing::{PlanError, function_names};
-use wardwatch_yaml::{Place, Problems, Spot, nearest};
+use wardwatch_windowing::{PlanError, VITALS, function_names};
+use wardwatch_yaml::{Place, Problems, Spot, codes as yaml_codes, nearest};
 
 use crate::codes;
+
+/// Most words of one SQL text, and deepest parentheses: planning longer ones takes seconds, and deep ones the stack.
+const MOST_WORDS: usize = 4_000;
+const DEEPEST: usize = 16;
+
+/// Notes SQL that is too long or too deep to be planned. Whether it is neither.
+pub(crate) fn check_size(problems: &mut Problems, place: &Place, sql: &Spot<String>) -> bool {
+    let (mut count, mut depth, mut deepest) = (0, 0_usize, 0);
+    for bytes in words(&sql.value) {
+        match &sql.value[bytes] {
+            "(" => depth += 1,
+            ")" => depth = depth.saturating_sub(1),
+            word if word.trim().is_empty() => continue,
+            _ => {}
+        }
+        count += 1;
+        deepest = deepest.max(depth);
+    }
+    if count <= MOST_WORDS && deepest <= DEEPEST {
+        return true;
+    }
+    let cause = match deepest > DEEPEST {
+        true => format!("its parentheses are {deepest} deep, and at most {DEEPEST} are allowed"),
+        false => format!("it has {count} words, and at most {MOST_WORDS} are allowed"),
+    };
+    problems.push(
+        yaml_codes::TOO_MANY,
+        place,
+        cause,
+        "split it: give parts of it names of their own",
+    );
+    false
+}
 
 /// Notes why SQL was refused; `known` are the names that it may read.
 pub(crate) fn note<'a>(
@@ -24,10 +57,20 @@ pub(crate) fn note<'a>(
     match error {
         PlanError::Sql(error) => match error.find_root() {
             DataFusionError::SchemaError(schema_error, _) if unknown_field(schema_error).is_some() => {
-                let name = unknown_field(schema_error).expect("the guard found it");
-                let cause = format!("there is no `{name}` to read");
+                let (name, relation) = unknown_field(schema_error).expect("the guard found it");
                 let place = at(problems, name);
-                problems.unknown(codes::SQL_UNKNOWN_NAME, &place, cause, name, known);
+                match relation {
+                    None => {
+                        let cause = format!("there is no `{name}` to read");
+                        problems.unknown(codes::SQL_UNKNOWN_NAME, &place, cause, name, known);
+                    }
+                    Some(relation) => problems.push(
+                        codes::SQL_UNKNOWN_NAME,
+                        &place,
+                        format!("there is no `{relation}.{name}` to read"),
+                        format!("write `{name}` alone"),
+                    ),
+                }
             }
             DataFusionError::SQL(syntax, _) => syntax_error(problems, place, sql, &syntax.to_string()),
             other => planner_error(problems, place, sql, &first_line(&other.strip_backtrace())),
@@ -153,9 +196,13 @@ fn planner_error(problems: &mut Problems, place: &Place, sql: &Spot<String>, tex
     );
 }
 
-fn unknown_field(error: &SchemaError) -> Option<&str> {
+/// Its name, and the table that was named with it.
+fn unknown_field(error: &SchemaError) -> Option<(&str, Option<String>)> {
     match error {
-        SchemaError::FieldNotFound { field, .. } => Some(&field.name),
+        SchemaError::FieldNotFound { field, .. } => {
+            let relation = field.relation.as_ref().map(ToString::to_string);
+            Some((&field.name, relation.filter(|relation| relation != VITALS)))
+        }
         _ => None,
     }
 }
@@ -165,9 +212,21 @@ fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
 
-/// The first place of a word, outside of strings.
+/// The first place of a word, outside of strings and comments; not where it is given as a name, if it stands elsewhere too.
 pub(crate) fn find(sql: &str, word: &str) -> Option<Range<usize>> {
-    words(sql).find(|bytes| sql[bytes.clone()].eq_ignore_ascii_case(word))
+    let is = |bytes: &Range<usize>, word: &str| sql[bytes.clone()].eq_ignore_ascii_case(word);
+    let mut before: Option<Range<usize>> = None;
+    let mut found = None;
+    for bytes in words(sql).filter(|bytes| !sql[bytes.clone()].trim().is_empty()) {
+        if is(&bytes, word) {
+            if !before.as_ref().is_some_and(|before| is(before, "as")) {
+                return Some(bytes);
+            }
+            found.get_or_insert(bytes.clone());
+        }
+        before = Some(bytes);
+    }
+    found
 }
 
 /// Where a column is given its name.
@@ -229,15 +288,32 @@ fn closing(sql: &str, from: usize) -> Option<usize> {
     None
 }
 
-/// Words, and characters that are in none, outside of strings.
+/// Words, and characters that are in none, outside of strings and comments.
 fn words(sql: &str) -> impl Iterator<Item = Range<usize>> {
+    let mut at = 0;
     let mut is_string = false;
-    let pieces = std::iter::successors(Some(word_at(sql, 0)), |last| {
-        (last.end < sql.len()).then(|| word_at(sql, last.end))
-    });
-    pieces.filter(move |bytes| {
-        is_string ^= sql[bytes.clone()] == *"'";
-        !is_string
+    std::iter::from_fn(move || {
+        loop {
+            let rest = &sql[at..];
+            if !is_string && (rest.starts_with("--") || rest.starts_with("/*")) {
+                let (end, length) = if rest.starts_with("--") {
+                    ("\n", 1)
+                } else {
+                    ("*/", 2)
+                };
+                at += rest.find(end).map_or(rest.len(), |end| end + length);
+                continue;
+            }
+            if rest.is_empty() {
+                return None;
+            }
+            let bytes = word_at(sql, at);
+            at = bytes.end;
+            is_string ^= sql[bytes.clone()] == *"'";
+            if !is_string {
+                return Some(bytes);
+            }
+        }
     })
 }
 

@@ -31,7 +31,7 @@ pub(crate) fn feature_set(statement: &mut DfStatement) -> Result<(), PlanError> 
         GroupByExpr::Expressions(grouped, modifiers) if modifiers.is_empty() => grouped,
         _ => return Err(shape(Some("GROUP"), "GROUP BY ALL or ROLLUP")),
     };
-    let names: Vec<String> = grouped.iter().map(ToString::to_string).collect();
+    let names: Vec<String> = grouped.iter().map(plain_name).collect();
     match names.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [PATIENT_ID] => grouped.push(column(WINDOW_END)),
         [PATIENT_ID, WINDOW_END] | [WINDOW_END, PATIENT_ID] => {
@@ -39,7 +39,28 @@ pub(crate) fn feature_set(statement: &mut DfStatement) -> Result<(), PlanError> 
         }
         _ => return Err(shape(Some("GROUP"), "the grouping is not by patient_id")),
     }
+    // Whatever the table is called, its columns have one name each.
+    if let [PATIENT_ID] = names.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        grouped[0] = column(PATIENT_ID);
+    }
     rewrite_functions(statement, &column(WINDOW_END))
+}
+
+/// A column's name as SQL reads it: without its table, and in lower case unless it has quotes.
+fn plain_name(expr: &Expr) -> String {
+    let ident = match expr {
+        Expr::Identifier(ident) => ident,
+        Expr::CompoundIdentifier(parts) if parts.len() == 2 => &parts[1],
+        other => return other.to_string(),
+    };
+    plain_ident(ident)
+}
+
+fn plain_ident(ident: &Ident) -> String {
+    match ident.quote_style {
+        None => ident.value.to_lowercase(),
+        Some(_) => ident.value.clone(),
+    }
 }
 
 /// Rewrites our functions in any query. It may group by what it likes, so the window's end is the newest of the group.
@@ -94,7 +115,8 @@ fn plain_select(statement: &mut DfStatement) -> Result<&mut Select, PlanError> {
     }
     let from_vitals = matches!(&select.from[..], [table]
         if table.joins.is_empty()
-            && matches!(&table.relation, TableFactor::Table { name, .. } if name.to_string() == VITALS));
+            && matches!(&table.relation, TableFactor::Table { name: ObjectName(parts), .. }
+                if matches!(&parts[..], [ObjectNamePart::Identifier(ident)] if plain_ident(ident) == VITALS)));
     if !from_vitals {
         return Err(shape(
             Some("FROM"),

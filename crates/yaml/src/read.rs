@@ -61,8 +61,13 @@ impl<'n> Fields<'n> {
 
     /// A field that may be left out; also none where it is wrong, which is noted.
     pub fn may<T: Leaf>(&mut self, name: &str, problems: &mut Problems) -> Option<Spot<T>> {
-        let node = self.node(name)?;
+        let node = self.node(name).filter(|node| !matches!(node.kind, Kind::Null))?;
         self.leaf(name, node, problems)
+    }
+
+    /// Whether nothing has been wrong so far.
+    pub fn is_sound(&self) -> bool {
+        self.is_sound
     }
 
     fn leaf<T: Leaf>(&mut self, name: &str, node: &Node, problems: &mut Problems) -> Option<Spot<T>> {
@@ -121,7 +126,15 @@ impl<'n> Fields<'n> {
                 codes::UNKNOWN_FIELD,
                 &self.place.at(key.at),
                 format!("there is no field `{}` here", key.value),
-                one_of(&key.value, &known),
+                match key
+                    .value
+                    .chars()
+                    .all(|letter| letter.is_alphanumeric() || "_-".contains(letter))
+                {
+                    true => one_of(&key.value, &known),
+                    // Within braces a comma begins the next field.
+                    false => "if it belongs to the value before it, put quotes around that value".to_owned(),
+                },
             );
             self.is_sound = false;
         }
