@@ -9,7 +9,7 @@ use wardwatch_yaml::{Place, Problems, Spot, codes as yaml_codes};
 use crate::codes;
 use crate::document::{AlarmText, Document};
 use crate::limits;
-use crate::meaning::{Thresholds, Truth, overlap};
+use crate::meaning::{Fact, Thresholds, Truth, overlap, try_out};
 use crate::names::Names;
 use crate::scores::CheckedScore;
 use crate::spelling;
@@ -156,6 +156,7 @@ fn condition_alarm(
         when,
         (&when_planned, begins),
         ends.as_ref(),
+        names,
         place,
         problems,
     );
@@ -199,6 +200,7 @@ fn check_course(
     when: &Spot<String>,
     (begins, begins_when): (&Condition, Truth),
     ends: Option<&(Condition, Truth)>,
+    names: &Names,
     place: &Place,
     problems: &mut Problems,
 ) {
@@ -231,7 +233,7 @@ fn check_course(
             "compare with thresholds that values reach",
         );
     }
-    if let Some(value) = overlap(begins, clear, [&when.value, &written.value]) {
+    if let Some(value) = overlap(begins, clear, range(begins, names), [&when.value, &written.value]) {
         let name = begins.inputs.first().map_or("", |input| &input.name);
         problems.push(
             codes::FLAPPING,
@@ -242,6 +244,12 @@ fn check_course(
             "set it on the other side of `when`, a little closer to normal",
         );
     }
+}
+
+/// Between which numbers the first input of a condition lies.
+fn range(condition: &Condition, names: &Names) -> Fact {
+    let first = condition.inputs.first();
+    first.map_or(Fact::ANY, |input| names.fact(&input.name))
 }
 
 fn condition(
@@ -267,7 +275,7 @@ fn condition(
         problems.push(
             codes::NEVER_BEGINS,
             place,
-            "it reads nothing of the patient",
+            "it says the same of every patient, whatever is measured",
             "compare a score, a feature or a vital sign",
         );
         return None;
@@ -283,5 +291,13 @@ fn condition(
         expression: planned.expression,
         inputs: planned.inputs,
     };
+    let range = range(&condition, names);
+    if truth == Truth::OPEN
+        && range.low.is_finite()
+        && range.high.is_finite()
+        && problems.notes.len() == before
+    {
+        truth = try_out(&condition, range, &[&sql.value]).map_or(truth, |tried| tried.truth());
+    }
     Some((condition, truth))
 }

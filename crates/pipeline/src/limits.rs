@@ -10,7 +10,7 @@
 use wardwatch_alarms::{Comparison, ComparisonError, Operator, Rules};
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::Span;
-use wardwatch_yaml::{Place, Problems, Spot};
+use wardwatch_yaml::{Code, Place, Problems, Spot};
 
 use crate::document::AlarmText;
 use crate::meaning::threshold_in;
@@ -28,6 +28,7 @@ pub(crate) fn limit(
     let mut read = |name: &str, text: Option<&Spot<String>>| {
         text.and_then(|text| comparison(text, &place.field(name, text.at), problems))
     };
+    let limit_at = limit.at;
     let limit = read("limit", Some(limit))?;
     let at_once = read("at_once", text.at_once.as_ref());
     let clear = read("clear_when", text.clear_when.as_ref());
@@ -74,6 +75,10 @@ pub(crate) fn limit(
             "the limit itself does not wait, so there is nothing to bypass",
             "give the limit a `for`, or remove `at_once`",
         );
+    }
+    check_reach(limit, &place.at(limit_at), codes::NEVER_BEGINS, problems);
+    if let Some(end) = clear {
+        check_reach(end, &clear_place, codes::NEVER_CLEARS, problems);
     }
     let rules = Rules {
         hold_for: text.hold_for(),
@@ -142,6 +147,32 @@ fn comparison(text: &Spot<String>, place: &Place, problems: &mut Problems) -> Op
         return None;
     }
     Some(comparison)
+}
+
+/// Notes a comparison that no plausible value meets, or that every one does.
+fn check_reach(comparison: Comparison, place: &Place, code: Code, problems: &mut Problems) {
+    let plausible = comparison.vital.plausible();
+    let threshold = comparison.threshold;
+    let (never, always) = match comparison.operator {
+        Operator::Below => (threshold <= *plausible.start(), threshold > *plausible.end()),
+        Operator::AtMost => (threshold < *plausible.start(), threshold >= *plausible.end()),
+        Operator::Above => (threshold >= *plausible.end(), threshold < *plausible.start()),
+        Operator::AtLeast => (threshold > *plausible.end(), threshold <= *plausible.start()),
+    };
+    if never || always {
+        problems.push(
+            code,
+            place,
+            format!(
+                "{comparison} {} holds: plausible values are {} to {} {}",
+                if never { "never" } else { "always" },
+                plausible.start(),
+                plausible.end(),
+                comparison.vital.unit()
+            ),
+            "set a threshold within that",
+        );
+    }
 }
 
 fn points_down(comparison: Comparison) -> bool {

@@ -246,6 +246,11 @@ impl Names {
             .map(|(_, set)| set)
     }
 
+    /// What is known of a name's number.
+    pub fn fact(&self, name: &str) -> Fact {
+        self.known.get(name).map_or(Fact::ANY, Value::number)
+    }
+
     fn know(&mut self, name: &str, value: Value) {
         self.known.entry(name.to_owned()).or_insert(value);
     }

@@ -255,7 +255,10 @@ fn bind(contract: &Contract, names: &Names, place: &Place, problems: &mut Proble
                 "select a number under that name in a feature set",
             );
         }
-        if let Some(unit) = unit(from).filter(|unit| *unit != wanted.unit) {
+        if let Some(unit) = unit(from)
+            .or(names.fact(&wanted.name).unit)
+            .filter(|unit| *unit != wanted.unit)
+        {
             problems.push(
                 codes::MODEL_INPUT,
                 place,

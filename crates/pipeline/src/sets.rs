@@ -50,7 +50,13 @@ pub(crate) fn sets(section: &Section<FeatureSetText>, sources: &[Source], proble
         let plan = text.and_then(|text| set(text, &place, &source_names, problems));
         if let Some(text) = text.filter(|_| plan.is_some()) {
             let place = place.field("sql", text.sql.at);
-            known.extend(meaning::of_features(&text.sql, &columns, &place, problems));
+            known.extend(meaning::of_features(
+                &text.sql,
+                &columns,
+                text.window.value,
+                &place,
+                problems,
+            ));
         }
         planned.push(plan);
     }

@@ -17,12 +17,14 @@ use datafusion::sql::sqlparser::ast::{
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use wardwatch_clinical::VitalSign;
+use wardwatch_event_time::Span;
+use wardwatch_windowing::REFERENCE;
 
 use crate::codes;
 use crate::sql::byte_at;
 
 pub(crate) use fact::{Fact, Truth, Value};
-pub(crate) use overlap::overlap;
+pub(crate) use overlap::{overlap, try_out};
 
 /// What is known of each name.
 pub(crate) type Known = BTreeMap<String, Value>;
@@ -56,6 +58,8 @@ pub(crate) enum Thresholds {
 
 struct Reader<'k> {
     sql: &'k str,
+    /// Seconds of a window, where there is one.
+    window: f64,
     known: &'k Known,
     found: Vec<Found>,
 }
@@ -97,6 +101,7 @@ pub(crate) fn of_expression(
 pub(crate) fn of_features(
     text: &Spot<String>,
     known: &Known,
+    window: Span,
     place: &Place,
     problems: &mut Problems,
 ) -> Known {
@@ -105,6 +110,7 @@ pub(crate) fn of_features(
         return features;
     };
     let mut reader = Reader::new(&text.value, known);
+    reader.window = window.secs_f64();
     for statement in &statements {
         let Statement::Query(query) = statement else {
             continue;
@@ -138,6 +144,7 @@ impl<'k> Reader<'k> {
     fn new(sql: &'k str, known: &'k Known) -> Self {
         Self {
             sql,
+            window: f64::INFINITY,
             known,
             found: Vec::new(),
         }
@@ -160,6 +167,11 @@ impl<'k> Reader<'k> {
             Expr::Value(literal) => of_literal(&literal.value),
             Expr::Cast { expr, .. } => self.value(expr, thresholds),
             Expr::UnaryOp { op, expr } => {
+                // What never holds always fails, which may be meant.
+                let thresholds = match op {
+                    UnaryOperator::Not => Thresholds::Free,
+                    _ => thresholds,
+                };
                 let value = self.value(expr, thresholds);
                 match op {
                     UnaryOperator::Minus => Value::Number(value.number().negated()),
@@ -180,6 +192,7 @@ impl<'k> Reader<'k> {
                     self.value(low, thresholds),
                     self.value(high, thresholds),
                 );
+                let thresholds = if *negated { Thresholds::Free } else { thresholds };
                 let below = self.compare(expr, &value, &BinaryOperator::GtEq, &low, thresholds);
                 let above = self.compare(expr, &value, &BinaryOperator::LtEq, &high, thresholds);
                 let truth = below.and(above);
@@ -251,6 +264,9 @@ impl<'k> Reader<'k> {
     ) -> Value {
         let (left, right) = (self.value(left, thresholds), self.value(right, thresholds));
         let (l, r) = (left.number(), right.number());
+        if matches!(op, BinaryOperator::Plus | BinaryOperator::Minus) {
+            self.check_units(whole, "adds", &[l, r]);
+        }
         match op {
             BinaryOperator::Plus => Value::Number(l.plus(r)),
             BinaryOperator::Minus => Value::Number(l.plus(r.negated())),
@@ -283,15 +299,7 @@ impl<'k> Reader<'k> {
             (Value::Number(l), Value::Number(r)) => (*l, *r),
             _ => return Truth::OPEN,
         };
-        if let (Some(one), Some(other)) = (l.unit, r.unit)
-            && one != other
-        {
-            self.found.push(Found {
-                code: codes::UNIT_MISMATCH,
-                bytes: self.bytes(whole),
-                cause: format!("it compares {one} with {other}"),
-                fix: "compare values of one unit; a ratio has none, such as shock_index(heart_rate, systolic_bp) > 1".to_owned(),
-            });
+        if !self.check_units(whole, "compares", &[l, r]) {
             return Truth::OPEN;
         }
         let truth = match op {
@@ -302,17 +310,23 @@ impl<'k> Reader<'k> {
             BinaryOperator::Eq => l.equals(r),
             _ => l.equals(r).not(),
         };
-        if thresholds == Thresholds::Checked && !truth.can_hold && (l.is_bounded() && r.is_bounded()) {
-            let (range, is_number) = match l.low == l.high {
-                true => (r, r.low == r.high),
-                false => (l, false),
-            };
-            if !is_number {
-                let threshold = if l.low == l.high { l.low } else { r.low };
-                let text = &self.sql[self.bytes(whole)];
-                self.found.push(never(self.bytes(whole), text, range, threshold));
-                return Truth::OPEN;
-            }
+        let (range, threshold) = match l.low == l.high {
+            true => (r, l.low),
+            false => (l, r.low),
+        };
+        let is_threshold = range.low < range.high && (l.low == l.high || r.low == r.high);
+        // A threshold in another unit is a mistake wherever it stands, and whichever way it is wrong.
+        let is_other_unit = range.unit.is_some_and(|unit| is_of_other_unit(unit, threshold));
+        let is_wrong = match thresholds {
+            Thresholds::Checked => !truth.can_hold || (is_other_unit && !truth.can_fail),
+            Thresholds::Free => is_other_unit && !(truth.can_hold && truth.can_fail),
+        };
+        if is_threshold && is_wrong && range.is_bounded() {
+            let bytes = self.bytes(whole);
+            let says = if truth.can_hold { "always" } else { "never" };
+            let text = &self.sql[bytes.clone()];
+            self.found.push(never(bytes, text, says, range, threshold));
+            return Truth::OPEN;
         }
         truth
     }
@@ -354,20 +368,18 @@ impl<'k> Reader<'k> {
             self.value(filter, Thresholds::Checked);
         }
         if let Some((_, most)) = POINTS.iter().find(|(score, _)| *score == name) {
+            self.check_arguments(function, &name, &arguments);
             return Value::Points(*most);
         }
         let first = arguments.first().map_or(Fact::ANY, Value::number);
         match name.as_str() {
             name if ONE_OF_THEM.contains(&name) => Value::Number(first),
             "coalesce" | "greatest" | "least" | "nvl" | "ifnull" => {
+                let facts: Vec<Fact> = arguments.iter().map(Value::number).collect();
+                self.check_units(&Expr::Function(function.clone()), "mixes", &facts);
                 arguments.into_iter().reduce(Value::or).unwrap_or(Value::Unknown)
             }
-            "round" | "trunc" => Value::Number(Fact {
-                low: first.low.floor(),
-                high: first.high.ceil(),
-                ..first
-            }),
-            "floor" | "ceil" => Value::Number(Fact {
+            "round" | "trunc" | "floor" | "ceil" => Value::Number(Fact {
                 low: first.low.floor(),
                 high: first.high.ceil(),
                 ..first
@@ -378,8 +390,59 @@ impl<'k> Reader<'k> {
                 unit: first.unit,
                 ..Fact::POSITIVE
             }),
-            "age" | "time_below" | "time_above" => Value::Number(Fact::POSITIVE.in_unit("s")),
+            "time_below" | "time_above" => {
+                let limit = arguments.get(1).map_or(Fact::ANY, Value::number);
+                let is_threshold = limit.low == limit.high && first.low < first.high;
+                if is_threshold && !(first.low..=first.high).contains(&limit.low) {
+                    let bytes = self.bytes(&Expr::Function(function.clone()));
+                    let text = &self.sql[bytes.clone()];
+                    self.found.push(never(bytes, text, "never", first, limit.low));
+                }
+                Value::Number(Fact::between(0.0, self.window).in_unit("s"))
+            }
+            "age" => Value::Number(Fact::between(0.0, self.window).in_unit("s")),
             _ => Value::Unknown,
+        }
+    }
+
+    /// Notes values of several units where they must have one. Whether they have.
+    fn check_units(&mut self, whole: &Expr, does: &str, facts: &[Fact]) -> bool {
+        let mut units: Vec<&str> = facts.iter().filter_map(|fact| fact.unit).collect();
+        units.dedup();
+        if units.len() < 2 {
+            return true;
+        }
+        self.found.push(Found {
+            code: codes::UNIT_MISMATCH,
+            bytes: self.bytes(whole),
+            cause: format!("it {does} {}", units.join(" and ")),
+            fix: "use values of one unit; a ratio has none, such as shock_index(heart_rate, systolic_bp) > 1"
+                .to_owned(),
+        });
+        false
+    }
+
+    /// Notes arguments of a standard score that are in another unit than what the score calls them.
+    fn check_arguments(&mut self, function: &Function, name: &str, arguments: &[Value]) {
+        let Some(reference) = REFERENCE.iter().find(|reference| reference.name == name) else {
+            return;
+        };
+        let wanted = reference.call.split(['(', ')']).nth(1).unwrap_or_default();
+        for (wanted, argument) in wanted.split(", ").zip(arguments) {
+            let Some(vital) = VitalSign::from_name(wanted) else {
+                continue;
+            };
+            if let Some(unit) = argument.number().unit.filter(|unit| *unit != vital.unit()) {
+                self.found.push(Found {
+                    code: codes::UNIT_MISMATCH,
+                    bytes: self.bytes(&Expr::Function(function.clone())),
+                    cause: format!(
+                        "{name}() takes {wanted} in {}, and gets something in {unit}",
+                        vital.unit()
+                    ),
+                    fix: format!("give the arguments in this order: {}", reference.call),
+                });
+            }
         }
     }
 
@@ -416,7 +479,7 @@ fn is_total(index: &Expr) -> bool {
         if ["total", "lowest", "highest"].contains(&text.as_str())))
 }
 
-fn never(bytes: Range<usize>, text: &str, range: Fact, threshold: f64) -> Found {
+fn never(bytes: Range<usize>, text: &str, says: &str, range: Fact, threshold: f64) -> Found {
     let unit = range
         .unit
         .filter(|unit| *unit != "1")
@@ -429,11 +492,20 @@ fn never(bytes: Range<usize>, text: &str, range: Fact, threshold: f64) -> Found 
     Found {
         code: codes::IMPLAUSIBLE,
         bytes,
-        cause: format!("`{text}` never holds: {within}"),
+        cause: format!("`{text}` {says} holds: {within}"),
         fix: match range.unit.filter(|unit| *unit != "1") {
             None => "set a threshold within that".to_owned(),
             Some(unit) => threshold_in(unit, threshold),
         },
+    }
+}
+
+/// Whether a threshold is most likely meant in another unit: a fraction for a percentage, Fahrenheit for Celsius.
+fn is_of_other_unit(unit: &str, threshold: f64) -> bool {
+    match unit {
+        "%" => threshold > 0.0 && threshold <= 1.0,
+        "Cel" => (77.0..=113.0).contains(&threshold),
+        _ => false,
     }
 }
 
@@ -443,7 +515,7 @@ pub(crate) fn threshold_in(unit: &str, threshold: f64) -> String {
         "%" if threshold > 0.0 && threshold <= 1.0 => {
             format!("write {} for {threshold}, in %", threshold * 100.0)
         }
-        "Cel" if (77.0..=113.0).contains(&threshold) => {
+        "Cel" if is_of_other_unit(unit, threshold) => {
             let celsius = ((threshold - 32.0) / 1.8 * 10.0).round() / 10.0;
             format!("write {celsius} for {threshold} °F, in Cel")
         }

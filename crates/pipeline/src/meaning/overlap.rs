@@ -1,4 +1,4 @@
-//! Whether two conditions can hold at once.
+//! Conditions on one number, tried out: whether they can hold, and whether two can at once.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -10,15 +10,41 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
 use crate::Condition;
+use crate::meaning::{Fact, Truth};
 
-/// A value at which both conditions on one number hold; `texts` are theirs. They are tried at the numbers in them, and between:
-/// a value that is found is proof, and where several numbers are read none is looked for.
-pub(crate) fn overlap(one: &Condition, other: &Condition, texts: [&str; 2]) -> Option<f64> {
-    let field = one.expression.inputs().fields().first()?;
-    if one.inputs != other.inputs || one.inputs.len() != 1 || *field.data_type() != DataType::Float64 {
+/// So many values are tried beside the numbers that a condition names.
+const TRIED: usize = 4_096;
+
+/// What a condition does at the values of its one input.
+pub(crate) struct Tried {
+    points: Vec<f64>,
+    holds: Vec<Option<bool>>,
+}
+
+/// Tries a condition on one number at the numbers that `texts` name, between them and beyond, and over its range; none where it
+/// reads something else.
+pub(crate) fn try_out(condition: &Condition, range: Fact, texts: &[&str]) -> Option<Tried> {
+    let field = condition.expression.inputs().fields().first()?;
+    if condition.inputs.len() != 1 || *field.data_type() != DataType::Float64 {
         return None;
     }
-    let mut points: Vec<f64> = texts.into_iter().flat_map(numbers).collect();
+    let mut points: Vec<f64> = texts.iter().copied().flat_map(numbers).collect();
+    let (least, most) = points.iter().fold((0.0_f64, 0.0_f64), |(least, most), point| {
+        (least.min(*point), most.max(*point))
+    });
+    let low = if range.low.is_finite() {
+        range.low
+    } else {
+        2.0 * least - 1.0
+    };
+    let high = if range.high.is_finite() {
+        range.high
+    } else {
+        2.0 * most + 1.0
+    };
+    let step = (high - low) / TRIED as f64;
+    points.extend((0..=TRIED).map(|at| low + step * at as f64));
+    points.retain(|point| (low..=high).contains(point));
     points.sort_by(f64::total_cmp);
     points.dedup();
     let between: Vec<f64> = points
@@ -26,18 +52,39 @@ pub(crate) fn overlap(one: &Condition, other: &Condition, texts: [&str; 2]) -> O
         .map(|pair| f64::midpoint(pair[0], pair[1]))
         .collect();
     points.extend(between);
-    let holds = |condition: &Condition| {
-        let column = Arc::new(Float64Array::from(points.clone()));
-        let (result, _) = condition.expression.evaluate(vec![column], points.len()).ok()?;
-        Some(result.as_boolean_opt()?.clone())
-    };
-    let (one, other) = (holds(one)?, holds(other)?);
-    let both = (0..points.len()).find(|at| {
-        [&one, &other]
-            .iter()
-            .all(|holds| holds.is_valid(*at) && holds.value(*at))
-    });
-    both.map(|at| points[at])
+    // Last, no value at all.
+    let column: Float64Array = points.iter().copied().map(Some).chain([None]).collect();
+    let rows = column.len();
+    let (result, _) = condition.expression.evaluate(vec![Arc::new(column)], rows).ok()?;
+    let result = result.as_boolean_opt()?;
+    let holds = (0..rows).map(|at| result.is_valid(at).then(|| result.value(at)));
+    Some(Tried {
+        holds: holds.collect(),
+        points,
+    })
+}
+
+/// A value at which both of two conditions on one input hold: one that is found is proof.
+pub(crate) fn overlap(one: &Condition, other: &Condition, range: Fact, texts: [&str; 2]) -> Option<f64> {
+    if one.inputs != other.inputs {
+        return None;
+    }
+    let (one, other) = (try_out(one, range, &texts)?, try_out(other, range, &texts)?);
+    let both =
+        (0..one.points.len()).find(|at| one.holds[*at] == Some(true) && other.holds[*at] == Some(true));
+    both.map(|at| one.points[at])
+}
+
+// === impl Tried ===
+
+impl Tried {
+    /// Whether it held anywhere, and failed anywhere.
+    pub fn truth(&self) -> Truth {
+        Truth {
+            can_hold: self.holds.contains(&Some(true)),
+            can_fail: self.holds.contains(&Some(false)),
+        }
+    }
 }
 
 /// The numbers in an expression: between two of them nothing changes.
