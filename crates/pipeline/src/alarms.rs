@@ -239,7 +239,8 @@ fn check_course(
             codes::FLAPPING,
             &clear_place,
             format!(
-                "at {name} = {value} both this and `when` hold, so the alarm would begin and end without end"
+                "at {name} = {} both this and `when` hold, so the alarm would begin and end without end",
+                (value * 1e4).round() / 1e4
             ),
             "set it on the other side of `when`, a little closer to normal",
         );

@@ -2,8 +2,11 @@
 //! one.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{Expr, SelectItem, SetExpr, Statement};
+use datafusion::sql::sqlparser::ast::{
+    Expr, Ident, ObjectNamePart, SelectItem, SetExpr, Statement, Value, VisitMut, visit_expressions_mut,
+};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
@@ -23,17 +26,69 @@ pub(crate) fn expression(sql: &str) -> String {
     let parsed = Parser::new(&GenericDialect {})
         .try_with_sql(sql)
         .and_then(|mut parser| parser.parse_expr());
-    parsed.map_or_else(|_| sql.trim().to_owned(), |expr: Expr| expr.to_string())
+    parsed.map_or_else(
+        |_| sql.trim().to_owned(),
+        |mut expr: Expr| {
+            respell(&mut expr);
+            while let Expr::Nested(inner) = expr {
+                expr = *inner;
+            }
+            expr.to_string()
+        },
+    )
+}
+
+/// Names in lower case unless they have quotes, as SQL reads them; numbers without what changes nothing.
+fn respell<V: VisitMut>(sql: &mut V) {
+    let done: ControlFlow<()> = visit_expressions_mut(sql, |expr| {
+        match expr {
+            Expr::Identifier(name) => lower(name),
+            Expr::Function(function) => {
+                for part in &mut function.name.0 {
+                    if let ObjectNamePart::Identifier(name) = part {
+                        lower(name);
+                    }
+                }
+            }
+            Expr::Value(value) => {
+                if let Value::Number(text, _) = &mut value.value
+                    && let Ok(number) = text.parse::<f64>()
+                {
+                    *text = number.to_string();
+                }
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    });
+    debug_assert!(done.is_continue(), "nothing ends the visit");
+}
+
+fn lower(name: &mut Ident) {
+    match name.quote_style {
+        None => name.value = name.value.to_lowercase(),
+        // Quotes around what is lower case already say nothing.
+        Some(_)
+            if name
+                .value
+                .chars()
+                .all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_') =>
+        {
+            name.quote_style = None;
+        }
+        Some(_) => {}
+    }
 }
 
 /// A feature set's query.
 pub(crate) fn query(sql: &str) -> SetSql {
-    let Ok(statements) = Parser::parse_sql(&GenericDialect {}, sql) else {
+    let Ok(mut statements) = Parser::parse_sql(&GenericDialect {}, sql) else {
         return SetSql {
             text: sql.trim().to_owned(),
             ..SetSql::default()
         };
     };
+    statements.iter_mut().for_each(respell);
     let texts: Vec<String> = statements.iter().map(Statement::to_string).collect();
     let mut features = BTreeMap::new();
     let mut rows = String::new();

@@ -49,7 +49,7 @@ fn functions() -> String {
 fn problems() -> String {
     let mut page = "<!-- Made from the code: see tests/guide.rs. -->\n# Problems\n\n\
         What `wardwatch validate` and `wardwatch test` call the problems that they tell. Each comes with its place, its cause and a fix; \
-        [sixty mistakes](../../crates/pipeline/tests/mistakes/README.md) show how.\n"
+        [eighty mistakes](../../crates/pipeline/tests/mistakes/README.md) show how.\n"
         .to_owned();
     let sections: [(&str, &[Code]); 3] = [
         ("Any file", wardwatch_yaml::codes::ALL),

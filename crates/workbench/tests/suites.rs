@@ -49,12 +49,13 @@ fn every_shipped_pipeline_has_tests_and_they_pass() {
 #[test]
 fn a_failing_test_shows_what_was_told() {
     let verdict = run(Path::new("tests/suites/failing.test.yaml"), None).unwrap();
-    assert_eq!((verdict.outcomes.len(), verdict.failed()), (2, 1));
+    assert_eq!((verdict.outcomes.len(), verdict.failed()), (4, 2));
+    assert!(verdict.outcomes[2].failure.is_some() && verdict.outcomes[3].failure.is_none());
     check(
         "failing.txt",
         &verdict.outcomes[0].failure.as_ref().unwrap().with_lines(false),
     );
-    check("failing.xml", &junit(&[verdict]));
+    check("failing.xml", &junit(&[verdict], &[]));
 }
 
 #[test]
@@ -63,6 +64,20 @@ fn a_wrong_test_file_is_refused() {
         Err(SuiteError::Invalid(invalid)) => check("refused.txt", &invalid.with_lines(false)),
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn tests_in_a_pipelines_folder_test_it() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::copy(
+        "../../pipelines/adult-ward.yaml",
+        folder.path().join("1-ward.yaml"),
+    )
+    .unwrap();
+    let tests = "tests: [{ name: low, given: [{ at: 0s, spo2: 70 }], expect: { alerts: [{ at: 0s, alarm: desaturation }] } }]";
+    fs::write(folder.path().join("low.test.yaml"), tests).unwrap();
+    let verdict = run(&folder.path().join("low.test.yaml"), None).unwrap();
+    assert_eq!(verdict.failed(), 0, "{verdict:?}");
 }
 
 #[test]

@@ -54,7 +54,9 @@ impl<'n> Fields<'n> {
 
     /// The value of a field, if it is there.
     pub fn node(&mut self, name: &str) -> Option<&'n Node> {
-        self.known.push(name.to_owned());
+        if !self.known.iter().any(|known| known == name) {
+            self.known.push(name.to_owned());
+        }
         let found = self.entries?.iter().find(|(key, _)| key.value == name);
         found.map(|(_, node)| node)
     }
@@ -65,9 +67,10 @@ impl<'n> Fields<'n> {
         self.leaf(name, node, problems)
     }
 
-    /// Whether nothing has been wrong so far.
+    /// Whether nothing has been wrong so far, with every field that is there taken.
     pub fn is_sound(&self) -> bool {
-        self.is_sound
+        let entries = self.entries.unwrap_or_default();
+        self.is_sound && entries.iter().all(|(key, _)| self.known.contains(&key.value))
     }
 
     fn leaf<T: Leaf>(&mut self, name: &str, node: &Node, problems: &mut Problems) -> Option<Spot<T>> {

@@ -453,10 +453,12 @@ impl<'k> Reader<'k> {
         };
         let start = byte(span.start.line, span.start.column);
         let end = byte(span.end.line, span.end.column);
-        match span.start.line == 0 || end <= start {
-            true => 0..self.sql.len(),
-            false => start..end,
+        if span.start.line == 0 || end <= start {
+            return 0..self.sql.len();
         }
+        // A call's place is told without what closes it.
+        let is_open = matches!(expr, Expr::Function(_)) && self.sql[end..].starts_with(')');
+        start..end + usize::from(is_open)
     }
 }
 

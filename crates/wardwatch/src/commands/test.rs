@@ -47,9 +47,13 @@ pub struct Args {
 #[derive(Serialize)]
 struct Told<'v> {
     path: String,
-    pipeline: &'v str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pipeline: Option<&'v str>,
     tests: Vec<TestTold<'v>>,
     alarms: &'v [Coverage],
+    /// Why the tests could not be run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'v str>,
 }
 
 #[derive(Serialize)]
@@ -88,6 +92,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 fn once(args: &Args) -> anyhow::Result<ExitCode> {
     let files = files(&args.paths)?;
     let mut verdicts = Vec::new();
+    let mut not_run = Vec::new();
     let mut worst = ExitCode::SUCCESS;
     let mut text = String::new();
     for file in &files {
@@ -105,24 +110,33 @@ fn once(args: &Args) -> anyhow::Result<ExitCode> {
                 } else {
                     failure::FAILED
                 });
-                text.push_str(&refused(file, &error));
+                text.push_str(&refused(file, &error, output::is_in_colour()));
+                not_run.push((file.clone(), refused(file, &error, false)));
             }
         }
     }
     let failed: usize = verdicts.iter().map(Verdict::failed).sum();
     let tests: usize = verdicts.iter().map(|verdict| verdict.outcomes.len()).sum();
-    text.push_str(&format!("{} passed, {failed} failed\n", tests - failed));
+    text.push_str(&format!("{} passed, {failed} failed", tests - failed));
+    if !not_run.is_empty() {
+        text.push_str(&format!(", {} files could not be run", not_run.len()));
+    }
+    text.push('\n');
     if let Some(path) = &args.junit {
-        std::fs::write(path, junit(&verdicts)).with_context(|| format!("writing {}", path.display()))?;
+        std::fs::write(path, junit(&verdicts, &not_run))
+            .with_context(|| format!("writing {}", path.display()))?;
     }
     match args.output {
         Output::Text => print(&text)?,
         Output::Json => {
-            // What could not be run has no verdict; it is told all the same.
-            if verdicts.len() < files.len() {
-                eprint!("{text}");
-            }
-            let told: Vec<Told<'_>> = verdicts.iter().map(Told::of).collect();
+            let refused = not_run.iter().map(|(path, error)| Told {
+                path: path.display().to_string(),
+                pipeline: None,
+                tests: Vec::new(),
+                alarms: &[],
+                error: Some(error),
+            });
+            let told: Vec<Told<'_>> = verdicts.iter().map(Told::of).chain(refused).collect();
             print(&(serde_json::to_string_pretty(&told)? + "\n"))?;
         }
     }
@@ -153,14 +167,10 @@ fn in_words(verdict: &Verdict) -> String {
     text + "\n"
 }
 
-fn refused(file: &Path, error: &SuiteError) -> String {
+fn refused(file: &Path, error: &SuiteError, in_colour: bool) -> String {
     match error {
         SuiteError::Invalid(invalid) | SuiteError::Pipeline(PipelineError::Invalid(invalid)) => {
-            format!(
-                "{}\n{}",
-                file.display(),
-                invalid.with_lines(output::is_in_colour())
-            )
+            format!("{}\n{}", file.display(), invalid.with_lines(in_colour))
         }
         error => {
             let mut text = format!("{}: {error}", file.display());
@@ -269,9 +279,10 @@ impl<'v> Told<'v> {
         };
         Self {
             path: verdict.path.display().to_string(),
-            pipeline: &verdict.pipeline,
+            pipeline: Some(&verdict.pipeline),
             tests: verdict.outcomes.iter().map(test).collect(),
             alarms: &verdict.coverage,
+            error: None,
         }
     }
 }

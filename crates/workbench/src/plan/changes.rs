@@ -29,7 +29,7 @@ struct Touched {
 
 pub(super) fn plan(old: &Pipeline, new: &Pipeline) -> Plan {
     let mut touched = Touched::default();
-    let mut changes = head(old, new);
+    let mut changes: Vec<Change> = head(old, new).into_iter().collect();
     changes.extend(sources(old, new));
     changes.extend(time(old, new));
     changes.extend(max_ages(old, new, &mut touched));
@@ -37,11 +37,13 @@ pub(super) fn plan(old: &Pipeline, new: &Pipeline) -> Plan {
     changes.extend(scores(old, new, &mut touched));
     changes.extend(alarms(old, new, &touched));
     changes.extend(technical(old, new));
+    let says_something_else = !changes.is_empty();
+    changes.splice(0..0, version(old, new, says_something_else));
     Plan {
         old: identity(old),
         new: identity(new),
         changes,
-        reads_back: (old.hash != new.hash).then(|| new.reach()),
+        reads_back: says_something_else.then(|| new.reach()),
     }
 }
 
@@ -53,30 +55,39 @@ fn identity(pipeline: &Pipeline) -> Identity {
     }
 }
 
-fn head(old: &Pipeline, new: &Pipeline) -> Vec<Change> {
-    let mut changes = Vec::new();
-    let mut change = |detail: String, breaking: &str| {
-        changes.push(Change {
-            section: Section::Pipeline,
-            name: new.name.to_string(),
-            kind: Kind::Changed,
-            details: vec![detail],
-            state: State::Lost,
-            breaking: Some(breaking.to_owned()),
-        });
-    };
-    if old.name != new.name {
-        change(
-            differ("pipeline", &old.name, &new.name),
-            "it is another pipeline to every engine: its group, its journal and the names of its alerts begin anew",
-        );
-    } else if old.hash != new.hash && new.version <= old.version {
-        change(
-            format!("its text differs, and its version stays {}", new.version),
-            "an alert names the version that decided it, so a changed pipeline needs a higher one: raise `version`",
-        );
+fn head(old: &Pipeline, new: &Pipeline) -> Option<Change> {
+    let breaking = "it is another pipeline to every engine: its group, its journal and the names of its alerts begin anew";
+    (old.name != new.name).then(|| Change {
+        section: Section::Pipeline,
+        name: new.name.to_string(),
+        kind: Kind::Changed,
+        details: vec![differ("pipeline", &old.name, &new.name)],
+        state: State::Lost,
+        breaking: Some(breaking.to_owned()),
+    })
+}
+
+/// A text that differs under a version that is no higher: breaking where it says something else.
+fn version(old: &Pipeline, new: &Pipeline, says_something_else: bool) -> Option<Change> {
+    if old.name != new.name || old.hash == new.hash || new.version > old.version {
+        return None;
     }
-    changes
+    let is = match old.version == new.version {
+        true => format!("stays {}", new.version),
+        false => format!("goes from {} to {}", old.version, new.version),
+    };
+    let breaking = "an alert names the version that decided it, so a changed pipeline needs a higher one: raise `version`";
+    Some(Change {
+        section: Section::Pipeline,
+        name: new.name.to_string(),
+        kind: Kind::Changed,
+        details: vec![match says_something_else {
+            true => format!("its version {is}"),
+            false => format!("its text differs and says the same; its version {is}"),
+        }],
+        state: State::Kept,
+        breaking: says_something_else.then(|| breaking.to_owned()),
+    })
 }
 
 fn sources(old: &Pipeline, new: &Pipeline) -> Vec<Change> {
@@ -100,6 +111,15 @@ fn sources(old: &Pipeline, new: &Pipeline) -> Vec<Change> {
     let (old_parts, new_parts) = (parts(old), parts(new));
     let mut changes = compare(Section::Source, &old_parts, &new_parts);
     for change in &mut changes {
+        if change
+            .details
+            .iter()
+            .any(|detail| detail == "trend_only: true → false")
+        {
+            change
+                .details
+                .push("it drives limits now, and its silence is told".to_owned());
+        }
         let changes_topic = change.details.iter().any(|detail| detail.starts_with("topic:"));
         (change.state, change.breaking) = match change.kind {
             Kind::Removed => (
@@ -113,6 +133,17 @@ fn sources(old: &Pipeline, new: &Pipeline) -> Vec<Change> {
                 State::Rebuilt,
                 Some("what comes on the old topic is read no longer".to_owned()),
             ),
+            Kind::Changed
+                if change
+                    .details
+                    .iter()
+                    .any(|detail| detail == "trend_only: false → true") =>
+            {
+                (
+                    State::Kept,
+                    Some("it drives no limit any more, and nobody is told of its silence".to_owned()),
+                )
+            }
             Kind::Added => (State::Rebuilt, None),
             _ => (State::Kept, None),
         };

@@ -3,7 +3,7 @@
 //! `alerts` are all alerts of the test, in order, but for alarms under `ignore`; `scores` and `features` are the newest at a
 //! time; `quarantined` are all readings that were not taken, by reason. What a test does not mention it does not check.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use wardwatch_alarms::{Alert, Phase, ScoreValue};
 use wardwatch_clinical::AlarmPriority;
@@ -27,7 +27,9 @@ pub(super) struct Expectations {
     ignore: Vec<String>,
     scores: Vec<Expected>,
     features: Vec<Expected>,
-    quarantined: Option<(Place, BTreeMap<String, u64>)>,
+    /// Where it is not said, none may be.
+    quarantined: BTreeMap<String, u64>,
+    quarantined_at: Option<Place>,
 }
 
 #[derive(Debug)]
@@ -88,6 +90,7 @@ impl Expectations {
         let mut expect = Self::default();
         let Some(node) = node else { return expect };
         let place = place.field("expect", node.at);
+        expect.quarantined_at = Some(place.clone());
         let mut fields = Fields::of(node, place.clone(), problems);
         if let Some(listed) = fields.node("alerts") {
             let place = place.field("alerts", listed.at);
@@ -116,7 +119,7 @@ impl Expectations {
             let all: Vec<&str> = names.iter().map(|(name, ..)| name.as_str()).collect();
             expect
                 .scores
-                .extend(expected(node, patient, &all, known, &place, problems));
+                .extend(expected(node, patient, &all, false, known, &place, problems));
         }
         let features = feature_names(pipeline);
         for node in fields.list("features", problems) {
@@ -135,10 +138,13 @@ impl Expectations {
             all.dedup();
             expect
                 .features
-                .extend(expected(node, patient, &all, known, &place, problems));
+                .extend(expected(node, patient, &all, true, known, &place, problems));
         }
+        let mut has_counts = false;
         if let Some(node) = fields.node("quarantined") {
             let place = place.field("quarantined", node.at);
+            expect.quarantined_at = Some(place.clone());
+            has_counts = true;
             let counts = map::<u32>(Some(node), &place, problems);
             for (reason, (at, _)) in &counts {
                 if Reason::from_code(reason).is_none() {
@@ -150,13 +156,11 @@ impl Expectations {
             let counts = counts
                 .into_iter()
                 .map(|(reason, (_, count))| (reason, u64::from(count.value)));
-            expect.quarantined = Some((place, counts.filter(|(_, count)| *count > 0).collect()));
+            expect.quarantined = counts.filter(|(_, count)| *count > 0).collect();
         }
         let is_sound = fields.close(problems);
-        let is_empty = expect.alerts.is_none()
-            && expect.quarantined.is_none()
-            && expect.scores.is_empty()
-            && expect.features.is_empty();
+        let is_empty =
+            expect.alerts.is_none() && !has_counts && expect.scores.is_empty() && expect.features.is_empty();
         if is_empty && is_sound {
             let fix = "say what should follow: alerts (none: `alerts: []`), scores, features or quarantined";
             problems.push(
@@ -183,6 +187,24 @@ impl Expectations {
         alerts.chain(values).max().unwrap_or(Span::ZERO)
     }
 
+    /// Notes patients of whom nothing comes.
+    pub fn check_patients(&self, come: &BTreeSet<String>, problems: &mut Problems) {
+        let alerts = self.alerts.iter().flat_map(|(place, alerts)| {
+            let patients = alerts.iter().map(|alert| &alert.patient);
+            patients.map(move |patient| (place, patient))
+        });
+        let values = self.scores.iter().chain(&self.features);
+        let values = values.filter_map(|expected| Some((&expected.values.first()?.place, &expected.patient)));
+        for (place, patient) in alerts
+            .chain(values)
+            .filter(|(_, patient)| !come.contains(*patient))
+        {
+            let known: Vec<&str> = come.iter().map(String::as_str).collect();
+            let cause = format!("nothing comes of patient {patient} in this test");
+            problems.unknown(codes::BAD_ENTRY, place, cause, patient, known);
+        }
+    }
+
     /// Notes what is otherwise than expected.
     pub fn check(&self, course: &Course, problems: &mut Problems) {
         if let Some((place, wanted)) = &self.alerts {
@@ -207,7 +229,8 @@ impl Expectations {
                 }
             }
         }
-        if let Some((place, wanted)) = &self.quarantined {
+        if let Some(place) = &self.quarantined_at {
+            let wanted = &self.quarantined;
             let found: BTreeMap<String, u64> = course
                 .quarantined
                 .iter()
@@ -229,7 +252,10 @@ impl Expectations {
                     codes::UNEXPECTED,
                     place,
                     cause,
-                    format!("expected are: {}", listed(wanted)),
+                    format!(
+                        "expected are: {}; if it is meant, write it under `quarantined`",
+                        listed(wanted)
+                    ),
                 );
             }
         }
@@ -247,8 +273,11 @@ impl Expectations {
             .iter()
             .filter(|alert| !self.ignore.contains(&alert.alarm))
             .collect();
+        // Who is strictest chooses first.
+        let mut wanted: Vec<&ExpectedAlert> = wanted.iter().collect();
+        wanted.sort_by_key(|wanted| (wanted.within, wanted.at));
         let missing: Vec<&ExpectedAlert> = wanted
-            .iter()
+            .into_iter()
             .filter(
                 |wanted| match told.iter().position(|alert| wanted.is(alert, course.start)) {
                     Some(at) => {
@@ -327,6 +356,7 @@ fn expected(
     node: &Node,
     patient: &str,
     all: &[&str],
+    has_sets: bool,
     known: impl Fn(&str, Option<&str>) -> Option<Name>,
     place: &Place,
     problems: &mut Problems,
@@ -334,8 +364,20 @@ fn expected(
     let mut fields = Fields::of(node, place.clone(), problems);
     let at = fields.must::<Span>("at", problems);
     let of = fields.may::<String>("patient", problems);
-    let set = fields.may::<String>("set", problems);
+    let set = match has_sets {
+        true => fields.may::<String>("set", problems),
+        false => None,
+    };
     let within = fields.may::<f64>("within", problems);
+    if let Some(negative) = within.as_ref().filter(|within| within.value < 0.0) {
+        let place = place.field("within", negative.at);
+        problems.push(
+            codes::BAD_ENTRY,
+            &place,
+            "no value is that near",
+            "write a tolerance such as 0.1",
+        );
+    }
     let mut values = Vec::new();
     let mut is_named = false;
     for name in all {

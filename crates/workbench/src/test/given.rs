@@ -4,6 +4,7 @@
 //! until before `until`. A message arrives when the entry says; `late` and `fast_clock` say how far before or after that its
 //! device dates it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value as Json, json};
@@ -14,12 +15,28 @@ use wardwatch_ingest::{
 };
 use wardwatch_pipeline::Pipeline;
 use wardwatch_replay::{Reader, ReplayError};
-use wardwatch_yaml::{Fields, Kind, Leaf, Node, Place, Problems, Spot, codes as yaml};
+use wardwatch_yaml::{Fields, Kind, Leaf, Node, Place, Problems, Spot, codes as yaml, one_of};
 
 use super::codes;
 
 /// Most messages of a test: a ward of twelve beds for a day, a message a minute.
 const MOST_MESSAGES: usize = 100_000;
+
+/// A test lasts no longer: every second of it is stepped.
+const LONGEST: Span = Span::from_secs(14 * 86_400);
+
+/// The fields of a context record that a test may give.
+const CONTEXT: [&str; 9] = [
+    "event",
+    "name",
+    "mrn",
+    "age",
+    "sex",
+    "ward",
+    "bed",
+    "spo2_scale",
+    "on_oxygen",
+];
 
 /// What an entry needs to know of its test.
 pub(super) struct Given<'g> {
@@ -37,6 +54,8 @@ pub(super) struct Timeline {
     pub events: Vec<Event>,
     /// Log time goes on until then, whatever comes.
     pub until: Span,
+    /// Of whom something comes.
+    pub patients: BTreeSet<String>,
 }
 
 /// Something that comes.
@@ -123,6 +142,15 @@ impl Given<'_> {
                 "replay files of recorded data instead",
             );
         }
+        let last = timeline.events.iter().map(|event| event.at - self.start).max();
+        timeline.until = timeline.until.max(last.unwrap_or(Span::ZERO));
+        if timeline.until > LONGEST {
+            let cause = format!(
+                "the test lasts {}, and at most {LONGEST} are allowed",
+                timeline.until
+            );
+            problems.push(yaml::TOO_MANY, place, cause, "let it begin later, or end earlier");
+        }
         // At one instant the order of the file.
         timeline.events.sort_by_key(|event| event.at);
         timeline
@@ -141,6 +169,7 @@ impl Given<'_> {
         if is("context") {
             let at = self.at(&mut fields, problems);
             let patient = self.patient(&mut fields, problems);
+            timeline.patients.insert(patient.clone());
             let context = fields
                 .node("context")
                 .and_then(|node| self.context(node, &patient, at, place, problems));
@@ -162,6 +191,10 @@ impl Given<'_> {
                     what: What::Accept { patient, alarm, by },
                 });
             }
+        } else if is("restart") && is("rebalance") {
+            let fix = "make two entries of it";
+            problems.push(codes::BAD_ENTRY, place, "it restarts and moves at once", fix);
+            return;
         } else if is("restart") || is("rebalance") {
             for (name, what) in [("restart", What::Restart), ("rebalance", What::Rebalance)] {
                 let at = fields.may::<Span>(name, problems);
@@ -211,13 +244,16 @@ impl Given<'_> {
                 Some(json!({ "code": vital.name(), "value": value, "unit": vital.unit() }))
             })
             .collect();
-        if readings.is_empty() {
+        if readings.is_empty() && fields.is_sound() {
             let fix = "give a vital sign, such as `spo2: 96`, or one of context, accept, restart, rebalance, advance_clock, \
                        silence, file, csv";
             problems.push(codes::BAD_ENTRY, place, "nothing comes of this entry", fix);
             return;
         }
-        let Some(times) = times else { return };
+        let Some(times) = times.filter(|_| fields.is_sound()) else {
+            return;
+        };
+        timeline.patients.insert(patient.clone());
         let mut at = times.from;
         while at < times.until && timeline.events.len() <= MOST_MESSAGES {
             let arrives = self.start + at;
@@ -253,6 +289,19 @@ impl Given<'_> {
         problems: &mut Problems,
     ) -> Option<ContextRecord> {
         let place = place.field("context", node.at);
+        if let Kind::Map(given) = &node.kind {
+            for (name, _) in given
+                .iter()
+                .filter(|(name, _)| !CONTEXT.contains(&name.value.as_str()))
+            {
+                problems.push(
+                    yaml::UNKNOWN_FIELD,
+                    &place.at(name.at),
+                    format!("there is no field `{}` here", name.value),
+                    one_of(&name.value, &CONTEXT),
+                );
+            }
+        }
         let mut record = match json_of(node) {
             Json::Object(record) => record,
             _ => Map::new(),
@@ -288,11 +337,21 @@ impl Given<'_> {
         let patient = fields.may::<String>("patient", problems);
         let from = fields.must::<Span>("from", problems);
         let until = fields.must::<Span>("until", problems);
+        let (from, until) = (from?, until?);
+        if from.value >= until.value {
+            let fix = "let `until` be later than `from`";
+            problems.push(
+                codes::BAD_TIMES,
+                &place.at(until.at),
+                "it ends before it begins",
+                fix,
+            );
+        }
         Some(Silence {
             source,
             patient: patient.map(|patient| patient.value),
-            from: self.start + from?.value,
-            until: self.start + until?.value,
+            from: self.start + from.value,
+            until: self.start + until.value,
         })
     }
 
@@ -307,7 +366,10 @@ impl Given<'_> {
         let at = self.at(fields, problems);
         if let Some(file) = fields.may::<String>("file", problems) {
             match self.messages(&self.folder.join(&file.value), at) {
-                Ok(events) => timeline.events.extend(events),
+                Ok(events) => {
+                    timeline.patients.extend(events.iter().filter_map(Event::patient));
+                    timeline.events.extend(events);
+                }
                 Err(error) => {
                     let place = place.field("file", file.at);
                     problems.push(
@@ -375,7 +437,10 @@ impl Given<'_> {
                 });
             }
         }
-        Ok(events)
+        match events.is_empty() {
+            true => Err("it holds no observations".to_owned()),
+            false => Ok(events),
+        }
     }
 
     /// A table with a column `at` and one of each vital sign; a cell without a value is not measured.
@@ -408,14 +473,31 @@ impl Given<'_> {
                 "name columns `at`, then vital signs",
             );
         }
+        let has_twice = (1..head.len()).any(|at| head[..at].contains(&head[at]));
+        if has_twice {
+            return wrong("a column stands there twice".to_owned(), "keep one of them");
+        }
         if head.first() != Some(&"at") || head.len() < 2 {
             return wrong(
                 "the first column is not `at`".to_owned(),
                 "begin with a line such as `at, spo2, heart_rate`",
             );
         }
+        let lines: Vec<&str> = lines.collect();
+        if lines.is_empty() {
+            return wrong("the table has no line".to_owned(), "add one such as `0s, 96, 70`");
+        }
+        timeline.patients.insert(of.patient.clone());
         for line in lines {
             let cells: Vec<&str> = line.split(',').map(str::trim).collect();
+            if cells.len() > head.len() {
+                let cause = format!(
+                    "a line has {} cells, and there are {} columns",
+                    cells.len(),
+                    head.len()
+                );
+                return wrong(cause, "give each cell a column");
+            }
             let Ok(at) = Span::parse(cells[0]) else {
                 return wrong(
                     format!("{:?} is not a length of time", cells[0]),
@@ -558,6 +640,17 @@ fn json_of(node: &Node) -> Json {
     }
 }
 
+// === impl Event ===
+
+impl Event {
+    fn patient(&self) -> Option<String> {
+        match &self.what {
+            What::Decoded(observations) => Some(observations.messages().get(0).patient_id.to_owned()),
+            _ => None,
+        }
+    }
+}
+
 // === impl Silence ===
 
 impl Silence {
@@ -577,7 +670,9 @@ impl Leaf for Amount {
     fn read(text: &str) -> Result<Self, (String, String)> {
         match text {
             "A" | "C" | "V" | "P" | "U" => Ok(Self(json!(text))),
-            text => f64::read(text).map(|number| Self(json!(number))),
+            text => f64::read(text)
+                .map(|number| Self(json!(number)))
+                .map_err(|(cause, _)| (cause, "write one such as 36.5, or a letter of ACVPU".to_owned())),
         }
     }
 }

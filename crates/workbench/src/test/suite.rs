@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use wardwatch_event_time::Timestamp;
 use wardwatch_pipeline::{Pipeline, PipelineError};
-use wardwatch_yaml::{Fields, FileText, Invalid, Leaf, Node, Place, Problems, Spot, Texts};
+use wardwatch_yaml::{
+    At, Fields, FileText, Invalid, Leaf, Node, Place, Problems, Spot, Texts, codes as yaml,
+};
 
 use super::codes;
 use super::course::Course;
@@ -73,7 +75,12 @@ pub fn run(path: &Path, models: Option<&Path>) -> Result<Verdict, SuiteError> {
     let none = |_: &str| None;
     let (mut documents, _) = wardwatch_yaml::parts(&none, &mut problems);
     let refused = |problems| Err(SuiteError::Invalid(Invalid::new(path.to_path_buf(), problems)));
-    if documents.len() != 1 || !problems.notes.is_empty() {
+    if documents.len() != 1 && problems.notes.is_empty() {
+        let cause = "this is not one file of tests";
+        let fix = "begin with `tests:`, and a hyphen before each test";
+        problems.push(yaml::MISSING_FIELD, &Place::whole(At::begin_of(0)), cause, fix);
+    }
+    if !problems.notes.is_empty() {
         return refused(problems);
     }
     let root = documents.remove(0);
@@ -84,8 +91,17 @@ pub fn run(path: &Path, models: Option<&Path>) -> Result<Verdict, SuiteError> {
         .map_or(START, |start| start.value.0);
     let nodes = fields.list("tests", &mut problems);
     fields.close(&mut problems);
+    if nodes.is_empty() && problems.notes.is_empty() {
+        let fix = "begin with `tests:`, and a hyphen before each test";
+        problems.push(
+            yaml::MISSING_FIELD,
+            &Place::whole(root.at),
+            "there is no test in it",
+            fix,
+        );
+    }
     let folder = path.parent().unwrap_or(Path::new("."));
-    let pipeline = folder.join(pipeline.map_or_else(|| beside(path), |given| given.value));
+    let pipeline = pipeline.map_or_else(|| beside(path), |given| folder.join(given.value));
     let pipeline = Arc::new(Pipeline::load(&pipeline, models)?);
 
     let mut tests: Vec<Test> = Vec::new();
@@ -122,10 +138,20 @@ fn read(path: &Path) -> Result<String, SuiteError> {
     fs::read_to_string(path).map_err(unreadable)
 }
 
-/// `ward.test.yaml` tests `ward.yaml`.
-fn beside(path: &Path) -> String {
+/// `ward.test.yaml` tests `ward.yaml` beside it, or the folder `ward`; in a pipeline's folder it tests that.
+fn beside(path: &Path) -> PathBuf {
+    let folder = path.parent().unwrap_or(Path::new("."));
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    name.strip_suffix(".test.yaml").unwrap_or(&name).to_owned() + ".yaml"
+    let name = name.strip_suffix(".test.yaml").unwrap_or(&name);
+    let file = folder.join(format!("{name}.yaml"));
+    if file.is_file() {
+        return file;
+    }
+    let parts = folder.join(name);
+    match parts.is_dir() {
+        true => parts,
+        false => folder.to_path_buf(),
+    }
 }
 
 fn test(
@@ -151,6 +177,14 @@ fn test(
     let given = fields.list("given", problems);
     let expect = fields.must_node("expect");
     let is_sound = fields.close(problems);
+    if given.is_empty() && is_sound {
+        problems.push(
+            yaml::MISSING_FIELD,
+            &place,
+            "nothing comes in this test",
+            "say under `given` what does",
+        );
+    }
     if let Some(name) = name
         .as_ref()
         .filter(|name| earlier.contains(&name.value.as_str()))
@@ -170,6 +204,9 @@ fn test(
     }
     .timeline(given, &place, problems);
     let expect = Expectations::read(expect, pipeline, &patient, &place, problems);
+    if is_sound {
+        expect.check_patients(&timeline.patients, problems);
+    }
     Some(Test {
         name: name.filter(|_| is_sound)?,
         timeline,

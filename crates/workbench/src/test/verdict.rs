@@ -74,8 +74,8 @@ impl Verdict {
     }
 }
 
-/// Verdicts as JUnit XML, which CI systems show.
-pub fn junit(verdicts: &[Verdict]) -> String {
+/// Verdicts as JUnit XML, which CI systems show; with files whose tests could not be run, and why.
+pub fn junit(verdicts: &[Verdict], refused: &[(PathBuf, String)]) -> String {
     let mut xml = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n".to_owned();
     for verdict in verdicts {
         xml.push_str(&format!(
@@ -95,6 +95,13 @@ pub fn junit(verdicts: &[Verdict]) -> String {
             }
         }
         xml.push_str("  </testsuite>\n");
+    }
+    for (path, why) in refused {
+        let (name, why) = (escaped(&path.display().to_string()), escaped(why));
+        xml.push_str(&format!(
+            "  <testsuite name=\"{name}\" tests=\"1\" errors=\"1\">\n    <testcase name=\"the file is read\">\n      \
+             <error>{why}</error>\n    </testcase>\n  </testsuite>\n"
+        ));
     }
     xml + "</testsuites>\n"
 }
