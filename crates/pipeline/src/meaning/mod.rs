@@ -4,6 +4,7 @@
 //! is not understood may be anything, so that nothing right is refused.
 
 mod fact;
+mod functions;
 mod overlap;
 
 use std::collections::BTreeMap;
@@ -11,14 +12,13 @@ use std::ops::Range;
 use wardwatch_yaml::{Code, Place, Problems, Spot, nearest};
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, SelectItem,
-    SetExpr, Spanned, Statement, Subscript, UnaryOperator, Value as Literal,
+    AccessExpr, BinaryOperator, Expr, SelectItem, SetExpr, Spanned, Statement, Subscript, UnaryOperator,
+    Value as Literal,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::Span;
-use wardwatch_windowing::REFERENCE;
 
 use crate::codes;
 use crate::sql::byte_at;
@@ -28,24 +28,6 @@ pub(crate) use overlap::{overlap, try_out};
 
 /// What is known of each name.
 pub(crate) type Known = BTreeMap<String, Value>;
-
-/// Most points of the standard scores (Royal College of Physicians 2017; Subbe 2001; Singer 2016; Bone 1992).
-const POINTS: [(&str, f64); 4] = [("news2", 20.0), ("mews", 14.0), ("qsofa", 3.0), ("sirs", 4.0)];
-
-/// Aggregates that give a value of what they read.
-const ONE_OF_THEM: [&str; 11] = [
-    "avg",
-    "mean",
-    "min",
-    "max",
-    "latest",
-    "median",
-    "first_value",
-    "last_value",
-    "nth_value",
-    "percentile_cont",
-    "approx_percentile_cont",
-];
 
 /// Whether a threshold that no value reaches is told of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -351,60 +333,6 @@ impl<'k> Reader<'k> {
         Truth::OPEN
     }
 
-    fn function(&mut self, function: &Function, thresholds: Thresholds) -> Value {
-        let name = function.name.to_string().to_lowercase();
-        let arguments: Vec<Value> = match &function.args {
-            FunctionArguments::List(list) => list
-                .args
-                .iter()
-                .filter_map(|argument| match argument {
-                    FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(self.value(expr, thresholds)),
-                    _ => None,
-                })
-                .collect(),
-            _ => Vec::new(),
-        };
-        if let Some(filter) = &function.filter {
-            self.value(filter, Thresholds::Checked);
-        }
-        if let Some((_, most)) = POINTS.iter().find(|(score, _)| *score == name) {
-            self.check_arguments(function, &name, &arguments);
-            return Value::Points(*most);
-        }
-        let first = arguments.first().map_or(Fact::ANY, Value::number);
-        match name.as_str() {
-            name if ONE_OF_THEM.contains(&name) => Value::Number(first),
-            "coalesce" | "greatest" | "least" | "nvl" | "ifnull" => {
-                let facts: Vec<Fact> = arguments.iter().map(Value::number).collect();
-                self.check_units(&Expr::Function(function.clone()), "mixes", &facts);
-                arguments.into_iter().reduce(Value::or).unwrap_or(Value::Unknown)
-            }
-            "round" | "trunc" | "floor" | "ceil" => Value::Number(Fact {
-                low: first.low.floor(),
-                high: first.high.ceil(),
-                ..first
-            }),
-            "abs" => Value::Number(first.size()),
-            "count" | "shock_index" => Value::Number(Fact::POSITIVE),
-            "stddev" | "stddev_samp" | "stddev_pop" => Value::Number(Fact {
-                unit: first.unit,
-                ..Fact::POSITIVE
-            }),
-            "time_below" | "time_above" => {
-                let limit = arguments.get(1).map_or(Fact::ANY, Value::number);
-                let is_threshold = limit.low == limit.high && first.low < first.high;
-                if is_threshold && !(first.low..=first.high).contains(&limit.low) {
-                    let bytes = self.bytes(&Expr::Function(function.clone()));
-                    let text = &self.sql[bytes.clone()];
-                    self.found.push(never(bytes, text, "never", first, limit.low));
-                }
-                Value::Number(Fact::between(0.0, self.window).in_unit("s"))
-            }
-            "age" => Value::Number(Fact::between(0.0, self.window).in_unit("s")),
-            _ => Value::Unknown,
-        }
-    }
-
     /// Notes values of several units where they must have one. Whether they have.
     fn check_units(&mut self, whole: &Expr, does: &str, facts: &[Fact]) -> bool {
         let mut units: Vec<&str> = facts.iter().filter_map(|fact| fact.unit).collect();
@@ -420,30 +348,6 @@ impl<'k> Reader<'k> {
                 .to_owned(),
         });
         false
-    }
-
-    /// Notes arguments of a standard score that are in another unit than what the score calls them.
-    fn check_arguments(&mut self, function: &Function, name: &str, arguments: &[Value]) {
-        let Some(reference) = REFERENCE.iter().find(|reference| reference.name == name) else {
-            return;
-        };
-        let wanted = reference.call.split(['(', ')']).nth(1).unwrap_or_default();
-        for (wanted, argument) in wanted.split(", ").zip(arguments) {
-            let Some(vital) = VitalSign::from_name(wanted) else {
-                continue;
-            };
-            if let Some(unit) = argument.number().unit.filter(|unit| *unit != vital.unit()) {
-                self.found.push(Found {
-                    code: codes::UNIT_MISMATCH,
-                    bytes: self.bytes(&Expr::Function(function.clone())),
-                    cause: format!(
-                        "{name}() takes {wanted} in {}, and gets something in {unit}",
-                        vital.unit()
-                    ),
-                    fix: format!("give the arguments in this order: {}", reference.call),
-                });
-            }
-        }
     }
 
     fn bytes(&self, expr: &Expr) -> Range<usize> {

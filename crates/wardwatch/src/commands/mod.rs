@@ -1,6 +1,7 @@
 //! The commands, a file each.
 
 mod audit;
+mod backtest;
 mod cluster;
 mod completions;
 mod demo;
@@ -31,6 +32,8 @@ use clap::Subcommand;
 pub enum Command {
     /// Derive an alert again, and show what led to it
     Audit(audit::Args),
+    /// Tell what a pipeline would have told over recorded data, and how right it would have been
+    Backtest(backtest::Args),
     /// Print a script that lets a shell complete commands
     Completions(completions::Args),
     /// Show a ward on a page: an embedded broker, simulated beds and replayed charting
@@ -75,6 +78,7 @@ impl Command {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self {
             Self::Audit(args) => audit::run(args),
+            Self::Backtest(args) => backtest::run(args).map(|()| ExitCode::SUCCESS),
             Self::Completions(args) => completions::run(args).map(|()| ExitCode::SUCCESS),
             Self::Demo(args) => demo::run(args).map(|()| ExitCode::SUCCESS),
             Self::Doctor(args) => doctor::run(args),

@@ -97,14 +97,15 @@ fn nothing_twice(args: &Args) -> anyhow::Result<()> {
 }
 
 /// A bar on standard error; hidden by itself where that is no terminal.
-fn bar() -> ProgressBar {
+pub fn bar() -> ProgressBar {
     let style = ProgressStyle::with_template("{wide_bar} {percent:>3} %  {msg}  {elapsed} (still {eta})");
     let bar = ProgressBar::with_draw_target(Some(PARTS), ProgressDrawTarget::stderr_with_hz(5));
     bar.set_style(style.expect("the template is right"));
     bar
 }
 
-fn advance(bar: &ProgressBar, progress: Progress) {
+/// Shows how far a run has come.
+pub fn advance(bar: &ProgressBar, progress: Progress) {
     bar.set_position((progress.fraction * PARTS as f64) as u64);
     let seconds = bar.elapsed().max(Duration::from_millis(1)).as_secs_f64();
     bar.set_message(format!(

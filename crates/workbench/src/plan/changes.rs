@@ -1,20 +1,15 @@
 //! What differs between two pipelines, part by part.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use wardwatch_clinical::VitalSign;
-use wardwatch_event_time::Span;
-use wardwatch_pipeline::{
-    ConditionAlarm, Emit, FeatureSet, From, Input, LimitAlarm, Pipeline, Score, ScoreKind, Source,
-};
+use wardwatch_pipeline::{FeatureSet, From, Input, Pipeline, Score, ScoreKind, Source};
 
+use super::fields::{Fields, condition_fields, in_words, limit_fields, on_off, set_fields};
 use super::{Change, Identity, Kind, Plan, Section, State};
 
 /// So much of what a part reads is listed.
 const MOST_LISTED: usize = 6;
-
-/// A part's fields in words, by name: what differs between two is what differs between these.
-type Fields = BTreeMap<&'static str, String>;
 
 /// Parts by name, in the order of the file.
 type Parts = Vec<(String, Fields)>;
@@ -242,38 +237,6 @@ fn has_same_rows(was: &FeatureSet, set: &FeatureSet) -> bool {
     was.sql.rows == set.sql.rows
 }
 
-fn set_fields(set: &FeatureSet) -> Fields {
-    let trailing = set.plan.trailing();
-    Fields::from([
-        ("window", window(set).to_string()),
-        ("every", trailing.grid().every().to_string()),
-        (
-            "emit",
-            match set.emit {
-                Emit::Rows => "rows",
-                Emit::EveryPane => "every_pane",
-            }
-            .to_owned(),
-        ),
-    ])
-}
-
-fn window(set: &FeatureSet) -> Span {
-    let trailing = set.plan.trailing();
-    Span::from_micros(trailing.grid().every().micros() * trailing.panes())
-}
-
-fn in_words(set: &FeatureSet) -> Vec<String> {
-    let features = set.sql.features.iter();
-    let mut details = vec![format!(
-        "window: {}, every {}",
-        window(set),
-        set.plan.trailing().grid().every()
-    )];
-    details.extend(features.map(|(name, sql)| format!("{name}: {sql}")));
-    details
-}
-
 fn feature_names(set: &FeatureSet) -> Vec<String> {
     set.plan
         .features()
@@ -386,44 +349,6 @@ fn alarms(old: &Pipeline, new: &Pipeline, touched: &Touched) -> Vec<Change> {
     changes
 }
 
-fn limit_fields(limit: &LimitAlarm) -> Fields {
-    let mut fields = Fields::from([
-        ("limit", limit.limit.to_string()),
-        ("for", limit.rules.hold_for.to_string()),
-        ("priority", limit.priority.name().to_owned()),
-    ]);
-    fields.extend(limit.at_once.map(|worse| ("at_once", worse.to_string())));
-    fields.extend(limit.clear.map(|clear| ("clear_when", clear.to_string())));
-    fields.extend(
-        limit
-            .rules
-            .repeat_after
-            .map(|after| ("repeat_after", after.to_string())),
-    );
-    fields
-}
-
-fn condition_fields(alarm: &ConditionAlarm) -> Fields {
-    let mut fields = Fields::from([
-        ("when", alarm.when.text.clone()),
-        ("for", alarm.rules.hold_for.to_string()),
-        ("priority", alarm.priority.name().to_owned()),
-    ]);
-    fields.extend(
-        alarm
-            .clear_when
-            .as_ref()
-            .map(|clear| ("clear_when", clear.text.clone())),
-    );
-    fields.extend(
-        alarm
-            .rules
-            .repeat_after
-            .map(|after| ("repeat_after", after.to_string())),
-    );
-    fields
-}
-
 fn technical(old: &Pipeline, new: &Pipeline) -> Vec<Change> {
     let fields = |pipeline: &Pipeline| {
         Fields::from([
@@ -517,8 +442,4 @@ fn differences(was: &Fields, is: &Fields) -> Vec<String> {
 
 fn differ(name: &str, was: &str, is: &str) -> String {
     format!("{name}: {was} → {is}")
-}
-
-fn on_off(is_on: bool) -> String {
-    if is_on { "on" } else { "off" }.to_owned()
 }

@@ -5,9 +5,11 @@
 //! | file | room |
 //! |---|---|
 //! | `changes` | what differs, part by part |
+//! | `fields` | a part's fields in words |
 //! | `words` | the plan for people |
 
 mod changes;
+mod fields;
 mod words;
 
 use serde::Serialize;

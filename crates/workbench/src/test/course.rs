@@ -14,7 +14,7 @@ use wardwatch_ingest::{
 use wardwatch_pipeline::Pipeline;
 use wardwatch_shard::{Batch, CommandInput, ContextInput, Outputs, Shard, StepError, TableError, Wants};
 
-use super::given::{Event, Timeline, What};
+use super::timeline::{Event, Timeline, What};
 
 /// Between two ticks.
 const SECOND: Span = Span::from_secs(1);

@@ -4,20 +4,17 @@
 //! until before `until`. A message arrives when the entry says; `late` and `fast_clock` say how far before or after that its
 //! device dates it.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Map, Value as Json, json};
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::{Span, Timestamp};
-use wardwatch_ingest::{
-    ContextRecord, MessageHead, Observations, ObservationsBuilder, Reading, Record, decode_context,
-};
+use wardwatch_ingest::{ContextRecord, Record, decode_context};
 use wardwatch_pipeline::Pipeline;
-use wardwatch_replay::{Reader, ReplayError};
 use wardwatch_yaml::{Fields, Kind, Leaf, Node, Place, Problems, Spot, codes as yaml, one_of};
 
 use super::codes;
+use super::timeline::{Event, Origin, Silence, Timeline, What};
 
 /// Most messages of a test: a ward of twelve beds for a day, a message a minute.
 const MOST_MESSAGES: usize = 100_000;
@@ -48,66 +45,8 @@ pub(super) struct Given<'g> {
     pub patient: &'g str,
 }
 
-/// Everything that comes, in the order in which it arrives.
-#[derive(Debug, Default)]
-pub(super) struct Timeline {
-    pub events: Vec<Event>,
-    /// Log time goes on until then, whatever comes.
-    pub until: Span,
-    /// Of whom something comes.
-    pub patients: BTreeSet<String>,
-}
-
-/// Something that comes.
-#[derive(Clone, Debug)]
-pub(super) struct Event {
-    pub at: Timestamp,
-    pub what: What,
-}
-
-/// What comes.
-#[derive(Clone, Debug)]
-pub(super) enum What {
-    /// A record of a source, as it stands on the topic.
-    Message {
-        topic: u16,
-        payload: Vec<u8>,
-        of: Origin,
-    },
-    /// Messages of a file.
-    Decoded(Observations),
-    /// A record of context.
-    Context(ContextRecord),
-    /// Somebody accepts an alarm that is active.
-    Accept {
-        patient: String,
-        alarm: String,
-        by: String,
-    },
-    /// The engine stops, and goes on with what it has stored.
-    Restart,
-    /// The shard goes to an engine that has nothing stored.
-    Rebalance,
-}
-
-/// Whose message it is, for silences.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Origin {
-    pub patient: String,
-    pub source: u16,
-}
-
-/// When nothing comes from a source.
-struct Silence {
-    source: u16,
-    /// None: of everybody.
-    patient: Option<String>,
-    from: Timestamp,
-    until: Timestamp,
-}
-
 /// A measured value as it is written: a number, or a letter of ACVPU.
-struct Amount(Json);
+pub(super) struct Amount(pub Json);
 
 /// Times of an entry.
 struct Times {
@@ -355,199 +294,26 @@ impl Given<'_> {
         })
     }
 
-    /// Observations of a file as for replay, or of a table in the test itself. The first arrives at `at`.
-    fn table(
-        &self,
-        fields: &mut Fields<'_>,
-        place: &Place,
-        timeline: &mut Timeline,
-        problems: &mut Problems,
-    ) {
-        let at = self.at(fields, problems);
-        if let Some(file) = fields.may::<String>("file", problems) {
-            match self.messages(&self.folder.join(&file.value), at) {
-                Ok(events) => {
-                    timeline.patients.extend(events.iter().filter_map(Event::patient));
-                    timeline.events.extend(events);
-                }
-                Err(error) => {
-                    let place = place.field("file", file.at);
-                    problems.push(
-                        codes::BAD_INPUT,
-                        &place,
-                        error,
-                        "name a file as for wardwatch replay, from this folder",
-                    );
-                }
-            }
-        }
-        let patient = self.patient(fields, problems);
-        let source = self.source(fields, "source", place, problems);
-        if let Some(csv) = fields.may::<String>("csv", problems) {
-            let origin = Origin { patient, source };
-            self.rows(&csv, &origin, place, timeline, problems);
-        }
-    }
-
-    /// The messages of a file, moved so that the first arrives at `at`.
-    fn messages(&self, path: &PathBuf, at: Timestamp) -> Result<Vec<Event>, String> {
-        let sources: Vec<String> = self
-            .pipeline
-            .sources
-            .iter()
-            .map(|source| source.name.clone())
-            .collect();
-        let mut reader = Reader::open(std::slice::from_ref(path), &sources).map_err(with_causes)?;
-        let mut events = Vec::new();
-        let mut moved = None;
-        while let Some(batch) = reader.next_batch().map_err(with_causes)? {
-            if let Some(bad) = batch.quarantined.first() {
-                return Err(format!(
-                    "a row of it would go to quarantine: {}",
-                    bad.reason.code()
-                ));
-            }
-            let messages = batch.observations.messages();
-            for row in 0..messages.len() {
-                let message = messages.get(row);
-                let moved = *moved.get_or_insert(at.micros() - message.append_time);
-                let mut builder = ObservationsBuilder::with_capacity(1, message.values.len());
-                let readings: Vec<Reading> = std::iter::zip(message.vitals, message.values)
-                    .filter_map(|(vital, value)| {
-                        Some(Reading {
-                            vital: VitalSign::from_index(*vital)?,
-                            value: *value,
-                        })
-                    })
-                    .collect();
-                let arrives = Timestamp::from_micros(message.append_time + moved);
-                let head = MessageHead {
-                    patient_id: message.patient_id,
-                    ts: Timestamp::from_micros(message.ts + moved),
-                    device_id: message.device_id,
-                    source: None,
-                    append_time: arrives,
-                    topic: message.topic,
-                    offset: row as i64,
-                };
-                builder.push(&head, &readings);
-                events.push(Event {
-                    at: arrives,
-                    what: What::Decoded(builder.finish()),
-                });
-            }
-        }
-        match events.is_empty() {
-            true => Err("it holds no observations".to_owned()),
-            false => Ok(events),
-        }
-    }
-
-    /// A table with a column `at` and one of each vital sign; a cell without a value is not measured.
-    fn rows(
-        &self,
-        csv: &Spot<String>,
-        of: &Origin,
-        place: &Place,
-        timeline: &mut Timeline,
-        problems: &mut Problems,
-    ) {
-        let place = place.field("csv", csv.at);
-        let mut wrong = |cause: String, fix: &str| problems.push(codes::BAD_INPUT, &place, cause, fix);
-        let mut lines = csv.value.lines().filter(|line| !line.trim().is_empty());
-        let head: Vec<&str> = lines
-            .next()
-            .unwrap_or_default()
-            .split(',')
-            .map(str::trim)
-            .collect();
-        let vitals: Vec<Option<VitalSign>> = head.iter().map(|name| VitalSign::from_name(name)).collect();
-        let unknown = head
-            .iter()
-            .skip(1)
-            .zip(vitals.iter().skip(1))
-            .find(|(_, vital)| vital.is_none());
-        if let Some((name, _)) = unknown {
-            return wrong(
-                format!("the column {name} is no vital sign"),
-                "name columns `at`, then vital signs",
-            );
-        }
-        let has_twice = (1..head.len()).any(|at| head[..at].contains(&head[at]));
-        if has_twice {
-            return wrong("a column stands there twice".to_owned(), "keep one of them");
-        }
-        if head.first() != Some(&"at") || head.len() < 2 {
-            return wrong(
-                "the first column is not `at`".to_owned(),
-                "begin with a line such as `at, spo2, heart_rate`",
-            );
-        }
-        let lines: Vec<&str> = lines.collect();
-        if lines.is_empty() {
-            return wrong("the table has no line".to_owned(), "add one such as `0s, 96, 70`");
-        }
-        timeline.patients.insert(of.patient.clone());
-        for line in lines {
-            let cells: Vec<&str> = line.split(',').map(str::trim).collect();
-            if cells.len() > head.len() {
-                let cause = format!(
-                    "a line has {} cells, and there are {} columns",
-                    cells.len(),
-                    head.len()
-                );
-                return wrong(cause, "give each cell a column");
-            }
-            let Ok(at) = Span::parse(cells[0]) else {
-                return wrong(
-                    format!("{:?} is not a length of time", cells[0]),
-                    "begin each line with one such as 10s",
-                );
-            };
-            let mut readings = Vec::new();
-            for (cell, vital) in cells
-                .iter()
-                .zip(&vitals)
-                .skip(1)
-                .filter(|(cell, _)| !cell.is_empty())
-            {
-                let Some(vital) = vital else { continue };
-                let Ok(Amount(value)) = Amount::read(cell) else {
-                    return wrong(
-                        format!("{cell:?} is no value"),
-                        "write a number, or nothing where none was measured",
-                    );
-                };
-                readings.push(json!({ "code": vital.name(), "value": value, "unit": vital.unit() }));
-            }
-            let arrives = self.start + at;
-            let message =
-                json!({ "patient_id": of.patient, "ts": arrives.to_string(), "observations": readings });
-            timeline.events.push(Event {
-                at: arrives,
-                what: What::Message {
-                    topic: of.source,
-                    payload: message.to_string().into_bytes(),
-                    of: of.clone(),
-                },
-            });
-        }
-    }
-
-    fn at(&self, fields: &mut Fields<'_>, problems: &mut Problems) -> Timestamp {
+    pub(super) fn at(&self, fields: &mut Fields<'_>, problems: &mut Problems) -> Timestamp {
         self.start
             + fields
                 .may::<Span>("at", problems)
                 .map_or(Span::ZERO, |at| at.value)
     }
 
-    fn patient(&self, fields: &mut Fields<'_>, problems: &mut Problems) -> String {
+    pub(super) fn patient(&self, fields: &mut Fields<'_>, problems: &mut Problems) -> String {
         let given = fields.may::<String>("patient", problems);
         given.map_or_else(|| self.patient.to_owned(), |patient| patient.value)
     }
 
     /// The index of the source that a field names; of the first where it is not given.
-    fn source(&self, fields: &mut Fields<'_>, field: &str, place: &Place, problems: &mut Problems) -> u16 {
+    pub(super) fn source(
+        &self,
+        fields: &mut Fields<'_>,
+        field: &str,
+        place: &Place,
+        problems: &mut Problems,
+    ) -> u16 {
         let Some(named) = fields.may::<String>(field, problems) else {
             return 0;
         };
@@ -612,16 +378,6 @@ fn times(fields: &mut Fields<'_>, place: &Place, problems: &mut Problems) -> Opt
     Some(times)
 }
 
-fn with_causes(error: ReplayError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(&error);
-    while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    text
-}
-
 /// A node as JSON: plain scalars are numbers and truth values where they read as such.
 fn json_of(node: &Node) -> Json {
     match &node.kind {
@@ -637,30 +393,6 @@ fn json_of(node: &Node) -> Json {
                 .map(|(name, node)| (name.value.clone(), json_of(node)));
             Json::Object(fields.collect())
         }
-    }
-}
-
-// === impl Event ===
-
-impl Event {
-    fn patient(&self) -> Option<String> {
-        match &self.what {
-            What::Decoded(observations) => Some(observations.messages().get(0).patient_id.to_owned()),
-            _ => None,
-        }
-    }
-}
-
-// === impl Silence ===
-
-impl Silence {
-    fn hides(&self, event: &Event) -> bool {
-        let What::Message { of, .. } = &event.what else {
-            return false;
-        };
-        of.source == self.source
-            && self.patient.as_ref().is_none_or(|patient| *patient == of.patient)
-            && (self.from..self.until).contains(&event.at)
     }
 }
 

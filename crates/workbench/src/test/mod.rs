@@ -8,17 +8,21 @@
 //! | file | room |
 //! |---|---|
 //! | `suite` | a file of tests, read |
-//! | `given` | what comes, and when: from entries to a timeline |
+//! | `given`, `tables` | what comes, and when: from entries to a timeline |
+//! | `timeline` | what comes, in order |
 //! | `course` | a timeline through a shard: ticks, restarts, a rebuild |
-//! | `expect` | what should follow, and whether it did |
+//! | `expect`, `check` | what should follow, and whether it did |
 //! | `verdict` | what became of the tests: for people, for CI |
 //!
 //! TEST-1: a test depends on its file and its pipeline alone; no clock is read.
 
+mod check;
 mod course;
 mod expect;
 mod given;
 mod suite;
+mod tables;
+mod timeline;
 mod verdict;
 
 pub use suite::{SuiteError, run};

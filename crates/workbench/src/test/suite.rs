@@ -13,7 +13,8 @@ use wardwatch_yaml::{
 use super::codes;
 use super::course::Course;
 use super::expect::Expectations;
-use super::given::{Given, Timeline};
+use super::given::Given;
+use super::timeline::Timeline;
 use super::verdict::{Outcome, Verdict};
 
 /// Most bytes of a test file.

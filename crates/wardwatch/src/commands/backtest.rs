@@ -1,0 +1,165 @@
+//! `wardwatch backtest`: what a pipeline would have told over recorded data, and how right it would have been.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+use wardwatch_event_time::Span;
+use wardwatch_workbench::backtest::{
+    Interval, Options, Report, ScoreFigures, read_outcomes, run as run_back,
+};
+
+use super::models::ModelsFolder;
+use super::output::{Output, grouped, print};
+use super::replay::{advance, bar};
+
+/// Arguments of `wardwatch backtest`.
+#[derive(clap::Args)]
+#[command(
+    override_usage = "wardwatch backtest [OPTIONS] <PIPELINE> --input <FILE>...",
+    after_help = "Outcomes are a CSV file with the columns patient_id, outcome (0 or 1) and, where known, outcome_at, age, sex, unit. \
+                  The noisiest patients are named: patient data."
+)]
+pub struct Args {
+    /// The pipeline
+    pipeline: PathBuf,
+    #[command(flatten)]
+    models: ModelsFolder,
+    /// Observations and context: Parquet, CSV or NDJSON, by the ending
+    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+    input: Vec<PathBuf>,
+    /// What became of the patients
+    #[arg(long, value_name = "FILE")]
+    outcomes: Option<PathBuf>,
+    /// An alert is right when the outcome comes within so long after it
+    #[arg(long, value_name = "LENGTH", default_value = "24h", value_parser = span)]
+    horizon: Span,
+    /// How many threads [default: one a core]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// Also write the ids of all alerts, one a line
+    #[arg(long, value_name = "FILE")]
+    alert_ids: Option<PathBuf>,
+    /// Who reads the figures
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
+}
+
+/// Runs the command.
+pub fn run(args: Args) -> anyhow::Result<()> {
+    let pipeline = Arc::new(args.models.load(&args.pipeline)?);
+    let fates = args.outcomes.as_deref().map(read_outcomes).transpose()?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let bar = bar();
+    let courses = run_back(
+        &pipeline,
+        &args.input,
+        args.threads.unwrap_or(cores),
+        |progress| advance(&bar, progress),
+    );
+    bar.finish_and_clear();
+    let courses = courses?;
+    let options = Options {
+        horizon: args.horizon,
+    };
+    let report = Report::new(&pipeline, &courses, fates.as_ref(), options);
+    if let Some(path) = &args.alert_ids {
+        let ids = courses.alert_ids.join("\n") + "\n";
+        std::fs::write(path, ids).with_context(|| format!("writing {}", path.display()))?;
+    }
+    match args.output {
+        Output::Text => print(&in_words(&report)),
+        Output::Json => print(&(serde_json::to_string_pretty(&report)? + "\n")),
+    }
+}
+
+fn span(text: &str) -> Result<Span, String> {
+    Span::parse(text).map_err(|error| error.to_string())
+}
+
+fn in_words(report: &Report) -> String {
+    let mut text = format!(
+        "{} version {}: {} patients, {:.1} days, {} readings\n",
+        report.pipeline,
+        report.version,
+        grouped(report.patients as u64),
+        report.bed_days,
+        grouped(report.data.readings)
+    );
+    let put_aside: Vec<String> = report
+        .data
+        .quarantined
+        .iter()
+        .map(|(reason, count)| format!("{reason} {}", grouped(*count)))
+        .collect();
+    if !put_aside.is_empty() {
+        text.push_str(&format!("put aside: {}\n", put_aside.join(", ")));
+    }
+    if let Some((known, came)) = report.outcomes {
+        text.push_str(&format!(
+            "outcomes: known of {}, came to {}\n",
+            grouped(known as u64),
+            grouped(came as u64)
+        ));
+    }
+    let priorities = report.alerts_per_bed_day_by_priority.iter();
+    let priorities: Vec<String> = priorities
+        .map(|(priority, rate)| format!("{priority} {rate:.2}"))
+        .collect();
+    text.push_str(&format!(
+        "\nAlerts a bed and day: {:.2} ({})\n",
+        report.alerts_per_bed_day,
+        priorities.join(", ")
+    ));
+    text.push_str(
+        "  alarm                        priority   alerts  a bed-day  precision  sensitivity  lead (h)\n",
+    );
+    for alarm in &report.alarms {
+        let percent =
+            |share: Option<f64>| share.map_or("-".to_owned(), |share| format!("{:.1} %", share * 100.0));
+        let lead = alarm.lead_hours.map_or("-".to_owned(), |[low, median, high]| {
+            format!("{median:.1} ({low:.1} to {high:.1})")
+        });
+        text.push_str(&format!(
+            "  {:<28} {:<8} {:>8}  {:>9.2}  {:>9}  {:>11}  {lead}\n",
+            alarm.alarm,
+            alarm.priority,
+            grouped(alarm.alerts),
+            alarm.per_bed_day,
+            percent(alarm.precision),
+            percent(alarm.sensitivity)
+        ));
+    }
+    report
+        .scores
+        .iter()
+        .for_each(|score| text.push_str(&of_score(score)));
+    text
+}
+
+fn of_score(score: &ScoreFigures) -> String {
+    let share = score.unavailable as f64 / (score.evaluated + score.unavailable).max(1) as f64;
+    let mut text = format!(
+        "\n{}: {} values, {:.1} % of evaluations without one\n",
+        score.score,
+        grouped(score.evaluated),
+        share * 100.0
+    );
+    let interval = |name: &str, figure: Option<Interval>| {
+        figure.map_or(String::new(), |Interval { value, low, high }| {
+            format!("  {name} {value:.3} ({low:.3} to {high:.3})\n")
+        })
+    };
+    text.push_str(&interval("AUROC", score.auroc));
+    text.push_str(&interval("AUPRC", score.auprc));
+    for rate in &score.at_rates {
+        text.push_str(&format!(
+            "  at {} alerts for 100 patients and days: {} or more, sensitivity {:.1} %, precision {:.1} %\n",
+            rate.alerts_per_100_patient_days,
+            rate.threshold,
+            rate.sensitivity * 100.0,
+            rate.precision * 100.0
+        ));
+    }
+    text
+}

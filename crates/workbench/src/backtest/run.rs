@@ -1,0 +1,334 @@
+//! Recorded data through the live shard, the patients spread over threads.
+//!
+//! One patient's data change nothing of another's (SHARD-3), so it makes no difference who shares a shard: each thread has one
+//! of its own. At the end all are told the same time, so that timers fire as they would in one.
+
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use arrow::array::UInt32Array;
+use arrow::compute::take_record_batch;
+use wardwatch_alarms::Phase;
+use wardwatch_event_time::Timestamp;
+use wardwatch_inference::Models;
+use wardwatch_ingest::Observations;
+use wardwatch_pipeline::Pipeline;
+use wardwatch_replay::{Progress, ReadBatch, Reader, ReplayError};
+use wardwatch_shard::{Batch, ContextInput, Counts, Outputs, Shard, StepError, Wants};
+
+/// Batches that wait for a thread.
+const WAITING: usize = 4;
+
+/// Why a back-test ended before its time.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The data cannot be read.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    /// The pipeline fails over the data.
+    #[error("the pipeline fails over the data")]
+    Step(#[from] StepError),
+    /// Us: a thread has gone.
+    #[error("a thread of the back-test panicked")]
+    Panicked,
+}
+
+/// What came of one patient.
+#[derive(Clone, Debug, Default)]
+pub struct Course {
+    /// Log time of the first and the last message, µs UTC.
+    pub span: (i64, i64),
+    /// Readings that were sent.
+    pub readings: u64,
+    /// What was told, in order.
+    pub alerts: Vec<Told>,
+    /// By score of the pipeline: when it had a value, and which.
+    pub scores: Vec<Vec<(i64, f32)>>,
+    /// By score: how often it had none.
+    pub unavailable: Vec<u64>,
+}
+
+/// An alert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Told {
+    /// When, µs UTC.
+    pub at: i64,
+    /// Which alarm: index into the pipeline's names of alarms.
+    pub alarm: u16,
+    /// Which change of it.
+    pub phase: Phase,
+}
+
+/// What came of all.
+#[derive(Debug, Default)]
+pub struct Courses {
+    /// By patient.
+    pub patients: BTreeMap<Arc<str>, Course>,
+    /// Readings, in all.
+    pub rows: u64,
+    /// Readings that were not taken, by reason.
+    pub quarantined: BTreeMap<&'static str, u64>,
+    /// What the shards counted.
+    pub counts: Counts,
+    /// The ids of all alerts, sorted.
+    pub alert_ids: Vec<String>,
+}
+
+enum Job {
+    Batch(Observations, Vec<ContextInput>),
+    /// The end, with the last log time of all.
+    End(Timestamp),
+}
+
+struct Worker {
+    shard: Shard,
+    models: Models,
+    alarms: HashMap<String, u16>,
+    /// Scores by name.
+    names: HashMap<String, usize>,
+    patients: HashMap<Arc<str>, Course>,
+    courses: Courses,
+}
+
+/// Runs files through a pipeline on so many threads; `progress` is told after each batch.
+///
+/// # Errors
+/// [`RunError`]
+pub fn run(
+    pipeline: &Arc<Pipeline>,
+    inputs: &[PathBuf],
+    threads: usize,
+    mut progress: impl FnMut(Progress),
+) -> Result<Courses, RunError> {
+    let sources: Vec<String> = pipeline
+        .sources
+        .iter()
+        .map(|source| source.name.clone())
+        .collect();
+    let mut reader = Reader::open(inputs, &sources)?;
+    let threads = threads.max(1);
+    thread::scope(|scope| {
+        let mut jobs = Vec::new();
+        let mut workers = Vec::new();
+        for _ in 0..threads {
+            let (sender, receiver) = sync_channel(WAITING);
+            jobs.push(sender);
+            workers.push(scope.spawn(move || Worker::new(pipeline).run(&receiver)));
+        }
+        let mut all = Courses::default();
+        // A worker that has failed takes no more; joining it tells why.
+        let fed = feed(&mut reader, &jobs, &mut all, &mut progress);
+        drop(jobs);
+        for worker in workers {
+            all.add(worker.join().map_err(|_| RunError::Panicked)??);
+        }
+        fed?;
+        all.alert_ids.sort();
+        Ok(all)
+    })
+}
+
+fn feed(
+    reader: &mut Reader,
+    jobs: &[SyncSender<Job>],
+    all: &mut Courses,
+    progress: &mut impl FnMut(Progress),
+) -> Result<(), RunError> {
+    let mut end = Timestamp::MIN;
+    while let Some(read) = reader.next_batch()? {
+        for bad in &read.quarantined {
+            let readings = bad.readings.len().max(1) as u64;
+            all.rows += readings;
+            *all.quarantined.entry(bad.reason.code()).or_default() += readings;
+        }
+        all.rows += read.observations.readings_len() as u64 + read.repeats;
+        all.counts.repeats += read.repeats;
+        if let Some(last) = read.observations.append_time().last() {
+            end = end.max(Timestamp::from_micros(*last));
+        }
+        if let Some((last, _)) = read.context.last() {
+            end = end.max(*last);
+        }
+        for (jobs, job) in jobs.iter().zip(split(read, jobs.len())) {
+            if jobs.send(job).is_err() {
+                return Ok(());
+            }
+        }
+        progress(Progress {
+            rows: all.rows,
+            fraction: reader.fraction(),
+        });
+    }
+    for jobs in jobs {
+        if jobs.send(Job::End(end)).is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// A batch by thread: a patient's records go to one of them, in order.
+fn split(read: ReadBatch, threads: usize) -> Vec<Job> {
+    let of = |patient: &str| {
+        let mut hasher = DefaultHasher::new();
+        patient.hash(&mut hasher);
+        (hasher.finish() % threads as u64) as usize
+    };
+    let mut rows: Vec<Vec<u32>> = vec![Vec::new(); threads];
+    for (row, patient) in read.observations.patient_ids().iter().enumerate() {
+        rows[of(patient.unwrap_or_default())].push(row as u32);
+    }
+    let mut context: Vec<Vec<ContextInput>> = Vec::new();
+    context.resize_with(threads, Vec::new);
+    for (append_time, record) in read.context {
+        context[of(&record.patient_id)].push(ContextInput { append_time, record });
+    }
+    let taken = |rows: Vec<u32>| {
+        let rows = UInt32Array::from(rows);
+        let batch = take_record_batch(read.observations.batch(), &rows).expect("rows of the batch");
+        Observations::from_batch(batch).expect("rows are observations")
+    };
+    rows.into_iter()
+        .zip(context)
+        .map(|(rows, context)| Job::Batch(taken(rows), context))
+        .collect()
+}
+
+// === impl Worker ===
+
+impl Worker {
+    fn new(pipeline: &Arc<Pipeline>) -> Self {
+        let wants = Wants {
+            features: false,
+            scores: true,
+            per_step: usize::MAX,
+        };
+        Self {
+            shard: Shard::new(Arc::clone(pipeline), wants),
+            models: Models::new(pipeline.models.clone()),
+            alarms: pipeline.alarm_names().into_iter().zip(0..).collect(),
+            names: pipeline
+                .scores
+                .iter()
+                .map(|score| score.name.to_string())
+                .zip(0..)
+                .collect(),
+            patients: HashMap::new(),
+            courses: Courses::default(),
+        }
+    }
+
+    fn run(mut self, jobs: &Receiver<Job>) -> Result<Courses, RunError> {
+        for job in jobs {
+            match job {
+                Job::Batch(observations, context) => {
+                    self.note(&observations);
+                    let batch = Batch {
+                        observations,
+                        context,
+                        ..Batch::default()
+                    };
+                    self.step(&batch, None)?;
+                }
+                Job::End(at) => {
+                    self.step(&Batch::default(), Some(at))?;
+                    let mut outputs = Outputs::default();
+                    self.shard.finish(&mut self.models, &mut outputs)?;
+                    self.keep(outputs, &Observations::empty());
+                }
+            }
+        }
+        self.courses.patients = self.patients.into_iter().collect();
+        Ok(self.courses)
+    }
+
+    fn step(&mut self, batch: &Batch, tick: Option<Timestamp>) -> Result<(), RunError> {
+        let mut outputs = Outputs::default();
+        self.shard.step(batch, tick, &mut self.models, &mut outputs)?;
+        self.keep(outputs, &batch.observations);
+        Ok(())
+    }
+
+    /// Since when, and until when, a patient is known.
+    fn note(&mut self, observations: &Observations) {
+        let messages = observations.messages();
+        for row in 0..messages.len() {
+            let message = messages.get(row);
+            let course = course(&mut self.patients, message.patient_id, self.names.len());
+            if course.readings == 0 {
+                course.span.0 = message.append_time;
+            }
+            course.span.1 = message.append_time;
+            course.readings += message.values.len() as u64;
+        }
+    }
+
+    fn keep(&mut self, outputs: Outputs, observations: &Observations) {
+        for alert in &outputs.alerts {
+            let Some(alarm) = self.alarms.get(&alert.alarm) else {
+                continue;
+            };
+            course(&mut self.patients, &alert.patient_id, self.names.len())
+                .alerts
+                .push(Told {
+                    at: alert.stages.due_at.micros(),
+                    alarm: *alarm,
+                    phase: alert.phase,
+                });
+            self.courses.alert_ids.push(alert.id.to_string());
+        }
+        for record in &outputs.scores {
+            let course = course(&mut self.patients, &record.patient_id, self.names.len());
+            for score in &record.scores {
+                let Some(index) = self.names.get(&*score.name).copied() else {
+                    continue;
+                };
+                match score.value {
+                    Some(value) => course.scores[index].push((record.at.micros(), value as f32)),
+                    None => course.unavailable[index] += 1,
+                }
+            }
+        }
+        for refused in &outputs.refused {
+            let readings = match refused.vital {
+                Some(_) => 1,
+                None => observations.messages().get(refused.row).values.len() as u64,
+            };
+            *self.courses.quarantined.entry(refused.reason.code()).or_default() += readings;
+        }
+        self.courses.counts.add(&outputs.counts);
+    }
+}
+
+fn course<'p>(patients: &'p mut HashMap<Arc<str>, Course>, patient: &str, scores: usize) -> &'p mut Course {
+    if !patients.contains_key(patient) {
+        let course = Course {
+            scores: vec![Vec::new(); scores],
+            unavailable: vec![0; scores],
+            ..Course::default()
+        };
+        patients.insert(patient.into(), course);
+    }
+    patients
+        .get_mut(patient)
+        .expect("it was put in if it was not there")
+}
+
+// === impl Courses ===
+
+impl Courses {
+    fn add(&mut self, other: Self) {
+        self.patients.extend(other.patients);
+        for (reason, count) in other.quarantined {
+            *self.quarantined.entry(reason).or_default() += count;
+        }
+        self.counts.add(&other.counts);
+        self.alert_ids.extend(other.alert_ids);
+    }
+}

@@ -1,0 +1,83 @@
+//! Parts of a pipeline as fields in words: what differs between two parts is what differs between these.
+
+use std::collections::BTreeMap;
+
+use wardwatch_event_time::Span;
+use wardwatch_pipeline::{ConditionAlarm, Emit, FeatureSet, LimitAlarm};
+
+/// A part's fields in words, by name: what differs between two is what differs between these.
+pub(super) type Fields = BTreeMap<&'static str, String>;
+
+pub(super) fn set_fields(set: &FeatureSet) -> Fields {
+    let trailing = set.plan.trailing();
+    Fields::from([
+        ("window", window(set).to_string()),
+        ("every", trailing.grid().every().to_string()),
+        (
+            "emit",
+            match set.emit {
+                Emit::Rows => "rows",
+                Emit::EveryPane => "every_pane",
+            }
+            .to_owned(),
+        ),
+    ])
+}
+
+pub(super) fn window(set: &FeatureSet) -> Span {
+    let trailing = set.plan.trailing();
+    Span::from_micros(trailing.grid().every().micros() * trailing.panes())
+}
+
+pub(super) fn in_words(set: &FeatureSet) -> Vec<String> {
+    let features = set.sql.features.iter();
+    let mut details = vec![format!(
+        "window: {}, every {}",
+        window(set),
+        set.plan.trailing().grid().every()
+    )];
+    details.extend(features.map(|(name, sql)| format!("{name}: {sql}")));
+    details
+}
+
+pub(super) fn limit_fields(limit: &LimitAlarm) -> Fields {
+    let mut fields = Fields::from([
+        ("limit", limit.limit.to_string()),
+        ("for", limit.rules.hold_for.to_string()),
+        ("priority", limit.priority.name().to_owned()),
+    ]);
+    fields.extend(limit.at_once.map(|worse| ("at_once", worse.to_string())));
+    fields.extend(limit.clear.map(|clear| ("clear_when", clear.to_string())));
+    fields.extend(
+        limit
+            .rules
+            .repeat_after
+            .map(|after| ("repeat_after", after.to_string())),
+    );
+    fields
+}
+
+pub(super) fn condition_fields(alarm: &ConditionAlarm) -> Fields {
+    let mut fields = Fields::from([
+        ("when", alarm.when.text.clone()),
+        ("for", alarm.rules.hold_for.to_string()),
+        ("priority", alarm.priority.name().to_owned()),
+    ]);
+    fields.extend(
+        alarm
+            .clear_when
+            .as_ref()
+            .map(|clear| ("clear_when", clear.text.clone())),
+    );
+    fields.extend(
+        alarm
+            .rules
+            .repeat_after
+            .map(|after| ("repeat_after", after.to_string())),
+    );
+    fields
+}
+
+pub(super) fn on_off(is_on: bool) -> String {
+    if is_on { "on" } else { "off" }.to_owned()
+}

@@ -1,0 +1,189 @@
+//! Back-tests: the same on any number of threads, the same alerts as a replay, and figures that can be counted by hand.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use wardwatch_event_time::{Span, Timestamp};
+use wardwatch_pipeline::Pipeline;
+use wardwatch_replay::{Results, replay};
+use wardwatch_workbench::backtest::{Fate, Options, Report, run};
+
+/// 2026-01-01T00:00:00Z, in seconds.
+const START: i64 = 1_767_225_600;
+
+const OPTIONS: Options = Options {
+    horizon: Span::from_secs(24 * 3_600),
+};
+
+/// Forty patients for two hours, a value a minute; every fourth becomes ill after a while, some late, some with a gap.
+fn ward(folder: &Path) -> PathBuf {
+    let mut rows = Vec::new();
+    for patient in 0..40_i64 {
+        let is_ill = patient % 4 == 0;
+        for minute in 0..120_i64 {
+            if patient % 7 == 3 && (60..75).contains(&minute) {
+                continue;
+            }
+            let ts = START + minute * 60 + patient;
+            let ill = is_ill && minute > 40 + patient;
+            let spo2 = if ill { 84 } else { 95 + (patient + minute) % 4 };
+            let heart_rate = if ill {
+                135
+            } else {
+                70 + (patient * 7 + minute) % 20
+            };
+            let late = if patient % 5 == 0 && minute % 11 == 0 {
+                90
+            } else {
+                1
+            };
+            rows.push((
+                ts + late,
+                format!("p-{patient},{},spo2,{spo2},%,{}", at(ts), at(ts + late)),
+            ));
+            rows.push((
+                ts + late,
+                format!(
+                    "p-{patient},{},heart_rate,{heart_rate},/min,{}",
+                    at(ts),
+                    at(ts + late)
+                ),
+            ));
+        }
+    }
+    rows.sort();
+    let lines: Vec<String> = rows.into_iter().map(|(_, line)| line).collect();
+    let path = folder.join("ward.csv");
+    fs::write(
+        &path,
+        format!("patient_id,ts,code,value,unit,arrived_at\n{}\n", lines.join("\n")),
+    )
+    .unwrap();
+    path
+}
+
+fn at(seconds: i64) -> String {
+    Timestamp::from_millis(seconds * 1_000).to_string()
+}
+
+fn fates() -> BTreeMap<String, Fate> {
+    let fate = |patient: i64| Fate {
+        came: patient % 4 == 0,
+        at: (patient % 8 == 0).then(|| Timestamp::from_millis((START + 6 * 3_600) * 1_000)),
+        age: Some(40.0 + patient as f64),
+        sex: Some(if patient % 2 == 0 { "female" } else { "male" }.to_owned()),
+        unit: None,
+    };
+    (0..40)
+        .map(|patient| (format!("p-{patient}"), fate(patient)))
+        .collect()
+}
+
+fn pipeline() -> Arc<Pipeline> {
+    Arc::new(Pipeline::load(Path::new("../../pipelines/adult-ward.yaml"), None).unwrap())
+}
+
+#[test]
+fn threads_change_nothing_and_alerts_are_those_of_a_replay() {
+    let folder = tempfile::tempdir().unwrap();
+    let (pipeline, input) = (pipeline(), ward(folder.path()));
+    let run = |threads| run(&pipeline, std::slice::from_ref(&input), threads, |_| ()).unwrap();
+    let (one, three) = (run(1), run(3));
+    assert_eq!(one.alert_ids, three.alert_ids);
+    let report = |courses| Report::new(&pipeline, courses, Some(&fates()), OPTIONS);
+    let json = |courses| serde_json::to_string(&report(courses)).unwrap();
+    assert_eq!(json(&one), json(&three));
+
+    let alerts = folder.path().join("alerts.ndjson");
+    let results = Results {
+        alerts: Some(alerts.clone()),
+        ..Results::default()
+    };
+    replay(&pipeline, std::slice::from_ref(&input), &results, |_| ()).unwrap();
+    let mut ids: Vec<String> = fs::read_to_string(alerts)
+        .unwrap()
+        .lines()
+        .map(|line| {
+            let alert: serde_json::Value = serde_json::from_str(line).unwrap();
+            alert["id"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    ids.sort();
+    assert!(ids.len() > 20, "{}", ids.len());
+    assert_eq!(ids, one.alert_ids);
+}
+
+#[test]
+fn figures_are_what_can_be_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let (pipeline, input) = (pipeline(), ward(folder.path()));
+    let courses = run(&pipeline, &[input], 2, |_| ()).unwrap();
+    let report = Report::new(&pipeline, &courses, Some(&fates()), OPTIONS);
+    assert_eq!((report.patients, report.outcomes), (40, Some((40, 10))));
+    // 119 minutes each, but for what came late at the end.
+    assert!(
+        (report.bed_days - 40.0 * 119.0 / 1_440.0).abs() < 0.05,
+        "{}",
+        report.bed_days
+    );
+    let desaturation = report
+        .alarms
+        .iter()
+        .find(|alarm| alarm.alarm == "desaturation")
+        .unwrap();
+    // Every patient who is ill has one; nobody else.
+    assert_eq!((desaturation.alerts, desaturation.patients), (10, 10));
+    assert_eq!(
+        (desaturation.precision, desaturation.sensitivity),
+        (Some(1.0), Some(1.0))
+    );
+    assert_eq!(desaturation.number_needed_to_evaluate, Some(1.0));
+    // Five outcomes have a time, six hours after the start; the illness of p-0 begins after 41 minutes, of p-16 after 57.
+    let [low, median, high] = desaturation.lead_hours.unwrap();
+    assert!(
+        low <= median && median <= high && (4.0..5.4).contains(&median),
+        "{low} {median} {high}"
+    );
+    let tachycardia = report
+        .alarms
+        .iter()
+        .find(|alarm| alarm.alarm == "tachycardia")
+        .unwrap();
+    assert!(tachycardia.alerts >= 10);
+    let together = report
+        .overlaps
+        .iter()
+        .find(|overlap| overlap.alarm == "desaturation" && overlap.with == "tachycardia");
+    assert_eq!(together.unwrap().share, 1.0);
+    assert_eq!(report.noisiest.len(), 10);
+    let silent = report
+        .alarms
+        .iter()
+        .find(|alarm| alarm.alarm == "silent:bedside")
+        .unwrap();
+    assert!(silent.alerts > 0 && silent.precision.unwrap() < 1.0);
+}
+
+#[test]
+fn without_outcomes_nothing_is_said_of_right_and_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let (pipeline, input) = (pipeline(), ward(folder.path()));
+    let courses = run(&pipeline, &[input], 2, |_| ()).unwrap();
+    let report = Report::new(&pipeline, &courses, None, OPTIONS);
+    assert_eq!(report.outcomes, None);
+    assert!(
+        report
+            .alarms
+            .iter()
+            .all(|alarm| alarm.precision.is_none() && alarm.sensitivity.is_none())
+    );
+    assert!(
+        report
+            .scores
+            .iter()
+            .all(|score| score.auroc.is_none() && score.at_rates.is_empty())
+    );
+}
