@@ -11,8 +11,8 @@ use super::report::Stay;
 /// Alerts for 100 patients and days at which a score is compared.
 const RATES: [f64; 3] = [1.0, 2.0, 5.0];
 
-/// So many thresholds are tried to meet a rate.
-const THRESHOLDS: usize = 400;
+/// Beyond so many thresholds from the top one of ever more is tried.
+const FINENESS: usize = 50;
 
 /// Ages at which groups begin.
 const AGES: [f64; 4] = [0.0, 45.0, 65.0, 80.0];
@@ -153,8 +153,13 @@ fn at_rates(known: &[Values<'_>], bed_days: f64) -> Vec<AtRate> {
         .collect();
     all.sort_by(f64::total_cmp);
     all.dedup();
-    let step = all.len().div_ceil(THRESHOLDS).max(1);
-    let thresholds: Vec<f64> = all.iter().rev().step_by(step).copied().collect();
+    // Few alerts come of the highest values: there every one is tried, further down one of ever more.
+    let mut thresholds = Vec::new();
+    let mut from_top = 0;
+    while let Some(at) = all.len().checked_sub(from_top + 1) {
+        thresholds.push(all[at]);
+        from_top += 1 + from_top / FINENESS;
+    }
     let days: f64 = known.iter().map(|values| values.stay.days()).sum();
     let figures: Vec<(f64, usize, usize, usize)> = thresholds
         .into_iter()
