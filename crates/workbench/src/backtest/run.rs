@@ -1,7 +1,8 @@
 //! Recorded data through the live shard, the patients spread over threads.
 //!
-//! One patient's data change nothing of another's (SHARD-3), so it makes no difference who shares a shard: each thread has one
-//! of its own. At the end all are told the same time, so that timers fire as they would in one.
+//! One patient's data change nothing of another's (SHARD-3), so it makes no difference who shares a shard, but for the last bits
+//! of a model's answers, which may differ with the rows that it is asked about together. So patients are always spread over as
+//! many shards, and these over the threads. At the end all are told the same time, so that timers fire as they would in one.
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
@@ -20,6 +21,9 @@ use wardwatch_ingest::Observations;
 use wardwatch_pipeline::Pipeline;
 use wardwatch_replay::{Progress, ReadBatch, Reader, ReplayError};
 use wardwatch_shard::{Batch, ContextInput, Counts, Outputs, Shard, StepError, Wants};
+
+/// Shards, on however many threads.
+const SHARDS: usize = 16;
 
 /// Batches that wait for a thread.
 const WAITING: usize = 4;
@@ -80,13 +84,15 @@ pub struct Courses {
     pub alert_ids: Vec<String>,
 }
 
+/// For a shard, by its place in its thread.
 enum Job {
-    Batch(Observations, Vec<ContextInput>),
-    /// The end, with the last log time of all.
+    Batch(usize, Observations, Vec<ContextInput>),
+    /// The end of all, with the last log time.
     End(Timestamp),
 }
 
-struct Worker {
+/// One shard, and what came of its patients.
+struct Part {
     shard: Shard,
     models: Models,
     alarms: HashMap<String, u16>,
@@ -112,14 +118,15 @@ pub fn run(
         .map(|source| source.name.clone())
         .collect();
     let mut reader = Reader::open(inputs, &sources)?;
-    let threads = threads.max(1);
+    let threads = threads.clamp(1, SHARDS);
     thread::scope(|scope| {
         let mut jobs = Vec::new();
         let mut workers = Vec::new();
-        for _ in 0..threads {
+        for thread in 0..threads {
             let (sender, receiver) = sync_channel(WAITING);
             jobs.push(sender);
-            workers.push(scope.spawn(move || Worker::new(pipeline).run(&receiver)));
+            let shards = (thread..SHARDS).step_by(threads).count();
+            workers.push(scope.spawn(move || work(pipeline, shards, &receiver)));
         }
         let mut all = Courses::default();
         // A worker that has failed takes no more; joining it tells why.
@@ -155,8 +162,9 @@ fn feed(
         if let Some((last, _)) = read.context.last() {
             end = end.max(*last);
         }
-        for (jobs, job) in jobs.iter().zip(split(read, jobs.len())) {
-            if jobs.send(job).is_err() {
+        for (shard, (observations, context)) in split(read).into_iter().enumerate() {
+            let job = Job::Batch(shard / jobs.len(), observations, context);
+            if jobs[shard % jobs.len()].send(job).is_err() {
                 return Ok(());
             }
         }
@@ -173,19 +181,19 @@ fn feed(
     Ok(())
 }
 
-/// A batch by thread: a patient's records go to one of them, in order.
-fn split(read: ReadBatch, threads: usize) -> Vec<Job> {
+/// A batch by shard: a patient's records go to one of them, in order.
+fn split(read: ReadBatch) -> Vec<(Observations, Vec<ContextInput>)> {
     let of = |patient: &str| {
         let mut hasher = DefaultHasher::new();
         patient.hash(&mut hasher);
-        (hasher.finish() % threads as u64) as usize
+        (hasher.finish() % SHARDS as u64) as usize
     };
-    let mut rows: Vec<Vec<u32>> = vec![Vec::new(); threads];
+    let mut rows: Vec<Vec<u32>> = vec![Vec::new(); SHARDS];
     for (row, patient) in read.observations.patient_ids().iter().enumerate() {
         rows[of(patient.unwrap_or_default())].push(row as u32);
     }
     let mut context: Vec<Vec<ContextInput>> = Vec::new();
-    context.resize_with(threads, Vec::new);
+    context.resize_with(SHARDS, Vec::new);
     for (append_time, record) in read.context {
         context[of(&record.patient_id)].push(ContextInput { append_time, record });
     }
@@ -194,15 +202,29 @@ fn split(read: ReadBatch, threads: usize) -> Vec<Job> {
         let batch = take_record_batch(read.observations.batch(), &rows).expect("rows of the batch");
         Observations::from_batch(batch).expect("rows are observations")
     };
-    rows.into_iter()
-        .zip(context)
-        .map(|(rows, context)| Job::Batch(taken(rows), context))
-        .collect()
+    rows.into_iter().map(taken).zip(context).collect()
 }
 
-// === impl Worker ===
+/// A thread: takes what comes for its shards.
+fn work(pipeline: &Arc<Pipeline>, shards: usize, jobs: &Receiver<Job>) -> Result<Courses, RunError> {
+    let mut parts: Vec<Part> = (0..shards).map(|_| Part::new(pipeline)).collect();
+    for job in jobs {
+        match job {
+            Job::Batch(shard, observations, context) => parts[shard].take(observations, context)?,
+            Job::End(at) => parts.iter_mut().try_for_each(|part| part.finish(at))?,
+        }
+    }
+    let mut all = Courses::default();
+    for part in parts {
+        all.patients.extend(part.patients);
+        all.add(part.courses);
+    }
+    Ok(all)
+}
 
-impl Worker {
+// === impl Part ===
+
+impl Part {
     fn new(pipeline: &Arc<Pipeline>) -> Self {
         let wants = Wants {
             features: false,
@@ -224,28 +246,22 @@ impl Worker {
         }
     }
 
-    fn run(mut self, jobs: &Receiver<Job>) -> Result<Courses, RunError> {
-        for job in jobs {
-            match job {
-                Job::Batch(observations, context) => {
-                    self.note(&observations);
-                    let batch = Batch {
-                        observations,
-                        context,
-                        ..Batch::default()
-                    };
-                    self.step(&batch, None)?;
-                }
-                Job::End(at) => {
-                    self.step(&Batch::default(), Some(at))?;
-                    let mut outputs = Outputs::default();
-                    self.shard.finish(&mut self.models, &mut outputs)?;
-                    self.keep(outputs, &Observations::empty());
-                }
-            }
-        }
-        self.courses.patients = self.patients.into_iter().collect();
-        Ok(self.courses)
+    fn take(&mut self, observations: Observations, context: Vec<ContextInput>) -> Result<(), RunError> {
+        self.note(&observations);
+        let batch = Batch {
+            observations,
+            context,
+            ..Batch::default()
+        };
+        self.step(&batch, None)
+    }
+
+    fn finish(&mut self, at: Timestamp) -> Result<(), RunError> {
+        self.step(&Batch::default(), Some(at))?;
+        let mut outputs = Outputs::default();
+        self.shard.finish(&mut self.models, &mut outputs)?;
+        self.keep(outputs, &Observations::empty());
+        Ok(())
     }
 
     fn step(&mut self, batch: &Batch, tick: Option<Timestamp>) -> Result<(), RunError> {
