@@ -16,7 +16,7 @@ use crate::reason::{Flaw, Reason};
 use crate::record::Record;
 
 /// Oldest age accepted, in years; the oldest person known died at 122.
-const OLDEST: f64 = 130.0;
+pub const OLDEST: f64 = 130.0;
 
 /// A patient's context. `Debug` tells what happened, not to whom.
 #[derive(Clone, PartialEq, Serialize)]
@@ -107,9 +107,29 @@ struct Wire<'a> {
     on_oxygen: Option<&'a RawValue>,
 }
 
+// === impl Sex ===
+
+impl Sex {
+    /// The names of all on the wire.
+    pub const NAMES: [&'static str; 4] = ["female", "male", "other", "unknown"];
+}
+
 // === impl ContextRecord ===
 
 impl ContextRecord {
+    /// What a record may say beside whom it is about and since when.
+    pub const FIELDS: [&'static str; 9] = [
+        "event",
+        "name",
+        "mrn",
+        "age",
+        "sex",
+        "ward",
+        "bed",
+        "spo2_scale",
+        "on_oxygen",
+    ];
+
     /// A discharge without further word.
     fn discharge(patient_id: String, ts: Timestamp) -> Self {
         Self {

@@ -36,7 +36,7 @@ mod record;
 mod status;
 
 pub use command::{CommandAction, CommandRecord, decode_command};
-pub use context::{ContextEvent, ContextRecord, Sex, decode_context};
+pub use context::{ContextEvent, ContextRecord, OLDEST, Sex, decode_context};
 pub use error::IngestError;
 pub use identity::{check_origin, check_patient_id};
 pub use json::{Decoded, decode_observations};

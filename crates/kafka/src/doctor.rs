@@ -10,6 +10,7 @@ use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka::{Offset, TopicPartitionList};
 use wardwatch_event_time::Timestamp;
 
+use crate::recovery::has_committed;
 use crate::topics::{PATIENCE, Size};
 use crate::worker::now;
 use crate::{
@@ -29,7 +30,10 @@ const LOOK: Duration = Duration::from_millis(100);
 const STALE: f64 = 15.0;
 
 /// What is found, or what is wrong.
-type Look = fn(&EngineConfig) -> Result<String, String>;
+type Look = fn(&EngineConfig) -> Result<String, Wrong>;
+
+/// An error, or a sentence that says what is wrong and how it is mended.
+pub type Wrong = Box<dyn std::error::Error + Send + Sync>;
 
 /// Something that was looked at.
 #[derive(Debug)]
@@ -37,21 +41,20 @@ pub struct Finding {
     /// What.
     pub what: &'static str,
     /// What was found, or what is wrong.
-    pub found: Result<String, String>,
+    pub found: Result<String, Wrong>,
 }
 
 /// Looks at brokers, topics, permissions and clocks. What needs a broker that does not answer is left out.
 pub fn examine(config: &EngineConfig) -> Vec<Finding> {
-    let metadata = contact::metadata(&config.brokers, &config.settings);
-    let brokers = metadata
-        .as_ref()
-        .map(|metadata| format!("{} answer", metadata.brokers().len()))
-        .map_err(told);
+    let answer = contact::metadata(&config.brokers, &config.settings);
+    let is_there = answer.is_ok();
     let mut findings = vec![Finding {
         what: "brokers",
-        found: brokers,
+        found: answer
+            .map(|metadata| format!("{} answer", metadata.brokers().len()))
+            .map_err(Wrong::from),
     }];
-    if metadata.is_err() {
+    if !is_there {
         return findings;
     }
     let looks: [(&'static str, Look); 4] = [
@@ -68,7 +71,7 @@ pub fn examine(config: &EngineConfig) -> Vec<Finding> {
 }
 
 /// Whether the topics can keep what the engine promises.
-fn topics(config: &EngineConfig) -> Result<String, String> {
+fn topics(config: &EngineConfig) -> Result<String, Wrong> {
     // Only what is there is looked at; the size is that of topics that are created.
     let size = Size {
         partitions: 1,
@@ -80,8 +83,7 @@ fn topics(config: &EngineConfig) -> Result<String, String> {
         &config.pipeline,
         &config.topics,
         size,
-    )
-    .map_err(|error| told(&error))?;
+    )?;
     let changes: Vec<String> = plan
         .changes
         .iter()
@@ -89,32 +91,27 @@ fn topics(config: &EngineConfig) -> Result<String, String> {
         .collect();
     match (changes.is_empty(), plan.unseen.is_empty()) {
         (true, true) => Ok("they can keep what the engine promises".to_owned()),
-        (true, false) => Err(format!(
+        (true, false) => Err(Wrong::from(format!(
             "the settings of {} are not shown to this user; allow DescribeConfigs, as `wardwatch topics plan` prints it",
             plan.unseen.join(", ")
-        )),
-        (false, _) => Err(format!(
+        ))),
+        (false, _) => Err(Wrong::from(format!(
             "`wardwatch topics apply` sets what it can:{}",
             changes.concat()
-        )),
+        ))),
     }
 }
 
 /// Whether this user may use the group.
-fn group(config: &EngineConfig) -> Result<String, String> {
+fn group(config: &EngineConfig) -> Result<String, Wrong> {
+    // Whether it has is no matter; that it may be asked is.
+    has_committed(config, 0)?;
     let consumer: BaseConsumer = settings::consumer(&config.brokers, &config.group, &config.settings)
         .create()
-        .map_err(|error| told(&EngineError::client(error)))?;
-    let mut wanted = TopicPartitionList::new();
-    for topic in config.topics.inputs(&config.pipeline) {
-        wanted.add_partition(topic, 0);
-    }
-    consumer
-        .committed_offsets(wanted, PATIENCE)
-        .map_err(|error| told(&EngineError::Committed(error).or_not_allowed()))?;
+        .map_err(EngineError::client)?;
     let members = consumer
         .fetch_group_list(Some(&config.group), PATIENCE)
-        .map_err(|error| told(&EngineError::Committed(error).or_not_allowed()))?;
+        .map_err(|error| EngineError::Committed(error).or_not_allowed())?;
     let engines = members.groups().first().map_or(0, |group| group.members().len());
     Ok(format!(
         "{} may be used; {engines} engines are in it",
@@ -123,24 +120,24 @@ fn group(config: &EngineConfig) -> Result<String, String> {
 }
 
 /// Whether this user may use transactions. An id of its own fences no engine.
-fn transactions(config: &EngineConfig) -> Result<String, String> {
+fn transactions(config: &EngineConfig) -> Result<String, Wrong> {
     let id = format!("{}-doctor", config.group);
     let producer: BaseProducer = settings::transactional(&config.brokers, &id, &config.settings)
         .create()
-        .map_err(|error| told(&EngineError::client(error)))?;
+        .map_err(EngineError::client)?;
     producer
         .init_transactions(PATIENCE)
-        .map_err(|error| told(&EngineError::Transactions(error).or_not_allowed()))?;
+        .map_err(|error| EngineError::Transactions(error).or_not_allowed())?;
     Ok("a coordinator answers, and they may be used; writing to topics was not tried".to_owned())
 }
 
 /// The newest step of every shard: when the broker took it, when its engine thinks it was, and how long that is ago.
-fn clocks(config: &EngineConfig) -> Result<String, String> {
+fn clocks(config: &EngineConfig) -> Result<String, Wrong> {
     let consumer: BaseConsumer = settings::consumer(&config.brokers, &config.group, &config.settings)
         .create()
-        .map_err(|error| told(&EngineError::client(error)))?;
+        .map_err(EngineError::client)?;
     let journal = &config.topics.journal;
-    let failed = |error| told(&EngineError::Journal(error).or_not_allowed());
+    let failed = |error| EngineError::Journal(error).or_not_allowed();
     let metadata = consumer.fetch_metadata(Some(journal), PATIENCE).map_err(failed)?;
     let partitions = metadata
         .topics()
@@ -163,7 +160,7 @@ fn clocks(config: &EngineConfig) -> Result<String, String> {
                 at_end += 1;
                 continue;
             }
-            Some(Err(error)) => return Err(failed(error)),
+            Some(Err(error)) => return Err(failed(error).into()),
             None => continue,
         };
         let taken = Timestamp::from_millis(message.timestamp().to_millis().unwrap_or(0));
@@ -182,16 +179,16 @@ fn clocks(config: &EngineConfig) -> Result<String, String> {
     let ago = (SystemClock.now() - taken).secs_f64();
     let apart = (record.at - taken).secs_f64();
     if ago < -APART {
-        return Err(format!(
+        return Err(Wrong::from(format!(
             "this host's clock is {:.1} s behind the brokers': set it, by NTP",
             -ago
-        ));
+        )));
     }
     if apart.abs() > APART {
-        return Err(format!(
+        return Err(Wrong::from(format!(
             "an engine's clock and its broker's are {:.1} s apart: set both, by NTP",
             apart.abs()
-        ));
+        )));
     }
     match ago > STALE {
         true => Ok(format!(
@@ -202,15 +199,4 @@ fn clocks(config: &EngineConfig) -> Result<String, String> {
             apart.abs()
         )),
     }
-}
-
-/// An error with what lies beneath it.
-fn told(error: &EngineError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    text
 }

@@ -81,7 +81,7 @@ mod worker;
 
 pub use audit::{Explanation, explain};
 pub use clock::{BrokerClock, EngineClock, SystemClock};
-pub use doctor::{Finding, examine};
+pub use doctor::{Finding, Wrong, examine};
 pub use embedded::{EmbeddedBroker, Feed};
 pub use engine::{Engine, EngineConfig, EngineHandle};
 pub use error::EngineError;

@@ -58,10 +58,6 @@ impl OutputReader {
         names: &TopicNames,
         mut tell: impl FnMut(i32, Output) + Send + 'static,
     ) -> Result<Self, EngineError> {
-        let metadata = contact::metadata(brokers, more)?;
-        let mut config = settings::consumer(brokers, GROUP, more);
-        config.set("enable.partition.eof", "false");
-        let consumer: BaseConsumer = config.create().map_err(EngineError::client)?;
         let decoders: BTreeMap<String, Decode> = [
             (names.alerts.clone(), alert as Decode),
             (names.alarms.clone(), alarm),
@@ -69,13 +65,8 @@ impl OutputReader {
             (names.journal.clone(), journal),
         ]
         .into();
-        consumer
-            .assign(&everything(
-                &metadata,
-                decoders.keys().map(String::as_str),
-                Offset::Beginning,
-            )?)
-            .map_err(EngineError::Consume)?;
+        let topics = decoders.keys().map(String::as_str);
+        let consumer = open(brokers, more, topics, Offset::Beginning)?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let read = move || {
@@ -112,8 +103,25 @@ impl OutputReader {
     }
 }
 
+/// A consumer of all partitions of some topics, from an offset on, that goes on beyond their ends.
+pub(crate) fn open<'t>(
+    brokers: &str,
+    more: &ClientSettings,
+    topics: impl Iterator<Item = &'t str>,
+    from: Offset,
+) -> Result<BaseConsumer, EngineError> {
+    let metadata = contact::metadata(brokers, more)?;
+    let mut config = settings::consumer(brokers, GROUP, more);
+    config.set("enable.partition.eof", "false");
+    let consumer: BaseConsumer = config.create().map_err(EngineError::client)?;
+    consumer
+        .assign(&everything(&metadata, topics, from)?)
+        .map_err(EngineError::Consume)?;
+    Ok(consumer)
+}
+
 /// All partitions of some topics, from an offset on.
-pub(crate) fn everything<'t>(
+fn everything<'t>(
     metadata: &Metadata,
     topics: impl Iterator<Item = &'t str>,
     from: Offset,

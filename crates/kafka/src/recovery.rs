@@ -160,7 +160,7 @@ pub(crate) fn take_over(
 }
 
 /// Whether the group has stepped anything of the shard.
-fn has_committed(config: &EngineConfig, number: i32) -> Result<bool, EngineError> {
+pub(crate) fn has_committed(config: &EngineConfig, number: i32) -> Result<bool, EngineError> {
     let consumer: BaseConsumer = settings::consumer(&config.brokers, &config.group, &config.settings)
         .create()
         .map_err(EngineError::client)?;

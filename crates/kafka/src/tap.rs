@@ -6,13 +6,12 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use rdkafka::Offset;
-use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Headers, Message};
 use wardwatch_event_time::Timestamp;
 
-use crate::reader::{GROUP, everything};
-use crate::{ClientSettings, EngineError, contact, settings};
+use crate::reader::open;
+use crate::{ClientSettings, EngineError};
 
 /// How long one look takes when nothing comes.
 const LOOK: Duration = Duration::from_millis(100);
@@ -57,17 +56,11 @@ pub fn tap(
     from: TapFrom,
     mut tell: impl FnMut(Option<Tapped>) -> ControlFlow<()>,
 ) -> Result<(), EngineError> {
-    let metadata = contact::metadata(brokers, more)?;
-    let mut config = settings::consumer(brokers, GROUP, more);
-    config.set("enable.partition.eof", "false");
-    let consumer: BaseConsumer = config.create().map_err(EngineError::client)?;
     let offset = match from {
         TapFrom::Now => Offset::End,
         TapFrom::Start => Offset::Beginning,
     };
-    consumer
-        .assign(&everything(&metadata, topics.iter().map(String::as_str), offset)?)
-        .map_err(EngineError::Consume)?;
+    let consumer = open(brokers, more, topics.iter().map(String::as_str), offset)?;
     loop {
         let told = match consumer.poll(LOOK) {
             None => tell(None),

@@ -38,11 +38,7 @@ pub(crate) fn alarms(
     problems: &mut Problems,
 ) -> Alarms {
     let section = &document.alarms;
-    problems.check_count(
-        &Place::section("alarms", section.at),
-        section.entries.len(),
-        MOST_ALARMS,
-    );
+    section.check_count(MOST_ALARMS, problems);
     let mut names = names.clone();
     if !document.scores.is_read() {
         names.mark_incomplete();
@@ -52,10 +48,7 @@ pub(crate) fn alarms(
     }
     let mut alarms = Alarms::default();
     for entry in &section.entries {
-        let place = Place::entry("alarms", entry.index, entry.named(), entry.at);
-        if let Some(name) = &entry.name {
-            problems.check_name(&place, name, &section.names_before(entry.index));
-        }
+        let place = section.entry(entry, problems);
         let Some(text) = &entry.text else { continue };
         check_timing(text, &place, problems);
         match (&text.limit, &text.when) {

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use wardwatch_yaml::{At, Spot};
+use wardwatch_yaml::{At, Place, Problems, Spot};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use wardwatch_clinical::{AlarmPriority, VitalSign};
@@ -52,6 +52,7 @@ pub(crate) struct Document {
 /// A list of named entries.
 #[derive(Debug)]
 pub(crate) struct Section<T> {
+    pub name: &'static str,
     /// Where it stands; where it is missing, the head of the file.
     pub at: At,
     pub entries: Vec<Entry<T>>,
@@ -284,8 +285,27 @@ impl<T> Section<T> {
         self.entries.iter().all(|entry| entry.text.is_some())
     }
 
+    /// Checks that it stays within its bound.
+    pub fn check_count(&self, most: usize, problems: &mut Problems) {
+        problems.check_count(&self.place(), self.entries.len(), most);
+    }
+
+    /// Where it stands.
+    pub fn place(&self) -> Place {
+        Place::section(self.name, self.at)
+    }
+
+    /// Where an entry stands; its name is checked.
+    pub fn entry(&self, entry: &Entry<T>, problems: &mut Problems) -> Place {
+        let place = Place::entry(self.name, entry.index, entry.named(), entry.at);
+        if let Some(name) = &entry.name {
+            problems.check_name(&place, name, &self.names_before(entry.index));
+        }
+        place
+    }
+
     /// The names of the entries before one.
-    pub fn names_before(&self, index: usize) -> Vec<&str> {
+    fn names_before(&self, index: usize) -> Vec<&str> {
         self.entries[..index].iter().filter_map(Entry::named).collect()
     }
 }

@@ -13,7 +13,7 @@ use wardwatch_event_time::Span;
 use wardwatch_yaml::{Code, Place, Problems, Spot};
 
 use crate::document::AlarmText;
-use crate::meaning::threshold_in;
+use crate::meaning::{Fact, Truth, threshold_in, vital};
 use crate::{LimitAlarm, codes};
 
 /// Checks an alarm on one vital sign.
@@ -151,23 +151,25 @@ fn comparison(text: &Spot<String>, place: &Place, problems: &mut Problems) -> Op
 
 /// Notes a comparison that no plausible value meets, or that every one does.
 fn check_reach(comparison: Comparison, place: &Place, code: Code, problems: &mut Problems) {
-    let plausible = comparison.vital.plausible();
-    let threshold = comparison.threshold;
-    let (never, always) = match comparison.operator {
-        Operator::Below => (threshold <= *plausible.start(), threshold > *plausible.end()),
-        Operator::AtMost => (threshold < *plausible.start(), threshold >= *plausible.end()),
-        Operator::Above => (threshold >= *plausible.end(), threshold < *plausible.start()),
-        Operator::AtLeast => (threshold > *plausible.end(), threshold <= *plausible.start()),
+    let (value, threshold) = (
+        vital(comparison.vital).number(),
+        Fact::exactly(comparison.threshold),
+    );
+    let truth = match comparison.operator {
+        Operator::Below => value.below(threshold),
+        Operator::AtLeast => value.below(threshold).not(),
+        Operator::Above => threshold.below(value),
+        Operator::AtMost => threshold.below(value).not(),
     };
-    if never || always {
+    if truth != Truth::OPEN {
         problems.push(
             code,
             place,
             format!(
                 "{comparison} {} holds: plausible values are {} to {} {}",
-                if never { "never" } else { "always" },
-                plausible.start(),
-                plausible.end(),
+                if truth.can_hold { "always" } else { "never" },
+                value.low,
+                value.high,
                 comparison.vital.unit()
             ),
             "set a threshold within that",

@@ -112,9 +112,8 @@ fn build(path: &Path, texts: Texts, around: Surroundings<'_>) -> Result<Pipeline
     let refused = |problems| Err(PipelineError::Invalid(Invalid::new(path.to_path_buf(), problems)));
     let (parts, text) = wardwatch_yaml::parts(around.variables, &mut problems);
     check_size(path, text.len() as u64)?;
-    let before = problems.notes.len();
     let Some(document) = shape::document(parts, &mut problems) else {
-        if before == problems.notes.len() && before == 0 {
+        if problems.notes.is_empty() {
             let fix = "begin with `pipeline: a-name` and `version: 1`";
             problems.push(
                 yaml_codes::MISSING_FIELD,

@@ -1,9 +1,8 @@
 //! Finding and loading models: `<models>/<name>/<version>`, each once a pipeline.
 
-use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
-use wardwatch_yaml::{Place as At, Problems};
+use wardwatch_yaml::{Place as At, Problems, with_causes};
 
 use wardwatch_inference::{Contract, Model};
 
@@ -84,7 +83,12 @@ impl ModelShelf {
                 Some(self.models.len() - 1)
             }
             Err(error) => {
-                problems.push(codes::BAD_MODEL, at, chain(&error), "mend the model's files");
+                problems.push(
+                    codes::BAD_MODEL,
+                    at,
+                    with_causes(&error),
+                    "mend the model's files",
+                );
                 None
             }
         }
@@ -147,15 +151,4 @@ fn list(shelf: &Path) -> String {
     } else {
         names.join(", ")
     }
-}
-
-/// An error with what lies beneath it.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text.push_str(&format!(": {inner}"));
-        source = inner.source();
-    }
-    text
 }

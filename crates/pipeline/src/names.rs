@@ -10,6 +10,7 @@ use wardwatch_yaml::{Place, Problems, Spot};
 use arrow::datatypes::{DataType, Field, Schema};
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::Span;
+use wardwatch_ingest::{OLDEST, Sex};
 use wardwatch_windowing::{Expression, PATIENT_ID, SOURCE, TS, WINDOW_END};
 
 use crate::meaning::{self, Fact, Known, Thresholds, Truth, Value};
@@ -26,12 +27,6 @@ const CONTEXT: [(&str, From); 8] = [
     ("ward", From::Context(ContextField::Ward)),
     ("bed", From::Context(ContextField::Bed)),
 ];
-
-/// Oldest age, in years, that context may give.
-const OLDEST: f64 = 130.0;
-
-/// What context may say of a patient's sex.
-const SEXES: [&str; 4] = ["female", "male", "other", "unknown"];
 
 /// Every name that may be read.
 #[derive(Clone, Debug)]
@@ -275,7 +270,7 @@ fn of_context(from: From) -> Value {
     match from {
         From::OnOxygen => Value::Truth(Truth::OPEN),
         From::Context(ContextField::Age) => Value::Number(Fact::between(0.0, OLDEST).in_unit("a")),
-        From::Context(ContextField::Sex) => Value::OneOf(SEXES.map(str::to_owned).to_vec()),
+        From::Context(ContextField::Sex) => Value::OneOf(Sex::NAMES.map(str::to_owned).to_vec()),
         From::Context(ContextField::SexFemale) => Value::Number(Fact::between(0.0, 1.0)),
         From::Context(ContextField::Spo2Scale) => Value::Number(Fact::between(1.0, 2.0)),
         _ => Value::Unknown,

@@ -363,7 +363,7 @@ impl Pipeline {
 
     /// Whether the pipeline tells an alarm of this name.
     pub fn has_alarm(&self, name: &str) -> bool {
-        self.alarm_names().iter().any(|alarm| alarm == name)
+        self.priority_of(name).is_some()
     }
 
     /// Checks a pipeline's text. Models are looked up as `models_dir/<name>/<version>`.

@@ -39,16 +39,11 @@ pub(crate) fn scores(
     shelf: &mut ModelShelf,
     problems: &mut Problems,
 ) -> Vec<CheckedScore> {
-    problems.check_count(
-        &Place::section("scores", section.at),
-        section.entries.len(),
-        MOST_SCORES,
-    );
+    section.check_count(MOST_SCORES, problems);
     let mut checked = Vec::with_capacity(section.entries.len());
     for entry in &section.entries {
-        let place = Place::entry("scores", entry.index, entry.named(), entry.at);
+        let place = section.entry(entry, problems);
         if let Some(name) = &entry.name {
-            problems.check_name(&place, name, &section.names_before(entry.index));
             check_shadow(name, names, &place, problems);
         }
         let text = entry.text.as_ref();

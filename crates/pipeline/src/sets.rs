@@ -28,11 +28,7 @@ pub(crate) struct Sets {
 
 /// Plans every feature set.
 pub(crate) fn sets(section: &Section<FeatureSetText>, sources: &[Source], problems: &mut Problems) -> Sets {
-    problems.check_count(
-        &Place::section("features", section.at),
-        section.entries.len(),
-        MOST_SETS,
-    );
+    section.check_count(MOST_SETS, problems);
     let source_names: Vec<String> = sources.iter().map(|source| source.name.clone()).collect();
     let mut columns: Known = VitalSign::ALL
         .iter()
@@ -42,10 +38,7 @@ pub(crate) fn sets(section: &Section<FeatureSetText>, sources: &[Source], proble
     let mut known = Known::new();
     let mut planned = Vec::with_capacity(section.entries.len());
     for entry in &section.entries {
-        let place = Place::entry("features", entry.index, entry.named(), entry.at);
-        if let Some(name) = &entry.name {
-            problems.check_name(&place, name, &section.names_before(entry.index));
-        }
+        let place = section.entry(entry, problems);
         let text = entry.text.as_ref();
         let plan = text.and_then(|text| set(text, &place, &source_names, problems));
         if let Some(text) = text.filter(|_| plan.is_some()) {

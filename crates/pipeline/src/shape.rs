@@ -90,7 +90,7 @@ fn whole(parts: Vec<Node>, problems: &mut Problems) -> Option<Node> {
 
 fn section<T: EntryText>(
     fields: &mut Fields<'_>,
-    name: &str,
+    name: &'static str,
     head: At,
     problems: &mut Problems,
 ) -> Section<T> {
@@ -109,6 +109,7 @@ fn section<T: EntryText>(
         }
     };
     Section {
+        name,
         at: nodes.first().map_or(head, |first| first.at),
         entries: nodes.iter().enumerate().map(entry).collect(),
     }

@@ -46,22 +46,18 @@ pub(crate) fn time(text: &TimeText, problems: &mut Problems) -> TimeRules {
 /// The sources, with the rules of time that they do not override.
 pub(crate) fn sources(document: &Document, problems: &mut Problems) -> Vec<Source> {
     let section = &document.sources;
-    let place = Place::section("sources", section.at);
-    problems.check_count(&place, section.entries.len(), MOST_SOURCES);
+    section.check_count(MOST_SOURCES, problems);
     if section.entries.is_empty() {
         problems.push(
             codes::NONE_GIVEN,
-            &place,
+            &section.place(),
             "there is none",
             "add one, such as `- { name: bedside, topic: vitals.bedside, format: observation-json }`",
         );
     }
     let mut sources: Vec<Source> = Vec::new();
     for entry in &section.entries {
-        let place = Place::entry("sources", entry.index, entry.named(), entry.at);
-        if let Some(name) = &entry.name {
-            problems.check_name(&place, name, &section.names_before(entry.index));
-        }
+        let place = section.entry(entry, problems);
         let Some(text) = &entry.text else { continue };
         check_topic(&place, &text.topic, &sources, problems);
         sources.push(source(text, &document.time, &place, problems));

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, ObjectNamePart, SelectItem, SetExpr, Statement, Value, VisitMut, visit_expressions_mut,
+    Expr, Ident, ObjectNamePart, SelectItem, Value, VisitMut, visit_expressions_mut,
 };
-use datafusion::sql::sqlparser::dialect::GenericDialect;
-use datafusion::sql::sqlparser::parser::Parser;
+
+use crate::sql;
 
 /// The SQL of a feature set, in one spelling.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,20 +22,15 @@ pub struct SetSql {
 }
 
 /// An expression; as it is written where it does not parse.
-pub(crate) fn expression(sql: &str) -> String {
-    let parsed = Parser::new(&GenericDialect {})
-        .try_with_sql(sql)
-        .and_then(|mut parser| parser.parse_expr());
-    parsed.map_or_else(
-        |_| sql.trim().to_owned(),
-        |mut expr: Expr| {
-            respell(&mut expr);
-            while let Expr::Nested(inner) = expr {
-                expr = *inner;
-            }
-            expr.to_string()
-        },
-    )
+pub(crate) fn expression(text: &str) -> String {
+    let Some(mut expr) = sql::expression(text) else {
+        return text.trim().to_owned();
+    };
+    respell(&mut expr);
+    while let Expr::Nested(inner) = expr {
+        expr = *inner;
+    }
+    expr.to_string()
 }
 
 /// Names in lower case unless they have quotes, as SQL reads them; numbers without what changes nothing.
@@ -81,32 +76,21 @@ fn lower(name: &mut Ident) {
 }
 
 /// A feature set's query.
-pub(crate) fn query(sql: &str) -> SetSql {
-    let Ok(mut statements) = Parser::parse_sql(&GenericDialect {}, sql) else {
+pub(crate) fn query(text: &str) -> SetSql {
+    let Some(mut select) = sql::select(text) else {
         return SetSql {
-            text: sql.trim().to_owned(),
+            text: text.trim().to_owned(),
             ..SetSql::default()
         };
     };
-    statements.iter_mut().for_each(respell);
-    let texts: Vec<String> = statements.iter().map(Statement::to_string).collect();
-    let mut features = BTreeMap::new();
-    let mut rows = String::new();
-    for statement in &statements {
-        if let Statement::Query(query) = statement
-            && let SetExpr::Select(select) = query.body.as_ref()
-        {
-            rows = select.selection.as_ref().map_or(String::new(), Expr::to_string);
-            for item in &select.projection {
-                if let SelectItem::ExprWithAlias { expr, alias } = item {
-                    features.insert(alias.value.clone(), expr.to_string());
-                }
-            }
-        }
-    }
+    respell(&mut select);
+    let features = select.projection.iter().filter_map(|item| match item {
+        SelectItem::ExprWithAlias { expr, alias } => Some((alias.value.clone(), expr.to_string())),
+        _ => None,
+    });
     SetSql {
-        text: texts.join("; "),
-        rows,
-        features,
+        features: features.collect(),
+        rows: select.selection.as_ref().map_or(String::new(), Expr::to_string),
+        text: select.to_string(),
     }
 }

@@ -4,6 +4,9 @@ use std::ops::Range;
 
 use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
+use datafusion::sql::sqlparser::ast::{Expr, Select, SetExpr, Statement};
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::parser::Parser;
 use wardwatch_windowing::{PlanError, VITALS, function_names};
 use wardwatch_yaml::{Place, Problems, Spot, codes as yaml_codes, nearest};
 
@@ -113,6 +116,24 @@ pub(crate) fn note<'a>(
                 "cast it, or take its length or a flag as 0 and 1",
             );
         }
+    }
+}
+
+/// An expression, read once more for what it says; none where it does not parse, which has been told.
+pub(crate) fn expression(sql: &str) -> Option<Expr> {
+    let parser = Parser::new(&GenericDialect {}).try_with_sql(sql);
+    parser.and_then(|mut parser| parser.parse_expr()).ok()
+}
+
+/// The SELECT of a feature set, likewise.
+pub(crate) fn select(sql: &str) -> Option<Select> {
+    let statement = Parser::parse_sql(&GenericDialect {}, sql).ok()?.pop()?;
+    let Statement::Query(query) = statement else {
+        return None;
+    };
+    match *query.body {
+        SetExpr::Select(select) => Some(*select),
+        _ => None,
     }
 }
 

@@ -26,14 +26,6 @@ struct Record<'a> {
     arrived_at: Timestamp,
 }
 
-/// The readings that a refusal concerns, as places among the batch's readings.
-pub(crate) fn readings(observations: &Observations, refused: &Refused) -> impl Iterator<Item = usize> {
-    let offsets = observations.readings_offsets();
-    let places = offsets[refused.row] as usize..offsets[refused.row + 1] as usize;
-    let vital = refused.vital;
-    places.filter(move |place| vital.is_none_or(|vital| observations.vitals()[*place] == vital as u8))
-}
-
 /// Hands each refused reading to `write`, as a line of quarantine.
 pub(crate) fn lines(
     observations: &Observations,
@@ -43,7 +35,7 @@ pub(crate) fn lines(
 ) -> Result<(), ReplayError> {
     let row = refused.row;
     let first = observations.readings_offsets()[row] as usize;
-    for place in readings(observations, refused) {
+    for place in refused.readings(observations) {
         let vital =
             VitalSign::from_index(observations.vitals()[place]).expect("readings have known vital signs");
         let position = reader.position(observations.offset()[row], place - first);

@@ -146,10 +146,7 @@ impl Writers {
             outputs.scores.iter().try_for_each(|score| writer.write(score))?;
         }
         for refused in &outputs.refused {
-            tally.quarantine(
-                refused.reason,
-                refused::readings(observations, refused).count() as u64,
-            );
+            tally.quarantine(refused.reason, refused.readings(observations).count() as u64);
             if let Some(writer) = &mut self.quarantine {
                 refused::lines(observations, refused, reader, |line| writer.write(line))?;
             }

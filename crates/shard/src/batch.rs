@@ -205,6 +205,18 @@ impl StepError {
     }
 }
 
+// === impl Refused ===
+
+impl Refused {
+    /// The readings that it concerns, as places among the batch's readings.
+    pub fn readings<'o>(&self, observations: &'o Observations) -> impl Iterator<Item = usize> + use<'o> {
+        let offsets = observations.readings_offsets();
+        let places = offsets[self.row] as usize..offsets[self.row + 1] as usize;
+        let vital = self.vital;
+        places.filter(move |place| vital.is_none_or(|vital| observations.vitals()[*place] == vital as u8))
+    }
+}
+
 // === impl Outputs ===
 
 impl Outputs {

@@ -39,7 +39,7 @@ pub struct Problem {
 // === impl Invalid ===
 
 impl Invalid {
-    /// Problems in the order of the files; of those at one place the first is told.
+    /// Problems in the order of the files; what is said twice of one place is told once.
     pub fn new(path: PathBuf, problems: Problems) -> Self {
         let Problems { notes, texts } = problems;
         let mut problems: Vec<Problem> = notes

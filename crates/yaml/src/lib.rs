@@ -35,7 +35,7 @@ pub use invalid::{Invalid, Problem};
 pub use nearest::nearest;
 pub use node::{Kind, Node};
 pub use parts::parts;
-pub use problems::{Note, Place, Problems};
+pub use problems::{Note, Place, Problems, with_causes};
 pub use read::{Fields, Leaf, map, one_of, word};
 pub use text::{At, FileText, Spot, Texts};
 pub use variables::Lookup;

@@ -1,6 +1,9 @@
 //! Where problems are gathered: checking goes on after the first, so that an author mends a file once.
 
+use std::error::Error;
+
 use crate::nearest::nearest;
+use crate::read::one_of;
 use crate::text::{At, Spot, Texts};
 use crate::{Code, codes};
 
@@ -109,11 +112,12 @@ impl Problems {
         known: impl IntoIterator<Item = &'a str>,
     ) {
         let known: Vec<&str> = known.into_iter().collect();
-        let fix = match nearest(name, known.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None if known.is_empty() => "there is none to choose from".to_owned(),
-            None if known.len() <= 24 => format!("use one of {}", known.join(", ")),
-            None => "use a feature, a vital sign, or a field of the patient's context".to_owned(),
+        let fix = match known.len() {
+            0 => "there is none to choose from".to_owned(),
+            25.. if nearest(name, known.iter().copied()).is_none() => {
+                "use a feature, a vital sign, or a field of the patient's context".to_owned()
+            }
+            _ => one_of(name, &known),
         };
         self.push(code, place, cause, fix);
     }
@@ -152,6 +156,17 @@ impl Problems {
             );
         }
     }
+}
+
+/// An error as the cause of a problem: with what lies beneath it.
+pub fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        text.push_str(&format!(": {inner}"));
+        source = inner.source();
+    }
+    text
 }
 
 /// Whether a text is a name of an entry.

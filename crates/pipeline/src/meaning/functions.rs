@@ -2,13 +2,11 @@
 
 use datafusion::sql::sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments};
 use wardwatch_clinical::VitalSign;
+use wardwatch_clinical::scores::{MewsInput, News2Input, QsofaInput, SirsInput, mews, news2, qsofa, sirs};
 use wardwatch_windowing::REFERENCE;
 
 use super::{Fact, Found, Reader, Thresholds, Value, never};
 use crate::codes;
-
-/// Most points of the standard scores (Royal College of Physicians 2017; Subbe 2001; Singer 2016; Bone 1992).
-const POINTS: [(&str, f64); 4] = [("news2", 20.0), ("mews", 14.0), ("qsofa", 3.0), ("sirs", 4.0)];
 
 /// Aggregates that give a value of what they read.
 const ONE_OF_THEM: [&str; 11] = [
@@ -44,9 +42,9 @@ impl Reader<'_> {
         if let Some(filter) = &function.filter {
             self.value(filter, Thresholds::Checked);
         }
-        if let Some((_, most)) = POINTS.iter().find(|(score, _)| *score == name) {
+        if let Some(most) = most_points(&name) {
             self.check_arguments(function, &name, &arguments);
-            return Value::Points(*most);
+            return Value::Points(f64::from(most));
         }
         let first = arguments.first().map_or(Fact::ANY, Value::number);
         match name.as_str() {
@@ -105,4 +103,15 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// The most points that a standard score gives: what is possible while everything is missing.
+fn most_points(name: &str) -> Option<u8> {
+    Some(match name {
+        "news2" => news2(&News2Input::default()).highest(),
+        "mews" => mews(&MewsInput::default()).highest(),
+        "qsofa" => qsofa(&QsofaInput::default()).highest(),
+        "sirs" => sirs(&SirsInput::default()).highest(),
+        _ => return None,
+    })
 }

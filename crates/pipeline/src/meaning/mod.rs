@@ -12,16 +12,13 @@ use std::ops::Range;
 use wardwatch_yaml::{Code, Place, Problems, Spot, nearest};
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, BinaryOperator, Expr, SelectItem, SetExpr, Spanned, Statement, Subscript, UnaryOperator,
-    Value as Literal,
+    AccessExpr, BinaryOperator, Expr, SelectItem, Spanned, Subscript, UnaryOperator, Value as Literal,
 };
-use datafusion::sql::sqlparser::dialect::GenericDialect;
-use datafusion::sql::sqlparser::parser::Parser;
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::Span;
 
 use crate::codes;
-use crate::sql::byte_at;
+use crate::sql::{self, byte_at};
 
 pub(crate) use fact::{Fact, Truth, Value};
 pub(crate) use overlap::{overlap, try_out};
@@ -68,10 +65,7 @@ pub(crate) fn of_expression(
     problems: &mut Problems,
 ) -> Value {
     let mut reader = Reader::new(&text.value, known);
-    let parsed = Parser::new(&GenericDialect {})
-        .try_with_sql(&text.value)
-        .and_then(|mut parser| parser.parse_expr());
-    let Ok(expr) = parsed else {
+    let Some(expr) = sql::expression(&text.value) else {
         return Value::Unknown;
     };
     let value = reader.value(&expr, thresholds);
@@ -88,33 +82,25 @@ pub(crate) fn of_features(
     problems: &mut Problems,
 ) -> Known {
     let mut features = Known::new();
-    let Ok(statements) = Parser::parse_sql(&GenericDialect {}, &text.value) else {
+    let Some(select) = sql::select(&text.value) else {
         return features;
     };
     let mut reader = Reader::new(&text.value, known);
     reader.window = window.secs_f64();
-    for statement in &statements {
-        let Statement::Query(query) = statement else {
-            continue;
-        };
-        let SetExpr::Select(select) = query.body.as_ref() else {
-            continue;
-        };
-        for item in &select.projection {
-            match item {
-                SelectItem::ExprWithAlias { expr, alias } => {
-                    let value = reader.value(expr, Thresholds::Free);
-                    features.insert(alias.value.clone(), value);
-                }
-                SelectItem::UnnamedExpr(expr) => {
-                    reader.value(expr, Thresholds::Free);
-                }
-                _ => {}
+    for item in &select.projection {
+        match item {
+            SelectItem::ExprWithAlias { expr, alias } => {
+                let value = reader.value(expr, Thresholds::Free);
+                features.insert(alias.value.clone(), value);
             }
+            SelectItem::UnnamedExpr(expr) => {
+                reader.value(expr, Thresholds::Free);
+            }
+            _ => {}
         }
-        if let Some(filter) = &select.selection {
-            reader.value(filter, Thresholds::Checked);
-        }
+    }
+    if let Some(filter) = &select.selection {
+        reader.value(filter, Thresholds::Checked);
     }
     reader.tell(text, place, problems);
     features

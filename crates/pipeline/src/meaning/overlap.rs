@@ -6,11 +6,9 @@ use std::sync::Arc;
 use arrow::array::{Array, AsArray, Float64Array};
 use arrow::datatypes::DataType;
 use datafusion::sql::sqlparser::ast::{Expr, Value as Literal, visit_expressions};
-use datafusion::sql::sqlparser::dialect::GenericDialect;
-use datafusion::sql::sqlparser::parser::Parser;
 
-use crate::Condition;
 use crate::meaning::{Fact, Truth};
+use crate::{Condition, sql};
 
 /// So many values are tried beside the numbers that a condition names.
 const TRIED: usize = 4_096;
@@ -89,11 +87,10 @@ impl Tried {
 
 /// The numbers in an expression: between two of them nothing changes.
 fn numbers(sql: &str) -> Vec<f64> {
-    let parsed = Parser::new(&GenericDialect {})
-        .try_with_sql(sql)
-        .and_then(|mut parser| parser.parse_expr());
     let mut numbers = Vec::new();
-    let Ok(expr) = parsed else { return numbers };
+    let Some(expr) = sql::expression(sql) else {
+        return numbers;
+    };
     let done: ControlFlow<()> = visit_expressions(&expr, |expr| {
         if let Expr::Value(value) = expr
             && let Literal::Number(text, _) = &value.value

@@ -9,7 +9,7 @@ use wardwatch_kafka::{EngineConfig, Explanation, SnapshotStore, explain};
 
 use super::cluster::Cluster;
 use super::models::ModelsFolder;
-use super::output::{Output, print};
+use super::output::{Output, print, print_json};
 
 /// Arguments of `wardwatch audit`.
 #[derive(clap::Args)]
@@ -56,7 +56,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let earlier = |text: &str| args.models.load_text(&args.pipeline, text);
     let explanation = explain(&config, earlier, &args.alert)?;
     match args.output {
-        Output::Json => print(&format!("{}\n", serde_json::to_string_pretty(&explanation)?))?,
+        Output::Json => print_json(&explanation)?,
         Output::Text => print(&told(&explanation))?,
     }
     Ok(ExitCode::from(u8::from(!explanation.identical)))

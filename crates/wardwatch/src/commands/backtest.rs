@@ -10,7 +10,7 @@ use wardwatch_workbench::backtest::{
 };
 
 use super::models::ModelsFolder;
-use super::output::{Output, grouped, print};
+use super::output::{Output, grouped, print, print_json};
 use super::replay::{advance, bar};
 
 /// Arguments of `wardwatch backtest`.
@@ -69,7 +69,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     }
     match args.output {
         Output::Text => print(&in_words(&report)),
-        Output::Json => print(&(serde_json::to_string_pretty(&report)? + "\n")),
+        Output::Json => print_json(&report),
     }
 }
 

@@ -1,15 +1,17 @@
 //! `wardwatch doctor`: whether an engine could run here, and what is in its way.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use serde::Serialize;
 use wardwatch_kafka::{EngineConfig, Finding, SnapshotStore, examine};
+use wardwatch_yaml::with_causes;
 
 use super::cluster::Cluster;
 use super::models::ModelsFolder;
-use super::output::{Output, print};
+use super::output::{Output, print, print_json};
 
 /// Arguments of `wardwatch doctor`.
 #[derive(clap::Args)]
@@ -35,7 +37,7 @@ pub struct Args {
 struct Told<'f> {
     what: &'f str,
     ok: bool,
-    found: &'f str,
+    found: Cow<'f, str>,
 }
 
 /// Runs the command.
@@ -62,7 +64,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             what: "snapshots",
             found: match SnapshotStore::open(place) {
                 Ok(_) => Ok(format!("{place} can be written to, or the log says why not")),
-                Err(error) => Err(error.to_string()),
+                Err(error) => Err(error.into()),
             },
         });
     }
@@ -72,7 +74,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             .try_for_each(|finding| print(&in_words(finding)))?,
         Output::Json => {
             let told: Vec<Told<'_>> = findings.iter().map(Told::of).collect();
-            print(&(serde_json::to_string_pretty(&told)? + "\n"))?;
+            print_json(&told)?;
         }
     }
     let is_well = findings.iter().all(|finding| finding.found.is_ok());
@@ -86,7 +88,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 fn in_words(finding: &Finding) -> String {
     match &finding.found {
         Ok(found) => format!("ok    {}: {found}\n", finding.what),
-        Err(wrong) => format!("WRONG {}: {wrong}\n", finding.what),
+        Err(wrong) => format!("WRONG {}: {}\n", finding.what, with_causes(&**wrong)),
     }
 }
 
@@ -95,8 +97,8 @@ fn in_words(finding: &Finding) -> String {
 impl<'f> Told<'f> {
     fn of(finding: &'f Finding) -> Self {
         let (ok, found) = match &finding.found {
-            Ok(found) => (true, found),
-            Err(wrong) => (false, wrong),
+            Ok(found) => (true, Cow::from(found)),
+            Err(wrong) => (false, with_causes(&**wrong).into()),
         };
         Self {
             what: finding.what,

@@ -6,7 +6,7 @@ use serde::Serialize;
 use wardwatch_workbench::plan::Plan;
 
 use super::models::ModelsFolder;
-use super::output::{Output, print};
+use super::output::{Output, print, print_json};
 
 /// Arguments of `wardwatch plan`.
 #[derive(clap::Args)]
@@ -45,7 +45,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
                 breaking: plan.breaking().next().is_some(),
                 plan: &plan,
             };
-            print(&(serde_json::to_string_pretty(&told)? + "\n"))
+            print_json(&told)
         }
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use wardwatch_kafka::{QuarantineEntry, quarantined, redrive};
 
 use super::cluster::Cluster;
-use super::output::{Output, print};
+use super::output::{Output, print, print_json};
 
 /// Arguments of `wardwatch quarantine`.
 #[derive(clap::Args)]
@@ -171,7 +171,7 @@ fn list(entries: &[QuarantineEntry], output: Output, nothing: &str) -> anyhow::R
                 came_back: entry.came_back,
             })
             .collect();
-        return print(&format!("{}\n", serde_json::to_string_pretty(&told)?));
+        return print_json(&told);
     }
     let mut text = String::new();
     for entry in entries {

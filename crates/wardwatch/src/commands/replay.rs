@@ -9,7 +9,7 @@ use wardwatch_pipeline::Pipeline;
 use wardwatch_replay::{Progress, Results, Summary, replay};
 
 use super::models::ModelsFolder;
-use super::output::{Output, grouped, print};
+use super::output::{Output, grouped, print, print_json};
 
 /// The bar counts in parts of the input.
 const PARTS: u64 = 1_000;
@@ -60,7 +60,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let summary = summary?;
     match args.output {
         Output::Text => print(&in_words(&pipeline, &summary)),
-        Output::Json => print(&(serde_json::to_string_pretty(&summary)? + "\n")),
+        Output::Json => print_json(&summary),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use wardwatch_pipeline::Pipeline;
 
-use super::output::print;
+use super::output::print_json;
 
 /// Arguments of `wardwatch schema`.
 #[derive(clap::Args)]
@@ -13,5 +13,5 @@ pub struct Args {}
 
 /// Runs the command.
 pub fn run(_: Args) -> anyhow::Result<()> {
-    print(&(serde_json::to_string_pretty(&Pipeline::json_schema())? + "\n"))
+    print_json(&Pipeline::json_schema())
 }

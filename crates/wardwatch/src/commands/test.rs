@@ -10,9 +10,10 @@ use anyhow::Context;
 use serde::Serialize;
 use wardwatch_pipeline::PipelineError;
 use wardwatch_workbench::test::{Coverage, SuiteError, Verdict, junit, run as run_suite};
+use wardwatch_yaml::with_causes;
 
 use super::models::ModelsFolder;
-use super::output::{self, Output, print};
+use super::output::{self, Output, print, print_json};
 use crate::failure;
 
 /// How often files are looked at by `--watch`.
@@ -137,7 +138,7 @@ fn once(args: &Args) -> anyhow::Result<ExitCode> {
                 error: Some(error),
             });
             let told: Vec<Told<'_>> = verdicts.iter().map(Told::of).chain(refused).collect();
-            print(&(serde_json::to_string_pretty(&told)? + "\n"))?;
+            print_json(&told)?;
         }
     }
     Ok(worst)
@@ -172,15 +173,7 @@ fn refused(file: &Path, error: &SuiteError, in_colour: bool) -> String {
         SuiteError::Invalid(invalid) | SuiteError::Pipeline(PipelineError::Invalid(invalid)) => {
             format!("{}\n{}", file.display(), invalid.with_lines(in_colour))
         }
-        error => {
-            let mut text = format!("{}: {error}", file.display());
-            let mut cause = std::error::Error::source(error);
-            while let Some(error) = cause {
-                text.push_str(&format!(": {error}"));
-                cause = error.source();
-            }
-            text + "\n"
-        }
+        error => format!("{}: {}\n", file.display(), with_causes(error)),
     }
 }
 

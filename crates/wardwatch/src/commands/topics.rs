@@ -10,7 +10,7 @@ use wardwatch_pipeline::Pipeline;
 
 use super::cluster::Cluster;
 use super::models::ModelsFolder;
-use super::output::{Output, print};
+use super::output::{Output, print, print_json};
 
 /// Arguments of `wardwatch topics`.
 #[derive(clap::Args)]
@@ -102,7 +102,7 @@ impl Of {
                 plan,
                 permissions: &permissions,
             };
-            return print(&format!("{}\n", serde_json::to_string_pretty(&told)?));
+            return print_json(&told);
         }
         let mut text = String::new();
         if plan.changes.is_empty() {

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 use wardwatch_pipeline::{Pipeline, PipelineError, SetCost};
-use wardwatch_yaml::Problem;
+use wardwatch_yaml::{Problem, with_causes};
 
 use super::models::ModelsFolder;
-use super::output::{self, Output, grouped, print};
+use super::output::{self, Output, grouped, print, print_json};
 use crate::failure;
 
 /// Arguments of `wardwatch validate`.
@@ -105,7 +105,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     match args.output {
         Output::Text => print(&text)?,
-        Output::Json => print(&(serde_json::to_string_pretty(&verdicts)? + "\n"))?,
+        Output::Json => print_json(&verdicts)?,
     }
     Ok(worst)
 }
@@ -127,16 +127,6 @@ fn in_words(pipeline: &Pipeline, patients: u32) -> String {
         grouped(cost.state_bytes.div_ceil(1_000_000)),
         grouped(cost.windows_per_second.ceil() as u64),
     )
-}
-
-fn with_causes(error: &PipelineError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    text
 }
 
 // === impl Verdict ===

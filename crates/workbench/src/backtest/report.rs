@@ -135,7 +135,7 @@ impl Report {
             alerts_per_bed_day_by_priority: by_priority,
             overlaps: alarms::overlaps(&alarms, &stays),
             alarms,
-            scores: scores::figures(pipeline, &stays, bed_days),
+            scores: scores::figures(pipeline, &stays),
             outcomes: fates.map(|_| outcomes),
             noisiest: noisiest(&courses.patients),
         }

@@ -312,10 +312,7 @@ impl Part {
             }
         }
         for refused in &outputs.refused {
-            let readings = match refused.vital {
-                Some(_) => 1,
-                None => observations.messages().get(refused.row).values.len() as u64,
-            };
+            let readings = refused.readings(observations).count() as u64;
             *self.courses.quarantined.entry(refused.reason.code()).or_default() += readings;
         }
         self.courses.counts.add(&outputs.counts);

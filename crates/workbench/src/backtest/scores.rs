@@ -80,23 +80,17 @@ struct Values<'s> {
     came: bool,
 }
 
-pub(super) fn figures(pipeline: &Pipeline, stays: &[Stay<'_>], bed_days: f64) -> Vec<ScoreFigures> {
+pub(super) fn figures(pipeline: &Pipeline, stays: &[Stay<'_>]) -> Vec<ScoreFigures> {
     let scores = pipeline.scores.iter().enumerate();
     scores
         .map(|(index, score)| {
             let is_probability = matches!(score.kind, ScoreKind::Model { .. });
-            of_score(score.name.to_string(), index, is_probability, stays, bed_days)
+            of_score(score.name.to_string(), index, is_probability, stays)
         })
         .collect()
 }
 
-fn of_score(
-    name: String,
-    index: usize,
-    is_probability: bool,
-    stays: &[Stay<'_>],
-    bed_days: f64,
-) -> ScoreFigures {
+fn of_score(name: String, index: usize, is_probability: bool, stays: &[Stay<'_>]) -> ScoreFigures {
     let known: Vec<Values<'_>> = stays.iter().filter_map(|stay| values(stay, index)).collect();
     let highest: Vec<Labelled> = known
         .iter()
@@ -120,7 +114,7 @@ fn of_score(
         outcomes: known.iter().filter(|values| values.came).count(),
         auroc: auroc(&highest),
         auprc: auprc(&highest),
-        at_rates: at_rates(&known, bed_days),
+        at_rates: at_rates(&known),
         calibration: calibration(&last),
         brier: brier(&last),
         groups: groups(&known),
@@ -142,9 +136,10 @@ fn values<'s>(stay: &'s Stay<'s>, index: usize) -> Option<Values<'s>> {
 }
 
 /// An alert is a rise to the threshold: it is told again only after the score has been below.
-fn at_rates(known: &[Values<'_>], bed_days: f64) -> Vec<AtRate> {
+fn at_rates(known: &[Values<'_>]) -> Vec<AtRate> {
     let came = known.iter().filter(|values| values.came).count();
-    if came == 0 || bed_days <= 0.0 {
+    let days: f64 = known.iter().map(|values| values.stay.days()).sum();
+    if came == 0 || days <= 0.0 {
         return Vec::new();
     }
     let mut all: Vec<f64> = known
@@ -160,7 +155,6 @@ fn at_rates(known: &[Values<'_>], bed_days: f64) -> Vec<AtRate> {
         thresholds.push(all[at]);
         from_top += 1 + from_top / FINENESS;
     }
-    let days: f64 = known.iter().map(|values| values.stay.days()).sum();
     let figures: Vec<(f64, usize, usize, usize)> = thresholds
         .into_iter()
         .map(|threshold| {

@@ -66,7 +66,7 @@ fn of_source(source: &Source, pipeline: &Pipeline) -> String {
 fn of_set(set: &FeatureSet, pipeline: &Pipeline) -> String {
     let trailing = set.plan.trailing();
     let every = trailing.grid().every();
-    let window = Span::from_micros(every.micros() * trailing.panes());
+    let window = trailing.window();
     let vitals: Vec<&str> = set.plan.vitals().map(|vital| vital.label()).collect();
     let waits = match (pipeline.time.hold, pipeline.time.grace) {
         (Span::ZERO, Some(grace)) => format!("at once when its data are there, else {grace} later"),

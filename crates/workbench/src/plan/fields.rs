@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use wardwatch_event_time::Span;
 use wardwatch_pipeline::{ConditionAlarm, Emit, FeatureSet, LimitAlarm};
 
 /// A part's fields in words, by name: what differs between two is what differs between these.
@@ -11,7 +10,7 @@ pub(super) type Fields = BTreeMap<&'static str, String>;
 pub(super) fn set_fields(set: &FeatureSet) -> Fields {
     let trailing = set.plan.trailing();
     Fields::from([
-        ("window", window(set).to_string()),
+        ("window", set.plan.trailing().window().to_string()),
         ("every", trailing.grid().every().to_string()),
         (
             "emit",
@@ -24,16 +23,11 @@ pub(super) fn set_fields(set: &FeatureSet) -> Fields {
     ])
 }
 
-pub(super) fn window(set: &FeatureSet) -> Span {
-    let trailing = set.plan.trailing();
-    Span::from_micros(trailing.grid().every().micros() * trailing.panes())
-}
-
 pub(super) fn in_words(set: &FeatureSet) -> Vec<String> {
     let features = set.sql.features.iter();
     let mut details = vec![format!(
         "window: {}, every {}",
-        window(set),
+        set.plan.trailing().window(),
         set.plan.trailing().grid().every()
     )];
     details.extend(features.map(|(name, sql)| format!("{name}: {sql}")));

@@ -191,10 +191,7 @@ impl<'r> Run<'r> {
     fn keep(&mut self, outputs: Outputs, observations: &Observations) {
         let course = &mut self.course;
         for refused in &outputs.refused {
-            let readings = match refused.vital {
-                Some(_) => 1,
-                None => observations.messages().get(refused.row).values.len() as u64,
-            };
+            let readings = refused.readings(observations).count() as u64;
             *course.quarantined.entry(refused.reason.code()).or_default() += readings;
         }
         for rows in &outputs.features {

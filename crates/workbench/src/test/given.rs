@@ -22,19 +22,6 @@ const MOST_MESSAGES: usize = 100_000;
 /// A test lasts no longer: every second of it is stepped.
 const LONGEST: Span = Span::from_secs(14 * 86_400);
 
-/// The fields of a context record that a test may give.
-const CONTEXT: [&str; 9] = [
-    "event",
-    "name",
-    "mrn",
-    "age",
-    "sex",
-    "ward",
-    "bed",
-    "spo2_scale",
-    "on_oxygen",
-];
-
 /// What an entry needs to know of its test.
 pub(super) struct Given<'g> {
     pub pipeline: &'g Pipeline,
@@ -231,13 +218,13 @@ impl Given<'_> {
         if let Kind::Map(given) = &node.kind {
             for (name, _) in given
                 .iter()
-                .filter(|(name, _)| !CONTEXT.contains(&name.value.as_str()))
+                .filter(|(name, _)| !ContextRecord::FIELDS.contains(&name.value.as_str()))
             {
                 problems.push(
                     yaml::UNKNOWN_FIELD,
                     &place.at(name.at),
                     format!("there is no field `{}` here", name.value),
-                    one_of(&name.value, &CONTEXT),
+                    one_of(&name.value, &ContextRecord::FIELDS),
                 );
             }
         }

@@ -6,8 +6,8 @@ use serde_json::json;
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::{Span, Timestamp};
 use wardwatch_ingest::{MessageHead, ObservationsBuilder, Reading};
-use wardwatch_replay::{Reader, ReplayError};
-use wardwatch_yaml::{Fields, Leaf, Place, Problems, Spot};
+use wardwatch_replay::Reader;
+use wardwatch_yaml::{Fields, Leaf, Place, Problems, Spot, with_causes};
 
 use super::codes;
 use super::given::{Amount, Given};
@@ -58,10 +58,11 @@ impl Given<'_> {
             .iter()
             .map(|source| source.name.clone())
             .collect();
-        let mut reader = Reader::open(std::slice::from_ref(path), &sources).map_err(with_causes)?;
+        let mut reader =
+            Reader::open(std::slice::from_ref(path), &sources).map_err(|error| with_causes(&error))?;
         let mut events = Vec::new();
         let mut moved = None;
-        while let Some(batch) = reader.next_batch().map_err(with_causes)? {
+        while let Some(batch) = reader.next_batch().map_err(|error| with_causes(&error))? {
             if let Some(bad) = batch.quarantined.first() {
                 return Err(format!(
                     "a row of it would go to quarantine: {}",
@@ -194,14 +195,4 @@ impl Given<'_> {
             });
         }
     }
-}
-
-fn with_causes(error: ReplayError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(&error);
-    while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    text
 }
