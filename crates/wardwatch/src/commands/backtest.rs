@@ -1,12 +1,16 @@
 //! `wardwatch backtest`: what a pipeline would have told over recorded data, and how right it would have been.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
+use serde::Serialize;
 use wardwatch_event_time::Span;
+use wardwatch_pipeline::Pipeline;
 use wardwatch_workbench::backtest::{
-    Interval, Options, Report, ScoreFigures, read_outcomes, run as run_back,
+    Comparison, Courses, Interval, Options, Page, Report, ScoreFigures, read_outcomes, run as run_back,
 };
 
 use super::models::ModelsFolder;
@@ -16,13 +20,15 @@ use super::replay::{advance, bar};
 /// Arguments of `wardwatch backtest`.
 #[derive(clap::Args)]
 #[command(
-    override_usage = "wardwatch backtest [OPTIONS] <PIPELINE> --input <FILE>...",
+    override_usage = "wardwatch backtest [OPTIONS] <PIPELINE> [NEW] --input <FILE>...",
     after_help = "Outcomes are a CSV file with the columns patient_id, outcome (0 or 1) and, where known, outcome_at, age, sex, unit. \
-                  The noisiest patients are named: patient data."
+                  The noisiest patients are named, and the HTML report holds every patient's course: patient data."
 )]
 pub struct Args {
     /// The pipeline
     pipeline: PathBuf,
+    /// Another, to compare with it over the same data
+    new: Option<PathBuf>,
     #[command(flatten)]
     models: ModelsFolder,
     /// Observations and context: Parquet, CSV or NDJSON, by the ending
@@ -37,8 +43,11 @@ pub struct Args {
     /// How many threads [default: one a core]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
-    /// Also write the ids of all alerts, one a line
+    /// Also write a report for the browser: one HTML file, at most 5 MB
     #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Also write the ids of all alerts, one a line
+    #[arg(long, value_name = "FILE", conflicts_with = "new")]
     alert_ids: Option<PathBuf>,
     /// Who reads the figures
     #[arg(long, value_enum, default_value_t)]
@@ -47,30 +56,124 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: Args) -> anyhow::Result<()> {
-    let pipeline = Arc::new(args.models.load(&args.pipeline)?);
+    let paths = std::iter::once(&args.pipeline).chain(&args.new);
+    let pipelines = paths
+        .map(|path| args.models.load(path).map(Arc::new))
+        .collect::<Result<Vec<_>, _>>()?;
     let fates = args.outcomes.as_deref().map(read_outcomes).transpose()?;
+    // What cannot be written is told before the work, not after it.
+    let files = [&args.html, &args.alert_ids].map(|path| path.as_deref().map(create).transpose());
+    let [html, alert_ids] = files;
+    let (html, alert_ids) = (html?, alert_ids?);
+    let courses = pipelines
+        .iter()
+        .map(|pipeline| over_data(pipeline, &args))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    if let Some(file) = alert_ids {
+        write(file, &(courses[0].alert_ids.join("\n") + "\n"))?;
+    }
+    let runs: Vec<(&Pipeline, &Courses)> = pipelines.iter().map(Arc::as_ref).zip(&courses).collect();
+    let (fates, options) = (
+        fates.as_ref(),
+        Options {
+            horizon: args.horizon,
+        },
+    );
+    let page = Page {
+        runs: &runs,
+        fates,
+        options,
+    };
+    match runs[..] {
+        [old, new] => {
+            let comparison = Comparison::new(old, new, fates, options);
+            html.map(|file| write(file, &page.of_comparison(&comparison)?))
+                .transpose()?;
+            tell(args.output, &comparison, in_words_both)
+        }
+        _ => {
+            let report = Report::new(runs[0].0, runs[0].1, fates, options);
+            html.map(|file| write(file, &page.of_report(&report)?)).transpose()?;
+            tell(args.output, &report, in_words)
+        }
+    }
+}
+
+fn over_data(pipeline: &Arc<Pipeline>, args: &Args) -> anyhow::Result<Courses> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let bar = bar();
     let courses = run_back(
-        &pipeline,
+        pipeline,
         &args.input,
         args.threads.unwrap_or(cores),
         |progress| advance(&bar, progress),
     );
     bar.finish_and_clear();
-    let courses = courses?;
-    let options = Options {
-        horizon: args.horizon,
-    };
-    let report = Report::new(&pipeline, &courses, fates.as_ref(), options);
-    if let Some(path) = &args.alert_ids {
-        let ids = courses.alert_ids.join("\n") + "\n";
-        std::fs::write(path, ids).with_context(|| format!("writing {}", path.display()))?;
+    Ok(courses?)
+}
+
+/// A file that is to be written, with its path.
+type Created<'p> = (File, &'p Path);
+
+fn create(path: &Path) -> anyhow::Result<Created<'_>> {
+    let file = File::create(path).with_context(|| format!("writing {}", path.display()))?;
+    Ok((file, path))
+}
+
+fn write((mut file, path): Created<'_>, text: &str) -> anyhow::Result<()> {
+    file.write_all(text.as_bytes())
+        .with_context(|| format!("writing {}", path.display()))
+}
+
+fn tell<T: Serialize>(output: Output, figures: &T, in_words: fn(&T) -> String) -> anyhow::Result<()> {
+    match output {
+        Output::Text => print(&in_words(figures)),
+        Output::Json => print_json(figures),
     }
-    match args.output {
-        Output::Text => print(&in_words(&report)),
-        Output::Json => print_json(&report),
+}
+
+/// Figures that differ, side by side.
+fn in_words_both(comparison: &Comparison) -> String {
+    let (old, new) = (&comparison.old, &comparison.new);
+    let mut text = format!(
+        "old: {} version {}\nnew: {} version {}\n{} patients, {:.1} days, {} readings\n\n\
+         New less old; in brackets where it lies in 95 of 100 resamples of the patients.\n  \
+         {:<28} {:<20} {:>8} {:>8}  difference\n",
+        old.pipeline,
+        old.version,
+        new.pipeline,
+        new.version,
+        grouped(new.patients as u64),
+        new.bed_days,
+        grouped(new.data.readings),
+        "of",
+        "figure",
+        "old",
+        "new"
+    );
+    for row in &comparison.differences {
+        let (scale, decimals) = match row.figure {
+            "precision" | "sensitivity" => (100.0, 1),
+            "AUROC" | "AUPRC" => (1.0, 3),
+            _ => (1.0, 2),
+        };
+        let unit = if scale > 1.0 { " %" } else { "" };
+        let shown = |value: Option<f64>| {
+            value.map_or("-".to_owned(), |value| format!("{:.decimals$}{unit}", value * scale))
+        };
+        let difference = row.difference.map_or(String::new(), |Interval { value, low, high }| {
+            let [value, low, high] = [value, low, high].map(|value| format!("{:+.decimals$}", value * scale));
+            format!("{value}{unit} ({low} to {high})")
+        });
+        text.push_str(&format!(
+            "  {:<28} {:<20} {:>8} {:>8}  {difference}\n",
+            row.of,
+            row.figure,
+            shown(row.old),
+            shown(row.new)
+        ));
     }
+    text
 }
 
 fn span(text: &str) -> Result<Span, String> {

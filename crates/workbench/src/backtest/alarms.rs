@@ -1,5 +1,8 @@
 //! Figures of each alarm: how often it is told, how often it is right, how early.
 
+use std::iter::Sum;
+use std::ops::Range;
+
 use serde::Serialize;
 use wardwatch_alarms::Phase;
 use wardwatch_event_time::Span;
@@ -7,12 +10,10 @@ use wardwatch_pipeline::Pipeline;
 
 use super::metrics::quantile;
 use super::report::Stay;
+use super::run::{HOUR, Told};
 
 /// Two alerts of a patient tell of the same when they are no further apart.
 const TOGETHER: i64 = 15 * 60 * 1_000_000;
-
-/// Microseconds of an hour.
-const HOUR: f64 = 3_600e6;
 
 /// Figures of one alarm.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -48,62 +49,66 @@ pub struct Overlap {
     pub share: f64,
 }
 
-pub(super) fn figures(
-    pipeline: &Pipeline,
-    stays: &[Stay<'_>],
-    bed_days: f64,
-    horizon: Span,
-) -> Vec<AlarmFigures> {
-    let names = pipeline.alarm_names();
-    let alarms = names.into_iter().zip(0..);
-    alarms
-        .map(|(name, index)| of_alarm(pipeline, name, index, stays, bed_days, horizon))
-        .collect()
+/// Every alarm that tells of the patient, and not of equipment.
+pub const ANY: &str = "any of the patient's";
+
+/// What one patient adds to the figures of an alarm, or of several.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tally {
+    pub alerts: u64,
+    /// Alerts whose patient's fate is known.
+    pub judged: u64,
+    /// Of these, those that the outcome followed.
+    pub right: u64,
+    /// Whether the outcome came: 0 or 1.
+    pub came: u64,
+    /// Whether it came, and an alert was before it.
+    pub told_before: u64,
+    /// Hours from the first alert to the outcome.
+    pub lead: Option<f64>,
 }
 
-fn of_alarm(
-    pipeline: &Pipeline,
-    name: String,
-    index: u16,
-    stays: &[Stay<'_>],
-    bed_days: f64,
-    horizon: Span,
-) -> AlarmFigures {
-    let (mut alerts, mut patients) = (0, 0);
-    let (mut judged, mut right) = (0_u64, 0_u64);
-    let (mut came, mut told_before) = (0_u64, 0_u64);
-    let mut leads = Vec::new();
-    for stay in stays {
-        let begun = || begins(stay, index);
-        let count = begun().count() as u64;
-        alerts += count;
-        patients += u64::from(count > 0);
-        let verdicts = begun().filter_map(|at| stay.is_right(at, horizon));
-        for is_right in verdicts {
-            judged += 1;
-            right += u64::from(is_right);
-        }
-        let Some(fate) = stay.fate.filter(|fate| fate.came) else {
-            continue;
-        };
-        came += 1;
-        let first = begun().find(|at| stay.is_before_outcome(*at));
-        told_before += u64::from(first.is_some());
-        if let (Some(first), Some(outcome)) = (first, fate.at) {
-            leads.push((outcome.micros() - first) as f64 / HOUR);
-        }
-    }
+/// An alarm of the pipeline, or several.
+#[derive(Clone, Debug)]
+pub(super) struct Which {
+    pub name: String,
+    pub priority: &'static str,
+    /// Indices into the pipeline's names.
+    pub indices: Range<u16>,
+}
+
+/// Every alarm of a pipeline, in its order, and at last [`ANY`].
+pub(super) fn all(pipeline: &Pipeline) -> Vec<Which> {
+    let mut all: Vec<Which> = (0..)
+        .zip(pipeline.alarm_names())
+        .map(|(index, name)| Which {
+            priority: pipeline.priority_of(&name).map_or("", |priority| priority.name()),
+            name,
+            indices: index..index + 1,
+        })
+        .collect();
+    all.push(Which {
+        name: ANY.to_owned(),
+        priority: "",
+        indices: 0..(pipeline.limits.len() + pipeline.conditions.len()) as u16,
+    });
+    all
+}
+
+pub(super) fn figures(which: &Which, tallies: &[Tally], bed_days: f64) -> AlarmFigures {
+    let sum: Tally = tallies.iter().copied().sum();
+    let mut leads: Vec<f64> = tallies.iter().filter_map(|tally| tally.lead).collect();
     leads.sort_by(f64::total_cmp);
     let quarter = |share| quantile(&leads, share);
     let share = |part: u64, whole: u64| (whole > 0).then(|| part as f64 / whole as f64);
-    let precision = share(right, judged);
+    let precision = share(sum.right, sum.judged);
     AlarmFigures {
-        priority: pipeline.priority_of(&name).map_or("", |priority| priority.name()),
-        alarm: name,
-        alerts,
-        patients,
+        alarm: which.name.clone(),
+        priority: which.priority,
+        alerts: sum.alerts,
+        patients: tallies.iter().filter(|tally| tally.alerts > 0).count() as u64,
         per_bed_day: if bed_days > 0.0 {
-            alerts as f64 / bed_days
+            sum.alerts as f64 / bed_days
         } else {
             0.0
         },
@@ -111,7 +116,7 @@ fn of_alarm(
         number_needed_to_evaluate: precision
             .filter(|precision| *precision > 0.0)
             .map(|precision| 1.0 / precision),
-        sensitivity: share(told_before, came),
+        sensitivity: share(sum.told_before, sum.came),
         lead_hours: quarter(0.25)
             .zip(quarter(0.5))
             .zip(quarter(0.75))
@@ -119,35 +124,90 @@ fn of_alarm(
     }
 }
 
-/// When an alarm began, in order.
-fn begins<'s>(stay: &'s Stay<'_>, alarm: u16) -> impl Iterator<Item = i64> + 's {
-    let of_alarm = move |told: &&super::run::Told| told.alarm == alarm && told.phase == Phase::Start;
+/// What each patient adds, in their order.
+pub(super) fn tallies(which: &Which, stays: &[Stay<'_>], horizon: Span) -> Vec<Tally> {
+    stays.iter().map(|stay| tally(which, stay, horizon)).collect()
+}
+
+fn tally(which: &Which, stay: &Stay<'_>, horizon: Span) -> Tally {
+    let begun = || begins(stay, &which.indices);
+    let mut tally = Tally {
+        alerts: begun().count() as u64,
+        ..Tally::default()
+    };
+    let Some(fate) = stay.fate else { return tally };
+    tally.judged = tally.alerts;
+    tally.right = begun().filter(|at| fate.is_right(*at, horizon)).count() as u64;
+    if fate.came {
+        let first = begun().find(|at| stay.is_before_outcome(*at));
+        tally.came = 1;
+        tally.told_before = u64::from(first.is_some());
+        tally.lead = first
+            .zip(fate.at)
+            .map(|(first, outcome)| (outcome.micros() - first) as f64 / HOUR as f64);
+    }
+    tally
+}
+
+/// When alarms began, in order.
+fn begins<'s>(stay: &'s Stay<'_>, alarms: &'s Range<u16>) -> impl Iterator<Item = i64> + 's {
+    let of_alarm = |told: &&Told| alarms.contains(&told.alarm) && told.phase == Phase::Start;
     stay.course.alerts.iter().filter(of_alarm).map(|told| told.at)
 }
 
-pub(super) fn overlaps(alarms: &[AlarmFigures], stays: &[Stay<'_>]) -> Vec<Overlap> {
+pub(super) fn overlaps(alarms: &[Which], stays: &[Stay<'_>]) -> Vec<Overlap> {
+    // Of each alarm, patient by patient, when it began.
+    let begun: Vec<Vec<Vec<i64>>> = alarms
+        .iter()
+        .map(|which| stays.iter().map(|stay| sorted_begins(stay, &which.indices)).collect())
+        .collect();
     let mut overlaps = Vec::new();
-    for (one, figures) in (0..).zip(alarms) {
-        for (other, with) in (0..).zip(alarms) {
-            if one == other || figures.alerts == 0 || with.alerts == 0 {
+    for (one, begun_one) in alarms.iter().zip(&begun) {
+        let alerts: usize = begun_one.iter().map(Vec::len).sum();
+        for (other, begun_other) in alarms.iter().zip(&begun) {
+            if one.name == other.name {
                 continue;
             }
-            let together: usize = stays
+            let together: usize = begun_one
                 .iter()
-                .map(|stay| {
-                    let others: Vec<i64> = begins(stay, other).collect();
-                    let is_near = |at: &i64| others.iter().any(|other| (at - other).abs() <= TOGETHER);
-                    begins(stay, one).filter(is_near).count()
-                })
+                .zip(begun_other)
+                .map(|(ones, others)| ones.iter().filter(|at| is_near(others, **at)).count())
                 .sum();
             if together > 0 {
                 overlaps.push(Overlap {
-                    alarm: figures.alarm.clone(),
-                    with: with.alarm.clone(),
-                    share: together as f64 / figures.alerts as f64,
+                    alarm: one.name.clone(),
+                    with: other.name.clone(),
+                    share: together as f64 / alerts as f64,
                 });
             }
         }
     }
     overlaps
+}
+
+fn sorted_begins(stay: &Stay<'_>, alarms: &Range<u16>) -> Vec<i64> {
+    let mut begun: Vec<i64> = begins(stay, alarms).collect();
+    begun.sort_unstable();
+    begun
+}
+
+/// Whether one of sorted times is near another.
+fn is_near(times: &[i64], at: i64) -> bool {
+    let from = times.partition_point(|time| *time < at - TOGETHER);
+    times.get(from).is_some_and(|time| *time <= at + TOGETHER)
+}
+
+// === impl Tally ===
+
+impl Sum for Tally {
+    fn sum<I: Iterator<Item = Self>>(tallies: I) -> Self {
+        tallies.fold(Self::default(), |sum, tally| Self {
+            alerts: sum.alerts + tally.alerts,
+            judged: sum.judged + tally.judged,
+            right: sum.right + tally.right,
+            came: sum.came + tally.came,
+            told_before: sum.told_before + tally.told_before,
+            lead: None,
+        })
+    }
 }

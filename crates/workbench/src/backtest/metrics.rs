@@ -84,30 +84,40 @@ fn sorted(patients: &[Labelled]) -> Vec<Labelled> {
     sorted
 }
 
-/// A figure of all patients, and of resamples of them, drawn with replacement.
-fn resampled(patients: &[Labelled], figure: fn(&[Labelled], &[u32]) -> Option<f64>) -> Option<Interval> {
-    let sorted = sorted(patients);
-    let value = figure(&sorted, &vec![1; sorted.len()])?;
+/// How often each of so many patients is drawn, resample by resample, with replacement.
+pub fn resamples(patients: usize) -> impl Iterator<Item = Vec<u32>> {
     let mut state = SEED;
-    let mut figures: Vec<f64> = (0..RESAMPLES)
-        .filter_map(|_| {
-            let mut times = vec![0; sorted.len()];
-            for _ in 0..sorted.len() {
-                times[(next(&mut state) % sorted.len() as u64) as usize] += 1;
-            }
-            figure(&sorted, &times)
-        })
-        .collect();
-    figures.sort_by(f64::total_cmp);
-    Some(Interval {
-        value,
-        low: quantile(&figures, 0.025)?,
-        high: quantile(&figures, 0.975)?,
+    (0..RESAMPLES).map(move |_| {
+        let mut times = vec![0; patients];
+        for _ in 0..patients {
+            times[(next(&mut state) % patients as u64) as usize] += 1;
+        }
+        times
     })
 }
 
-/// Patients ascending by score, each so many times. Ties count half.
-fn weighted_auroc(sorted: &[Labelled], times: &[u32]) -> Option<f64> {
+/// A figure with the spread of what resamples make of it; none where too few of them give any.
+pub fn interval(value: f64, mut resampled: Vec<f64>) -> Option<Interval> {
+    resampled.sort_by(f64::total_cmp);
+    Some(Interval {
+        value,
+        low: quantile(&resampled, 0.025)?,
+        high: quantile(&resampled, 0.975)?,
+    })
+}
+
+/// A figure of all patients, and of resamples of them.
+fn resampled(patients: &[Labelled], figure: fn(&[Labelled], &[u32]) -> Option<f64>) -> Option<Interval> {
+    let sorted = sorted(patients);
+    let value = figure(&sorted, &vec![1; sorted.len()])?;
+    let figures = resamples(sorted.len())
+        .filter_map(|times| figure(&sorted, &times))
+        .collect();
+    interval(value, figures)
+}
+
+/// The area under the ROC curve of patients ascending by score, each so many times. Ties count half.
+pub fn weighted_auroc(sorted: &[Labelled], times: &[u32]) -> Option<f64> {
     let (mut without, mut with, mut pairs) = (0.0, 0.0, 0.0);
     for ties in ties(sorted, times) {
         pairs += ties.with * (without + ties.without / 2.0);
@@ -117,7 +127,8 @@ fn weighted_auroc(sorted: &[Labelled], times: &[u32]) -> Option<f64> {
     (with > 0.0 && without > 0.0).then(|| pairs / (with * without))
 }
 
-fn weighted_auprc(sorted: &[Labelled], times: &[u32]) -> Option<f64> {
+/// Average precision of patients ascending by score, each so many times.
+pub fn weighted_auprc(sorted: &[Labelled], times: &[u32]) -> Option<f64> {
     let all: Vec<Ties> = ties(sorted, times).collect();
     let total: f64 = all.iter().map(|ties| ties.with).sum();
     let (mut with, mut seen, mut area) = (0.0, 0.0, 0.0);

@@ -11,7 +11,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use wardwatch_event_time::Timestamp;
+use wardwatch_event_time::{Span, Timestamp};
+
+/// Ages at which groups begin.
+const AGES: [f64; 4] = [0.0, 45.0, 65.0, 80.0];
+
+/// A group of fewer patients tells nothing.
+pub(super) const SMALLEST_GROUP: usize = 30;
 
 /// What became of a patient.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -119,6 +125,32 @@ pub fn read(path: &Path) -> Result<BTreeMap<String, Fate>, OutcomesError> {
         }
     }
     Ok(fates)
+}
+
+// === impl Fate ===
+
+impl Fate {
+    /// The groups that the patient belongs to: `age 65 to 79`, `sex female`, `unit ICU`.
+    pub(super) fn groups(&self) -> impl Iterator<Item = String> {
+        let age = self.age.and_then(|age| {
+            let at = AGES.iter().rposition(|begin| age >= *begin)?;
+            Some(match AGES.get(at + 1) {
+                Some(next) => format!("age {} to {}", AGES[at], next - 1.0),
+                None => format!("age {} and over", AGES[at]),
+            })
+        });
+        let sex = self.sex.as_ref().map(|sex| format!("sex {sex}"));
+        let unit = self.unit.as_ref().map(|unit| format!("unit {unit}"));
+        [age, sex, unit].into_iter().flatten()
+    }
+
+    /// Whether the outcome came within the horizon after a time, µs UTC.
+    pub(super) fn is_right(&self, at: i64, horizon: Span) -> bool {
+        match self.at {
+            Some(outcome) => (at..=at.saturating_add(horizon.micros())).contains(&outcome.micros()),
+            None => self.came,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -8,8 +8,9 @@ use wardwatch_alarms::Phase;
 use wardwatch_event_time::{Span, Timestamp};
 use wardwatch_pipeline::Pipeline;
 
-use super::alarms::{self, AlarmFigures, Overlap};
-use super::outcomes::Fate;
+use super::alarms::{self, AlarmFigures, Overlap, Tally};
+use super::data::{self, DataFigures};
+use super::outcomes::{Fate, SMALLEST_GROUP};
 use super::run::{Course, Courses};
 use super::scores::{self, ScoreFigures};
 
@@ -50,6 +51,10 @@ pub struct Report {
     pub alerts_per_bed_day_by_priority: BTreeMap<&'static str, f64>,
     /// Of each alarm, in the order of the pipeline.
     pub alarms: Vec<AlarmFigures>,
+    /// Of all of them together that tell of the patient, and not of equipment.
+    pub any: AlarmFigures,
+    /// Likewise, by age, sex and unit.
+    pub groups: Vec<AlarmGroup>,
     /// Which alarms tell of the same.
     pub overlaps: Vec<Overlap>,
     /// Of each score, in the order of the pipeline.
@@ -60,15 +65,15 @@ pub struct Report {
     pub noisiest: Vec<Noisy>,
 }
 
-/// What became of the data.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct DataFigures {
-    /// Readings that came.
-    pub readings: u64,
-    /// Equal repeats, dropped.
-    pub repeats: u64,
-    /// Readings that were not taken, by reason: `late` and `future` among them.
-    pub quarantined: BTreeMap<&'static str, u64>,
+/// Alarms of a group of patients.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AlarmGroup {
+    /// Which: `age 65 to 79`, `sex female`, `unit ICU`.
+    pub group: String,
+    /// How many.
+    pub patients: usize,
+    /// The figures of all alarms that tell of the patient.
+    pub any: AlarmFigures,
 }
 
 /// A patient of whom much was told. Patient data.
@@ -98,16 +103,23 @@ impl Report {
         fates: Option<&BTreeMap<String, Fate>>,
         options: Options,
     ) -> Self {
-        let stays: Vec<Stay<'_>> = courses
-            .patients
-            .iter()
-            .map(|(patient, course)| Stay {
-                course,
-                fate: fates.and_then(|fates| fates.get(&**patient)),
-            })
-            .collect();
+        let stays = stays(courses, fates);
         let bed_days: f64 = stays.iter().map(Stay::days).sum();
-        let alarms = alarms::figures(pipeline, &stays, bed_days, options.horizon);
+        let mut which = alarms::all(pipeline);
+        let mut tallies: Vec<Vec<Tally>> = which
+            .iter()
+            .map(|which| alarms::tallies(which, &stays, options.horizon))
+            .collect();
+        let figures = which.iter().zip(&tallies);
+        let mut alarms: Vec<AlarmFigures> = figures
+            .map(|(which, tallies)| alarms::figures(which, tallies, bed_days))
+            .collect();
+        // The last is of all of them together.
+        let ((any, of_any), figures_of_any) = which
+            .pop()
+            .zip(tallies.pop())
+            .zip(alarms.pop())
+            .expect("there is always one of all");
         let mut by_priority = BTreeMap::new();
         for alarm in &alarms {
             *by_priority.entry(alarm.priority).or_insert(0.0) += alarm.per_bed_day;
@@ -126,20 +138,49 @@ impl Report {
             span: begins
                 .zip(ends)
                 .map(|(begins, ends)| (shown(begins), shown(ends))),
-            data: DataFigures {
-                readings: courses.rows,
-                repeats: courses.counts.repeats,
-                quarantined: courses.quarantined.clone(),
-            },
+            data: data::figures(courses),
             alerts_per_bed_day: by_priority.values().sum(),
             alerts_per_bed_day_by_priority: by_priority,
-            overlaps: alarms::overlaps(&alarms, &stays),
+            overlaps: alarms::overlaps(&which, &stays),
             alarms,
+            groups: groups(&any, &of_any, &stays),
+            any: figures_of_any,
             scores: scores::figures(pipeline, &stays),
             outcomes: fates.map(|_| outcomes),
             noisiest: noisiest(&courses.patients),
         }
     }
+}
+
+/// Each patient with what became of them, in their order.
+pub(super) fn stays<'c>(courses: &'c Courses, fates: Option<&'c BTreeMap<String, Fate>>) -> Vec<Stay<'c>> {
+    let patients = courses.patients.iter();
+    patients
+        .map(|(patient, course)| Stay {
+            course,
+            fate: fates.and_then(|fates| fates.get(&**patient)),
+        })
+        .collect()
+}
+
+fn groups(any: &alarms::Which, tallies: &[Tally], stays: &[Stay<'_>]) -> Vec<AlarmGroup> {
+    let mut groups: BTreeMap<String, (Vec<Tally>, f64)> = BTreeMap::new();
+    for (stay, tally) in stays.iter().zip(tallies) {
+        for group in stay.fate.into_iter().flat_map(Fate::groups) {
+            let (of_group, days) = groups.entry(group).or_default();
+            of_group.push(*tally);
+            *days += stay.days();
+        }
+    }
+    let told = groups
+        .into_iter()
+        .filter(|(_, (tallies, _))| tallies.len() >= SMALLEST_GROUP);
+    told.map(|(group, (tallies, days))| AlarmGroup {
+        group,
+        patients: tallies.len(),
+        any: alarms::figures(any, &tallies, days),
+    })
+    .collect()
 }
 
 fn noisiest(patients: &BTreeMap<Arc<str>, Course>) -> Vec<Noisy> {
@@ -187,12 +228,4 @@ impl Stay<'_> {
         outcome.is_none_or(|outcome| at < outcome.micros())
     }
 
-    /// Whether the outcome came within the horizon after a time; none where the fate is not known.
-    pub fn is_right(&self, at: i64, horizon: Span) -> Option<bool> {
-        let fate = self.fate?;
-        Some(match fate.at {
-            Some(outcome) => (at..=at.saturating_add(horizon.micros())).contains(&outcome.micros()),
-            None => fate.came,
-        })
-    }
 }

@@ -4,8 +4,7 @@
 //! of a model's answers, which may differ with the rows that it is asked about together. So patients are always spread over as
 //! many shards, and these over the threads. At the end all are told the same time, so that timers fire as they would in one.
 
-use std::collections::BTreeMap;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,12 +14,18 @@ use std::thread;
 use arrow::array::UInt32Array;
 use arrow::compute::take_record_batch;
 use wardwatch_alarms::Phase;
+use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::Timestamp;
 use wardwatch_inference::Models;
 use wardwatch_ingest::Observations;
 use wardwatch_pipeline::Pipeline;
 use wardwatch_replay::{Progress, ReadBatch, Reader, ReplayError};
 use wardwatch_shard::{Batch, ContextInput, Counts, Outputs, Shard, StepError, Wants};
+
+use super::traces::Trace;
+
+/// Microseconds of an hour.
+pub(super) const HOUR: i64 = 3_600_000_000;
 
 /// Shards, on however many threads.
 const SHARDS: usize = 16;
@@ -50,12 +55,27 @@ pub struct Course {
     pub span: (i64, i64),
     /// Readings that were sent.
     pub readings: u64,
+    /// What was taken.
+    pub vitals: BTreeMap<VitalSign, Series>,
     /// What was told, in order.
     pub alerts: Vec<Told>,
     /// By score of the pipeline: when it had a value, and which.
     pub scores: Vec<Vec<(i64, f32)>>,
     /// By score: how often it had none.
     pub unavailable: Vec<u64>,
+}
+
+/// A vital sign of a patient.
+#[derive(Clone, Debug, Default)]
+pub struct Series {
+    /// Its values.
+    pub trace: Trace,
+    /// Readings taken.
+    pub taken: u64,
+    /// Hours with a reading.
+    pub hours: u64,
+    /// The last of them since the epoch, and, a bit each, which of the 64 hours up to it have one.
+    last: (i64, u64),
 }
 
 /// An alert.
@@ -78,6 +98,8 @@ pub struct Courses {
     pub rows: u64,
     /// Readings that were not taken, by reason.
     pub quarantined: BTreeMap<&'static str, u64>,
+    /// Those whose vital sign is known, by it and reason.
+    pub quarantined_by_vital: BTreeMap<(VitalSign, &'static str), u64>,
     /// What the shards counted.
     pub counts: Counts,
     /// The ids of all alerts, sorted.
@@ -153,6 +175,9 @@ fn feed(
             let readings = bad.readings.len().max(1) as u64;
             all.rows += readings;
             *all.quarantined.entry(bad.reason.code()).or_default() += readings;
+            for vital in bad.readings.iter().filter_map(|reading| reading.vital) {
+                *all.quarantined_by_vital.entry((vital, bad.reason.code())).or_default() += 1;
+            }
         }
         all.rows += read.observations.readings_len() as u64 + read.repeats;
         all.counts.repeats += read.repeats;
@@ -247,7 +272,6 @@ impl Part {
     }
 
     fn take(&mut self, observations: Observations, context: Vec<ContextInput>) -> Result<(), RunError> {
-        self.note(&observations);
         let batch = Batch {
             observations,
             context,
@@ -271,9 +295,10 @@ impl Part {
         Ok(())
     }
 
-    /// Since when, and until when, a patient is known.
-    fn note(&mut self, observations: &Observations) {
+    /// Since when, and until when, a patient is known; and what was taken.
+    fn note(&mut self, observations: &Observations, refused: &HashSet<usize>) {
         let messages = observations.messages();
+        let mut place = 0;
         for row in 0..messages.len() {
             let message = messages.get(row);
             let course = course(&mut self.patients, message.patient_id, self.names.len());
@@ -282,10 +307,29 @@ impl Part {
             }
             course.span.1 = message.append_time;
             course.readings += message.values.len() as u64;
+            for (vital, value) in message.vitals.iter().zip(message.values) {
+                let vital = VitalSign::from_index(*vital).filter(|_| !refused.contains(&place));
+                if let Some(vital) = vital {
+                    course.vitals.entry(vital).or_default().take(message.ts, *value as f32);
+                }
+                place += 1;
+            }
         }
     }
 
     fn keep(&mut self, outputs: Outputs, observations: &Observations) {
+        let mut refused_places = HashSet::new();
+        for refused in &outputs.refused {
+            let code = refused.reason.code();
+            for place in refused.readings(observations) {
+                refused_places.insert(place);
+                *self.courses.quarantined.entry(code).or_default() += 1;
+                if let Some(vital) = VitalSign::from_index(observations.vitals()[place]) {
+                    *self.courses.quarantined_by_vital.entry((vital, code)).or_default() += 1;
+                }
+            }
+        }
+        self.note(observations, &refused_places);
         for alert in &outputs.alerts {
             let Some(alarm) = self.alarms.get(&alert.alarm) else {
                 continue;
@@ -311,10 +355,6 @@ impl Part {
                 }
             }
         }
-        for refused in &outputs.refused {
-            let readings = refused.readings(observations).count() as u64;
-            *self.courses.quarantined.entry(refused.reason.code()).or_default() += readings;
-        }
         self.courses.counts.add(&outputs.counts);
     }
 }
@@ -333,6 +373,29 @@ fn course<'p>(patients: &'p mut HashMap<Arc<str>, Course>, patient: &str, scores
         .expect("it was put in if it was not there")
 }
 
+// === impl Series ===
+
+impl Series {
+    fn take(&mut self, at: i64, value: f32) {
+        self.trace.add(at, value);
+        let hour = at.div_euclid(HOUR);
+        let is_first = self.taken == 0;
+        self.taken += 1;
+        let (last, seen) = &mut self.last;
+        if is_first || hour > *last {
+            let passed = if is_first { u64::BITS.into() } else { hour.abs_diff(*last) };
+            *seen = u32::try_from(passed).ok().and_then(|passed| seen.checked_shl(passed)).unwrap_or(0);
+            *last = hour;
+        }
+        // What is older than the bits reach is not counted again.
+        let bit = u32::try_from(last.abs_diff(hour)).ok().and_then(|back| 1_u64.checked_shl(back));
+        if let Some(bit) = bit.filter(|bit| *seen & bit == 0) {
+            *seen |= bit;
+            self.hours += 1;
+        }
+    }
+}
+
 // === impl Courses ===
 
 impl Courses {
@@ -340,6 +403,9 @@ impl Courses {
         self.patients.extend(other.patients);
         for (reason, count) in other.quarantined {
             *self.quarantined.entry(reason).or_default() += count;
+        }
+        for (reason, count) in other.quarantined_by_vital {
+            *self.quarantined_by_vital.entry(reason).or_default() += count;
         }
         self.counts.add(&other.counts);
         self.alert_ids.extend(other.alert_ids);

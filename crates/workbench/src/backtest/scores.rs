@@ -6,6 +6,7 @@ use serde::Serialize;
 use wardwatch_pipeline::{Pipeline, ScoreKind};
 
 use super::metrics::{Bin, Interval, Labelled, auprc, auroc, brier, calibration};
+use super::outcomes::{Fate, SMALLEST_GROUP};
 use super::report::Stay;
 
 /// Alerts for 100 patients and days at which a score is compared.
@@ -13,12 +14,6 @@ const RATES: [f64; 3] = [1.0, 2.0, 5.0];
 
 /// Beyond so many thresholds from the top one of ever more is tried.
 const FINENESS: usize = 50;
-
-/// Ages at which groups begin.
-const AGES: [f64; 4] = [0.0, 45.0, 65.0, 80.0];
-
-/// A group smaller than this tells nothing.
-const SMALLEST_GROUP: usize = 30;
 
 /// Figures of one score.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -121,6 +116,11 @@ fn of_score(name: String, index: usize, is_probability: bool, stays: &[Stay<'_>]
     }
 }
 
+/// The highest value of a score before the outcome; none without a fate or a value.
+pub(super) fn highest(stay: &Stay<'_>, index: usize) -> Option<Labelled> {
+    values(stay, index).map(|values| (values.highest(), values.came))
+}
+
 fn values<'s>(stay: &'s Stay<'s>, index: usize) -> Option<Values<'s>> {
     let fate = stay.fate?;
     let series = stay.course.scores[index].iter();
@@ -186,17 +186,7 @@ fn at_rates(known: &[Values<'_>]) -> Vec<AtRate> {
 fn groups(known: &[Values<'_>]) -> Vec<Group> {
     let mut groups: BTreeMap<String, Vec<Labelled>> = BTreeMap::new();
     for values in known {
-        let Some(fate) = values.stay.fate else { continue };
-        let age = fate.age.and_then(|age| {
-            let at = AGES.iter().rposition(|begin| age >= *begin)?;
-            Some(match AGES.get(at + 1) {
-                Some(next) => format!("age {} to {}", AGES[at], next - 1.0),
-                None => format!("age {} and over", AGES[at]),
-            })
-        });
-        let sex = fate.sex.as_ref().map(|sex| format!("sex {sex}"));
-        let unit = fate.unit.as_ref().map(|unit| format!("unit {unit}"));
-        for group in [age, sex, unit].into_iter().flatten() {
+        for group in values.stay.fate.into_iter().flat_map(Fate::groups) {
             groups
                 .entry(group)
                 .or_default()
