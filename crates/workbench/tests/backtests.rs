@@ -9,7 +9,7 @@ use std::sync::Arc;
 use wardwatch_event_time::{Span, Timestamp};
 use wardwatch_pipeline::Pipeline;
 use wardwatch_replay::{Results, replay};
-use wardwatch_workbench::backtest::{Fate, Options, Report, run};
+use wardwatch_workbench::backtest::{Comparison, Courses, Fate, Options, Page, Report, run};
 
 /// 2026-01-01T00:00:00Z, in seconds.
 const START: i64 = 1_767_225_600;
@@ -93,9 +93,18 @@ fn threads_change_nothing_and_alerts_are_those_of_a_replay() {
     let run = |threads| run(&pipeline, std::slice::from_ref(&input), threads, |_| ()).unwrap();
     let (one, three) = (run(1), run(3));
     assert_eq!(one.alert_ids, three.alert_ids);
-    let report = |courses| Report::new(&pipeline, courses, Some(&fates()), OPTIONS);
-    let json = |courses| serde_json::to_string(&report(courses)).unwrap();
+    let report = |courses: &Courses| Report::new(&pipeline, courses, Some(&fates()), OPTIONS);
+    let json = |courses: &Courses| serde_json::to_string(&report(courses)).unwrap();
     assert_eq!(json(&one), json(&three));
+    let page = |courses: &Courses| {
+        let page = Page {
+            runs: &[(&pipeline, courses)],
+            fates: Some(&fates()),
+            options: OPTIONS,
+        };
+        page.of_report(&report(courses)).unwrap()
+    };
+    assert_eq!(page(&one), page(&three));
 
     let alerts = folder.path().join("alerts.ndjson");
     let results = Results {
@@ -186,4 +195,71 @@ fn without_outcomes_nothing_is_said_of_right_and_wrong() {
             .iter()
             .all(|score| score.auroc.is_none() && score.at_rates.is_empty())
     );
+}
+
+#[test]
+fn data_are_told_by_vital_sign() {
+    let folder = tempfile::tempdir().unwrap();
+    let (pipeline, input) = (pipeline(), ward(folder.path()));
+    let more = folder.path().join("more.csv");
+    fs::write(
+        &more,
+        format!(
+            "patient_id,ts,code,value,unit\np-1,{0},spo2,140,%\np-1,{0},temperature,37,Cel\n",
+            at(START + 30)
+        ),
+    )
+    .unwrap();
+    let courses = run(&pipeline, &[input, more], 2, |_| ()).unwrap();
+    let data = Report::new(&pipeline, &courses, None, OPTIONS).data;
+    let of = |name: &str| {
+        data.vital_signs
+            .iter()
+            .find(|vital| vital.vital_sign == name)
+            .unwrap()
+    };
+    assert_eq!(data.vital_signs.len(), 3);
+    let spo2 = of("spo2");
+    assert_eq!(spo2.quarantined["implausible"], 1);
+    // Two hours each, and for some a few minutes of a third; the gaps are shorter than an hour.
+    assert_eq!((spo2.patients_without, spo2.hours_without < 0.3), (0, true));
+    let late = spo2.quarantined.get("late").copied().unwrap_or_default();
+    let gaps = 40 / 7 + 1;
+    assert_eq!(spo2.taken + late, 40 * 120 - 15 * gaps);
+    let temperature = of("temperature");
+    assert_eq!((temperature.taken, temperature.patients_without), (1, 39));
+    assert!(temperature.hours_without > 0.98);
+}
+
+#[test]
+fn two_pipelines_differ_by_what_was_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = ward(folder.path());
+    let text = fs::read_to_string("../../pipelines/adult-ward.yaml").unwrap();
+    let stricter = text.replace("name: desaturation,", "name: desaturation_at_80,");
+    assert_ne!(stricter, text);
+    let old = pipeline();
+    let new = Arc::new(Pipeline::parse(&stricter, Path::new("../../models")).unwrap());
+    let [of_old, of_new] =
+        [&old, &new].map(|pipeline| run(pipeline, std::slice::from_ref(&input), 2, |_| ()).unwrap());
+    let compare = |new, of_new| Comparison::new((&old, &of_old), (new, of_new), Some(&fates()), OPTIONS);
+    let comparison = compare(&new, &of_new);
+    let of = |name: &str, figure: &str| {
+        let found = comparison.differences.iter();
+        let mut found = found.filter(|row| row.of == name && row.figure == figure);
+        found.next().cloned().unwrap()
+    };
+    let gone = of("desaturation", "sensitivity");
+    assert_eq!((gone.old, gone.new, gone.difference), (Some(1.0), None, None));
+    assert_eq!(of("desaturation_at_80", "precision").new, Some(1.0));
+    let all = of("tachycardia", "alerts a bed and day");
+    assert_eq!(
+        all.difference.map(|at| (at.value, at.low, at.high)),
+        Some((0.0, 0.0, 0.0))
+    );
+
+    let same = compare(&old, &of_old);
+    let zero = |at: wardwatch_workbench::backtest::Interval| [at.value, at.low, at.high] == [0.0; 3];
+    assert!(same.differences.iter().all(|row| row.difference.is_none_or(zero)));
+    assert_eq!(same.old, same.new);
 }

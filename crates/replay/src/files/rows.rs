@@ -8,10 +8,11 @@
 use std::path::Path;
 
 use arrow::array::RecordBatch;
+use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::Timestamp;
 use wardwatch_ingest::{
-    Flaw, Meanings, MessageHead, ObservationsBuilder, Placed, Quarantined, Reading, Reason, Record,
-    check_origin, check_patient_id, check_status,
+    BadReading, Flaw, Meanings, MessageHead, ObservationsBuilder, Placed, Quarantined, Reading, Reason,
+    Record, check_origin, check_patient_id, check_status,
 };
 
 use super::Chunk;
@@ -92,7 +93,8 @@ impl Rows {
                 Err(flaw) => {
                     close(&mut taken, open.take());
                     let payload = unreadable.map_or_else(|| render(row), |(.., bytes)| bytes.clone());
-                    quarantined.push(self.refuse(flaw, offset, &payload));
+                    let vital = table.code.get(row).and_then(VitalSign::from_code);
+                    quarantined.push(self.refuse(flaw, offset, &payload, vital));
                 }
             }
         }
@@ -162,7 +164,7 @@ impl Rows {
         ))
     }
 
-    fn refuse(&self, flaw: Flaw, offset: i64, payload: &[u8]) -> Quarantined {
+    fn refuse(&self, flaw: Flaw, offset: i64, payload: &[u8], vital: Option<VitalSign>) -> Quarantined {
         let record = Record {
             payload,
             key: None,
@@ -171,7 +173,11 @@ impl Rows {
             partition: 0,
             offset,
         };
-        Quarantined::record(&record, flaw)
+        let reading = vital.map(|vital| BadReading {
+            index: 0,
+            vital: Some(vital),
+        });
+        Quarantined::readings(&record, flaw, reading.into_iter().collect())
     }
 }
 

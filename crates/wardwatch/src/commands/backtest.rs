@@ -10,7 +10,8 @@ use serde::Serialize;
 use wardwatch_event_time::Span;
 use wardwatch_pipeline::Pipeline;
 use wardwatch_workbench::backtest::{
-    Comparison, Courses, Interval, Options, Page, Report, ScoreFigures, read_outcomes, run as run_back,
+    Comparison, Courses, Difference, Interval, Options, Page, Report, ScoreFigures, read_outcomes,
+    run as run_back,
 };
 
 use super::models::ModelsFolder;
@@ -93,7 +94,8 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         }
         _ => {
             let report = Report::new(runs[0].0, runs[0].1, fates, options);
-            html.map(|file| write(file, &page.of_report(&report)?)).transpose()?;
+            html.map(|file| write(file, &page.of_report(&report)?))
+                .transpose()?;
             tell(args.output, &report, in_words)
         }
     }
@@ -102,12 +104,9 @@ pub fn run(args: Args) -> anyhow::Result<()> {
 fn over_data(pipeline: &Arc<Pipeline>, args: &Args) -> anyhow::Result<Courses> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let bar = bar();
-    let courses = run_back(
-        pipeline,
-        &args.input,
-        args.threads.unwrap_or(cores),
-        |progress| advance(&bar, progress),
-    );
+    let courses = run_back(pipeline, &args.input, args.threads.unwrap_or(cores), |progress| {
+        advance(&bar, progress)
+    });
     bar.finish_and_clear();
     Ok(courses?)
 }
@@ -151,7 +150,24 @@ fn in_words_both(comparison: &Comparison) -> String {
         "old",
         "new"
     );
+    let is_same = |row: &Difference| {
+        let same = |at: Interval| [at.value, at.low, at.high] == [0.0; 3];
+        row.difference.is_some_and(same)
+    };
+    let differs = |of: &str| {
+        comparison
+            .differences
+            .iter()
+            .any(|row| row.of == of && !is_same(row))
+    };
+    let mut same: Vec<&str> = Vec::new();
     for row in &comparison.differences {
+        if !differs(&row.of) {
+            if !same.contains(&row.of.as_str()) {
+                same.push(&row.of);
+            }
+            continue;
+        }
         let (scale, decimals) = match row.figure {
             "precision" | "sensitivity" => (100.0, 1),
             "AUROC" | "AUPRC" => (1.0, 3),
@@ -159,12 +175,17 @@ fn in_words_both(comparison: &Comparison) -> String {
         };
         let unit = if scale > 1.0 { " %" } else { "" };
         let shown = |value: Option<f64>| {
-            value.map_or("-".to_owned(), |value| format!("{:.decimals$}{unit}", value * scale))
+            value.map_or("-".to_owned(), |value| {
+                format!("{:.decimals$}{unit}", value * scale)
+            })
         };
-        let difference = row.difference.map_or(String::new(), |Interval { value, low, high }| {
-            let [value, low, high] = [value, low, high].map(|value| format!("{:+.decimals$}", value * scale));
-            format!("{value}{unit} ({low} to {high})")
-        });
+        let difference = row
+            .difference
+            .map_or(String::new(), |Interval { value, low, high }| {
+                let [value, low, high] =
+                    [value, low, high].map(|value| format!("{:+.decimals$}", value * scale));
+                format!("{value}{unit} ({low} to {high})")
+            });
         text.push_str(&format!(
             "  {:<28} {:<20} {:>8} {:>8}  {difference}\n",
             row.of,
@@ -172,6 +193,9 @@ fn in_words_both(comparison: &Comparison) -> String {
             shown(row.old),
             shown(row.new)
         ));
+    }
+    if !same.is_empty() {
+        text.push_str(&format!("The same in both: {}\n", same.join(", ")));
     }
     text
 }
@@ -257,7 +281,7 @@ fn of_score(score: &ScoreFigures) -> String {
     text.push_str(&interval("AUPRC", score.auprc));
     for rate in &score.at_rates {
         text.push_str(&format!(
-            "  at {} alerts for 100 patients and days: {} or more, sensitivity {:.1} %, precision {:.1} %\n",
+            "  at {} alerts for 100 patients and days: {:.3} or more, sensitivity {:.1} %, precision {:.1} %\n",
             rate.alerts_per_100_patient_days,
             rate.threshold,
             rate.sensitivity * 100.0,

@@ -159,7 +159,12 @@ pub(super) fn overlaps(alarms: &[Which], stays: &[Stay<'_>]) -> Vec<Overlap> {
     // Of each alarm, patient by patient, when it began.
     let begun: Vec<Vec<Vec<i64>>> = alarms
         .iter()
-        .map(|which| stays.iter().map(|stay| sorted_begins(stay, &which.indices)).collect())
+        .map(|which| {
+            stays
+                .iter()
+                .map(|stay| sorted_begins(stay, &which.indices))
+                .collect()
+        })
         .collect();
     let mut overlaps = Vec::new();
     for (one, begun_one) in alarms.iter().zip(&begun) {

@@ -177,9 +177,7 @@ fn drawn(pairs: Vec<Pair>, patients: usize) -> Vec<Difference> {
             of: pair.of,
             old,
             new,
-            difference: new
-                .zip(old)
-                .and_then(|(new, old)| interval(new - old, resampled)),
+            difference: new.zip(old).and_then(|(new, old)| interval(new - old, resampled)),
         })
         .collect()
 }

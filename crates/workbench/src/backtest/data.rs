@@ -55,7 +55,12 @@ fn of_vital_sign(vital: VitalSign, courses: &Courses) -> Option<VitalSignFigures
         .map(|((_, reason), count)| (*reason, *count))
         .collect::<BTreeMap<_, _>>();
     let patients = || courses.patients.values();
-    let of = |course: &super::run::Course| course.vitals.get(&vital).map_or((0, 0), |series| (series.taken, series.hours));
+    let of = |course: &super::run::Course| {
+        course
+            .vitals
+            .get(&vital)
+            .map_or((0, 0), |series| (series.taken, series.hours))
+    };
     let taken: u64 = patients().map(|course| of(course).0).sum();
     if taken == 0 && quarantined.is_empty() {
         return None;
@@ -63,7 +68,7 @@ fn of_vital_sign(vital: VitalSign, courses: &Courses) -> Option<VitalSignFigures
     let hours_with: u64 = patients().map(|course| of(course).1).sum();
     // As whole hours that a stay touches, since hours with a reading are counted so.
     let touched = |(begin, end): (i64, i64)| (end.div_euclid(HOUR) - begin.div_euclid(HOUR) + 1) as u64;
-    let hours: u64 = patients().map(|course| touched(course.span)).sum();
+    let hours: u64 = patients().filter_map(|course| course.span).map(touched).sum();
     Some(VitalSignFigures {
         vital_sign: vital.name(),
         taken,

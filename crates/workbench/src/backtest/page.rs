@@ -96,6 +96,8 @@ struct AlarmInfo {
 /// A patient's course in each pipeline.
 struct Patient<'r> {
     id: &'r Arc<str>,
+    /// From the first message to the last; where there are none, from alert to alert.
+    span: (i64, i64),
     courses: Vec<&'r Course>,
     fate: Option<&'r Fate>,
 }
@@ -115,7 +117,8 @@ impl Page<'_> {
 
     fn html(&self, reports: Vec<&Report>, differences: &[Difference]) -> Result<String, serde_json::Error> {
         let patients = self.patients();
-        let origin = patients.iter().map(|patient| patient.courses[0].span.0).min().unwrap_or_default();
+        let begins = patients.iter().map(|patient| patient.span.0);
+        let origin = begins.min().unwrap_or_default();
         let series = self.series(&patients);
         let (packed, kept) = pack(&patients, &series, origin);
         let figures = Figures {
@@ -138,13 +141,15 @@ impl Page<'_> {
         let Some(((_, first), others)) = self.runs.split_first() else {
             return Vec::new();
         };
-        let patients = first.patients.iter().map(|(id, course)| {
+        let patients = first.patients.iter().filter_map(|(id, course)| {
             let others = others.iter().filter_map(|(_, courses)| courses.patients.get(id));
-            Patient {
+            let of_alerts = || Some((course.alerts.first()?.at, course.alerts.last()?.at));
+            Some(Patient {
                 id,
+                span: course.span.or_else(of_alerts)?,
                 courses: std::iter::once(course).chain(others).collect(),
                 fate: self.fates.and_then(|fates| fates.get(&**id)),
-            }
+            })
         });
         patients.collect()
     }
@@ -168,7 +173,11 @@ impl Page<'_> {
                     name: score.name.to_string(),
                     label: score.name.to_string(),
                     unit: "",
-                    decimals: if values.all(|(_, value)| value.fract() == 0.0) { 0 } else { 3 },
+                    decimals: if values.all(|(_, value)| value.fract() == 0.0) {
+                        0
+                    } else {
+                        3
+                    },
                     pipeline: Some(pipeline),
                 });
             }
@@ -233,7 +242,7 @@ impl Patient<'_> {
     }
 
     fn write(&self, out: &mut Vec<u8>, series: &[SeriesInfo], most_steps: i64, origin: i64) {
-        let (begin, end) = self.courses[0].span;
+        let (begin, end) = self.span;
         number(out, self.id.len() as u64);
         out.extend_from_slice(self.id.as_bytes());
         number(out, ((begin - origin) / MINUTE) as u64);
@@ -279,13 +288,17 @@ impl Patient<'_> {
         let vitals = self.courses[0].vitals.iter();
         let vitals = vitals.map(|(vital, series)| (vital.index(), series.trace.clone()));
         let mut scores = self.courses.iter().flat_map(|course| &course.scores);
-        let scores = series.iter().enumerate().skip(VitalSign::COUNT).filter_map(move |(index, _)| {
-            let mut trace = Trace::default();
-            for (at, value) in scores.next()? {
-                trace.add(*at, *value);
-            }
-            Some((index, trace))
-        });
+        let scores = series
+            .iter()
+            .enumerate()
+            .skip(VitalSign::COUNT)
+            .filter_map(move |(index, _)| {
+                let mut trace = Trace::default();
+                for (at, value) in scores.next()? {
+                    trace.add(*at, *value);
+                }
+                Some((index, trace))
+            });
         let traces = vitals.chain(scores);
         traces.filter(|(_, trace)| !trace.points.is_empty())
     }

@@ -83,7 +83,7 @@ pub struct Noisy {
     pub patient_id: String,
     /// Alerts that began.
     pub alerts: u64,
-    /// A day.
+    /// A day; a shorter stay counts as one.
     pub per_day: f64,
 }
 
@@ -126,8 +126,9 @@ impl Report {
         }
         let known = stays.iter().filter_map(|stay| stay.fate);
         let outcomes = (known.clone().count(), known.filter(|fate| fate.came).count());
-        let begins = courses.patients.values().map(|course| course.span.0).min();
-        let ends = courses.patients.values().map(|course| course.span.1).max();
+        let spans = || courses.patients.values().filter_map(|course| course.span);
+        let begins = spans().map(|(begin, _)| begin).min();
+        let ends = spans().map(|(_, end)| end).max();
         let shown = |micros: i64| Timestamp::from_micros(micros).to_string();
         Self {
             pipeline: pipeline.name.to_string(),
@@ -195,7 +196,7 @@ fn noisiest(patients: &BTreeMap<Arc<str>, Course>) -> Vec<Noisy> {
             Noisy {
                 patient_id: patient.to_string(),
                 alerts,
-                per_day: alerts as f64 / days(course).max(1.0 / 24.0),
+                per_day: alerts as f64 / days(course).max(1.0),
             }
         })
         .filter(|noisy| noisy.alerts > 0)
@@ -212,7 +213,9 @@ fn noisiest(patients: &BTreeMap<Arc<str>, Course>) -> Vec<Noisy> {
 }
 
 fn days(course: &Course) -> f64 {
-    (course.span.1 - course.span.0).max(0) as f64 / DAY
+    course
+        .span
+        .map_or(0.0, |(begin, end)| (end - begin).max(0) as f64 / DAY)
 }
 
 // === impl Stay ===
@@ -227,5 +230,4 @@ impl Stay<'_> {
         let outcome = self.fate.and_then(|fate| fate.at);
         outcome.is_none_or(|outcome| at < outcome.micros())
     }
-
 }

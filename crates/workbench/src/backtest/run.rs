@@ -51,8 +51,8 @@ pub enum RunError {
 /// What came of one patient.
 #[derive(Clone, Debug, Default)]
 pub struct Course {
-    /// Log time of the first and the last message, µs UTC.
-    pub span: (i64, i64),
+    /// Log time of the first and the last message, µs UTC; none of a patient of whom only context is known.
+    pub span: Option<(i64, i64)>,
     /// Readings that were sent.
     pub readings: u64,
     /// What was taken.
@@ -176,7 +176,9 @@ fn feed(
             all.rows += readings;
             *all.quarantined.entry(bad.reason.code()).or_default() += readings;
             for vital in bad.readings.iter().filter_map(|reading| reading.vital) {
-                *all.quarantined_by_vital.entry((vital, bad.reason.code())).or_default() += 1;
+                *all.quarantined_by_vital
+                    .entry((vital, bad.reason.code()))
+                    .or_default() += 1;
             }
         }
         all.rows += read.observations.readings_len() as u64 + read.repeats;
@@ -302,15 +304,17 @@ impl Part {
         for row in 0..messages.len() {
             let message = messages.get(row);
             let course = course(&mut self.patients, message.patient_id, self.names.len());
-            if course.readings == 0 {
-                course.span.0 = message.append_time;
-            }
-            course.span.1 = message.append_time;
+            let (begin, _) = course.span.unwrap_or((message.append_time, 0));
+            course.span = Some((begin, message.append_time));
             course.readings += message.values.len() as u64;
             for (vital, value) in message.vitals.iter().zip(message.values) {
                 let vital = VitalSign::from_index(*vital).filter(|_| !refused.contains(&place));
                 if let Some(vital) = vital {
-                    course.vitals.entry(vital).or_default().take(message.ts, *value as f32);
+                    course
+                        .vitals
+                        .entry(vital)
+                        .or_default()
+                        .take(message.ts, *value as f32);
                 }
                 place += 1;
             }
@@ -325,7 +329,11 @@ impl Part {
                 refused_places.insert(place);
                 *self.courses.quarantined.entry(code).or_default() += 1;
                 if let Some(vital) = VitalSign::from_index(observations.vitals()[place]) {
-                    *self.courses.quarantined_by_vital.entry((vital, code)).or_default() += 1;
+                    *self
+                        .courses
+                        .quarantined_by_vital
+                        .entry((vital, code))
+                        .or_default() += 1;
                 }
             }
         }
@@ -383,12 +391,21 @@ impl Series {
         self.taken += 1;
         let (last, seen) = &mut self.last;
         if is_first || hour > *last {
-            let passed = if is_first { u64::BITS.into() } else { hour.abs_diff(*last) };
-            *seen = u32::try_from(passed).ok().and_then(|passed| seen.checked_shl(passed)).unwrap_or(0);
+            let passed = if is_first {
+                u64::BITS.into()
+            } else {
+                hour.abs_diff(*last)
+            };
+            *seen = u32::try_from(passed)
+                .ok()
+                .and_then(|passed| seen.checked_shl(passed))
+                .unwrap_or(0);
             *last = hour;
         }
         // What is older than the bits reach is not counted again.
-        let bit = u32::try_from(last.abs_diff(hour)).ok().and_then(|back| 1_u64.checked_shl(back));
+        let bit = u32::try_from(last.abs_diff(hour))
+            .ok()
+            .and_then(|back| 1_u64.checked_shl(back));
         if let Some(bit) = bit.filter(|bit| *seen & bit == 0) {
             *seen |= bit;
             self.hours += 1;

@@ -92,7 +92,11 @@ mod tests {
     fn a_short_dip_of_a_long_series_is_kept() {
         let trace = trace((0..10_000).map(|minute| (minute, if minute == 7_001 { 71.0 } else { 97.0 })));
         assert!(trace.points.len() as i64 <= MOST_STEPS && trace.points.len() as i64 > MOST_STEPS / 3);
-        let lowest = trace.points.iter().min_by(|one, other| one.low.total_cmp(&other.low)).unwrap();
+        let lowest = trace
+            .points
+            .iter()
+            .min_by(|one, other| one.low.total_cmp(&other.low))
+            .unwrap();
         assert_eq!((lowest.low, lowest.high), (71.0, 97.0));
         assert_eq!(lowest.step, 7_001 >> trace.doublings);
     }

@@ -16,7 +16,7 @@ function fill(element, attributes, children) {
     if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
     else if (value !== undefined) element.setAttribute(name, value);
   }
-  element.append(...children.flat().filter((child) => child !== undefined && child !== null));
+  element.append(...children.flat(Infinity).filter((child) => child !== undefined && child !== null && child !== false));
   return element;
 }
 
@@ -81,14 +81,17 @@ function differencesSection() {
     return [h('span', low > 0 || high < 0 ? { class: 'sure' } : {}, text), h('span', { class: 'interval' }, ` ${plus(low * scale, decimals)} to ${plus(high * scale, decimals)}`)];
   };
   let before;
-  const rows = differences.map((row) => {
+  const isSame = (row) => row.difference && ['value', 'low', 'high'].every((part) => row.difference[part] === 0);
+  const same = [...new Set(differences.filter(isSame).map((row) => row.of))].filter((of) => differences.every((row) => row.of !== of || isSame(row)));
+  const rows = differences.filter((row) => !same.includes(row.of)).map((row) => {
     const of = row.of === before ? '' : row.of;
     before = row.of;
     return { cells: [of, row.figure, shown(row.figure, row.old), shown(row.figure, row.new), changed(row)] };
   });
   return section('What differs',
     h('p', { class: 'soft' }, 'New less old, and where that lies in 95 of 100 resamples of the patients, the same for both. Bold where no sign of the other way is left.'),
-    table(['|of', '|figure', 'old', 'new', 'difference'], rows));
+    table(['|of', '|figure', 'old', 'new', 'difference'], rows),
+    same.length > 0 && h('p', { style: 'margin-top:8px' }, `The same in both: ${same.join(', ')}.`));
 }
 
 function alarmsSection(report, name) {
@@ -245,11 +248,13 @@ function bars(told, end) {
   return lanes;
 }
 
+const labelOf = (info) => (isTwo && info.pipeline !== null ? `${info.label} (${NAMES[info.pipeline]})` : info.label);
+
 const LEFT = 150, RIGHT = 56, LANE = 18, CHART = 62;
 
 function chart(patient, width, readout) {
   const last = Math.max(patient.end, ...patient.told.flat().map((alert) => alert.minute), ...patient.series.map((of) => of.points.at(-1).minute)) + 1;
-  const first = Math.min(patient.begin, ...patient.series.map((of) => of.points[0].minute));
+  const first = Math.min(patient.begin, ...patient.told.flat().map((alert) => alert.minute), ...patient.series.map((of) => of.points[0].minute));
   const x = (minute) => LEFT + ((minute - first) / (last - first)) * (width - LEFT - RIGHT);
   const parts = [];
   let y = 22;
@@ -269,9 +274,8 @@ function chart(patient, width, readout) {
     const middle = (low + high) / 2, reach = Math.max(high - low, 10 ** -info.decimals * 4) / 2;
     const top = y;
     const level = (value) => top + CHART / 2 + 3 - ((value - middle) / reach) * (CHART / 2 - 9);
-    const label = isTwo && info.pipeline !== null ? `${info.label} (${NAMES[info.pipeline]})` : info.label;
     parts.push(s('line', { class: 'axis', x1: 0, y1: top, x2: width, y2: top }),
-      s('text', { class: 'name', x: 0, y: top + CHART / 2 }, label), s('text', { x: 0, y: top + CHART / 2 + 14 }, info.unit),
+      s('text', { class: 'name', x: 0, y: top + CHART / 2 }, labelOf(info)), s('text', { x: 0, y: top + CHART / 2 + 14 }, info.unit.startsWith('{') ? '' : info.unit),
       s('text', { x: width - RIGHT + 6, y: level(high) + 4 }, `${high}`));
     if (low !== high) parts.push(s('text', { x: width - RIGHT + 6, y: level(low) + 4 }, `${low}`));
     // A line joins what is near; a gap in the data stays one.
@@ -311,7 +315,7 @@ function chart(patient, width, readout) {
       if (!point) return undefined;
       const value = point.low === point.high ? `${point.low}` : `${point.low} to ${point.high}`;
       const age = Math.round(minute - point.minute - length);
-      return `${info.label} ${value}${age > 60 ? ` (${Math.round(age / 60)} h old)` : ''}`;
+      return `${labelOf(info)} ${value}${age > 60 ? ` (${Math.round(age / 60)} h old)` : ''}`;
     });
     readout.replaceChildren(h('b', {}, time.format(minute * 60_000)), ' ', values.filter(Boolean).join(' · '));
   });
@@ -373,7 +377,7 @@ async function draw() {
   const each = (part) => reports.map((report, at) => part(report, isTwo ? `: ${NAMES[at]}` : '', show));
   document.title = `Back-test of ${reports.map((report) => `${report.pipeline} ${report.version}`).join(' and ')}`;
   document.getElementById('report').replaceChildren(heading(), ...(isTwo ? [differencesSection()] : []),
-    ...each(alarmsSection), ...each(scoresSection), ...each(noisiestSection), courses.element, ...each(dataSection));
+    ...each(alarmsSection), ...each(scoresSection), ...each(dataSection), ...each(noisiestSection), courses.element);
   courses.list();
 }
 
