@@ -66,7 +66,7 @@ impl OutputReader {
         ]
         .into();
         let topics = decoders.keys().map(String::as_str);
-        let consumer = open(brokers, more, topics, Offset::Beginning)?;
+        let consumer = open(brokers, more, topics, Offset::Beginning, Beyond::Wait)?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let read = move || {
@@ -103,16 +103,26 @@ impl OutputReader {
     }
 }
 
+/// What a consumer does at the end of a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Beyond {
+    /// Waits for more.
+    Wait,
+    /// Says so, as an error of a poll.
+    Tell,
+}
+
 /// A consumer of all partitions of some topics, from an offset on, that goes on beyond their ends.
 pub(crate) fn open<'t>(
     brokers: &str,
     more: &ClientSettings,
     topics: impl Iterator<Item = &'t str>,
     from: Offset,
+    beyond: Beyond,
 ) -> Result<BaseConsumer, EngineError> {
     let metadata = contact::metadata(brokers, more)?;
     let mut config = settings::consumer(brokers, GROUP, more);
-    config.set("enable.partition.eof", "false");
+    config.set("enable.partition.eof", (beyond == Beyond::Tell).to_string());
     let consumer: BaseConsumer = config.create().map_err(EngineError::client)?;
     consumer
         .assign(&everything(&metadata, topics, from)?)

@@ -10,7 +10,9 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -120,8 +122,7 @@ fn derived_again(config: &EngineConfig, message: &OwnedMessage) {
 }
 
 fn set_up(brokers: &str) -> (Arc<Pipeline>, TopicNames) {
-    let unique = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
-    let prefix = format!("e2e-{}-{unique}.", std::process::id());
+    let prefix = unique_prefix();
     let mut pipeline = Pipeline::parse(PIPELINE, Path::new("models")).unwrap();
     for source in &mut pipeline.sources {
         source.topic = format!("{prefix}{}", source.topic);
@@ -284,4 +285,95 @@ fn what_is_accepted_is_not_repeated() {
         }
     }
     assert!(told > 10, "{told} were accepted");
+}
+
+/// Live and in a back-test, what came through a topic gives the same alerts, all of them.
+#[test]
+#[ignore = "needs a real Kafka: set WARDWATCH_TEST_BROKERS"]
+fn a_back_test_of_what_was_recorded_gives_the_same_alerts() {
+    let brokers = std::env::var("WARDWATCH_TEST_BROKERS").expect("WARDWATCH_TEST_BROKERS is HOST:PORT");
+    let folder = tempfile::tempdir().unwrap();
+    let prefix = unique_prefix();
+    let text = PIPELINE.replace("vitals.bedside", &format!("{prefix}vitals.bedside"));
+    assert_ne!(text, PIPELINE);
+    let path = folder.path().join("pipeline.yaml");
+    std::fs::write(&path, &text).unwrap();
+    let pipeline = Arc::new(Pipeline::load(&path, None).unwrap());
+    let topics = TopicNames::with_prefix(&prefix);
+    create_topics(&brokers, &pipeline, &topics, PARTITIONS);
+
+    // Half an hour of a ward, as fast as it goes: its times and those of the brokers have nothing in common.
+    let mut ward = Ward::new(11, SystemClock.now() - Span::from_secs(1_900), BEDS);
+    let feed = Feed::new(&brokers, &ClientSettings::new()).unwrap();
+    let mut produced = 0;
+    for _ in 0..1_800 {
+        for message in ward.next_second() {
+            let topic = match message.topic {
+                Topic::Context => &topics.context,
+                Topic::Vitals => &pipeline.sources[0].topic,
+            };
+            feed.send(topic, message.key.as_bytes(), &message.payload, message.arrives)
+                .unwrap();
+            produced += 1;
+        }
+    }
+    feed.finish();
+    let mut config = EngineConfig::new(&brokers, topics.journal.clone(), pipeline);
+    config.topics = topics.clone();
+    let engine = Engine::start(config).unwrap();
+    let health = engine.health();
+    wait_until("all records are stepped", || health.stats().records >= produced);
+    // Ticks close what still waits.
+    std::thread::sleep(Duration::from_millis(4_500));
+    engine.stop().unwrap();
+    let alerts = read(&brokers, &topics.alerts, PARTITIONS);
+    let id = |message: &OwnedMessage| -> String {
+        let alert: Alert = serde_json::from_slice(message.payload().unwrap()).unwrap();
+        alert.id.to_string()
+    };
+    let mut live: Vec<String> = alerts.iter().map(id).collect();
+    live.sort();
+
+    let recorded = folder.path().join("ward.ndjson");
+    wardwatch(&[
+        "record".as_ref(),
+        path.as_ref(),
+        recorded.as_ref(),
+        "--brokers".as_ref(),
+        brokers.as_ref(),
+        "--topic-prefix".as_ref(),
+        prefix.as_ref(),
+    ]);
+    let lines = std::fs::read_to_string(&recorded).unwrap().lines().count() as u64;
+    assert_eq!(lines, produced);
+    let ids = folder.path().join("ids");
+    wardwatch(&[
+        "backtest".as_ref(),
+        path.as_ref(),
+        "--input".as_ref(),
+        recorded.as_ref(),
+        "--alert-ids".as_ref(),
+        ids.as_ref(),
+    ]);
+    let ids = std::fs::read_to_string(ids).unwrap();
+    eprintln!("{produced} records, {} alerts", live.len());
+    assert!(live.len() > 20, "{}", live.len());
+    assert_eq!(ids.lines().collect::<Vec<_>>(), live);
+}
+
+fn unique_prefix() -> String {
+    let unique = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
+    format!("e2e-{}-{unique}.", std::process::id())
+}
+
+fn wardwatch(arguments: &[&OsStr]) {
+    let output = Command::new(env!("CARGO_BIN_EXE_wardwatch"))
+        .args(arguments)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }

@@ -1,7 +1,8 @@
 //! NDJSON: canonical observation JSON, single or grouped, and context records, a line each.
 //!
 //! A line with a field `event` is a context record. Context is what is true of a patient from its time on, whatever place
-//! it has in the file, so it is gathered first; the same pass finds out whether any line says when it arrived.
+//! it has in the file, so it is gathered first; the same pass finds out whether any line says when it arrived. A context
+//! record without `arrived_at` arrived at its own time.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -11,7 +12,9 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use wardwatch_event_time::Timestamp;
-use wardwatch_ingest::{Arrival, ContextRecord, Quarantined, Record, decode_context, decode_observations};
+use wardwatch_ingest::{
+    Arrival, ContextRecord, Flaw, Quarantined, Reason, Record, decode_context, decode_observations,
+};
 
 use super::{CHUNK_ROWS, Chunk, Chunks, Opened};
 use crate::{Position, ReplayError};
@@ -43,6 +46,11 @@ struct Event {
     event: Option<IgnoredAny>,
 }
 
+#[derive(Deserialize)]
+struct Arrived {
+    arrived_at: Option<String>,
+}
+
 /// Opens an NDJSON file.
 pub(super) fn open(path: &Path, file: usize) -> Result<Opened, ReplayError> {
     let mut lines = Lines::open(path)?;
@@ -60,8 +68,8 @@ pub(super) fn open(path: &Path, file: usize) -> Result<Opened, ReplayError> {
         }
         has_context = true;
         let record = record(&bytes, file, lines.line);
-        match decode_context(&record) {
-            Ok(told) => context.push((told.ts, told)),
+        match decode_context(&record).and_then(|told| Ok((arrived(text)?.unwrap_or(told.ts), told))) {
+            Ok(told) => context.push(told),
             Err(flaw) => quarantined.push(Quarantined::record(&record, flaw)),
         }
     }
@@ -83,6 +91,14 @@ pub(super) fn open(path: &Path, file: usize) -> Result<Opened, ReplayError> {
 
 fn is_context(text: &str) -> bool {
     text.contains("\"event\"") && serde_json::from_str::<Event>(text).is_ok_and(|found| found.event.is_some())
+}
+
+/// When a line says that it arrived.
+fn arrived(text: &str) -> Result<Option<Timestamp>, Flaw> {
+    let bad = Flaw::new(Reason::BadTime, "arrived_at");
+    let Arrived { arrived_at } = serde_json::from_str(text).map_err(|_| bad)?;
+    let time = arrived_at.map(|time| Timestamp::parse_rfc3339(time.as_bytes()));
+    time.transpose().map_err(|_| bad)
 }
 
 fn record(payload: &[u8], file: usize, line: u64) -> Record<'_> {

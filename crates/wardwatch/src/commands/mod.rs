@@ -15,6 +15,7 @@ mod models;
 mod output;
 mod plan;
 mod quarantine;
+mod record;
 mod replay;
 mod schema;
 mod sql;
@@ -52,6 +53,8 @@ pub enum Command {
     Plan(plan::Args),
     /// See what could not be taken, and send it again
     Quarantine(quarantine::Args),
+    /// Copy what devices have sent from Kafka into a file, for back-tests
+    Record(record::Args),
     /// Run files through a pipeline as if they came from Kafka
     Replay(replay::Args),
     /// Print the JSON Schema of pipelines, for editors
@@ -88,6 +91,7 @@ impl Command {
             Self::Init(args) => init::run(args).map(|()| ExitCode::SUCCESS),
             Self::Plan(args) => plan::run(args).map(|()| ExitCode::SUCCESS),
             Self::Quarantine(args) => quarantine::run(args).map(|()| ExitCode::SUCCESS),
+            Self::Record(args) => record::run(args).map(|()| ExitCode::SUCCESS),
             Self::Replay(args) => replay::run(args).map(|()| ExitCode::SUCCESS),
             Self::Schema(args) => schema::run(args).map(|()| ExitCode::SUCCESS),
             Self::Sql(args) => sql::run(args).map(|()| ExitCode::SUCCESS),
