@@ -306,6 +306,18 @@ impl Machine {
         }
     }
 
+    /// The machine under other rules: what it told stands; what it only waited for begins anew.
+    #[must_use]
+    pub fn under_other_rules(self) -> Self {
+        match self.state {
+            State::Pending { .. } => Self {
+                state: State::Idle,
+                ..self
+            },
+            State::Idle | State::Active { .. } => self,
+        }
+    }
+
     /// The machine as plain numbers, for a snapshot.
     pub fn to_numbers(&self) -> [i64; Self::NUMBERS] {
         let [state, since, until, judged] = match self.state {

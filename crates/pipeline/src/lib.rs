@@ -20,6 +20,7 @@
 //! | `alarms`, `limits` | conditions, and limits on one vital sign |
 //! | `sql` | what the planner says of SQL, at the word that it is about |
 //! | `spelling` | SQL in one spelling |
+//! | `succession` | what of a running pipeline's state a newer one can go on with |
 //! | `cost` | what a pipeline needs to run |
 //! | `codes`, `error` | kinds of problems; why a pipeline was refused |
 //!
@@ -43,6 +44,7 @@ mod shape;
 mod sources;
 mod spelling;
 mod sql;
+mod succession;
 
 pub use cost::SetCost;
 pub use error::PipelineError;
@@ -51,3 +53,4 @@ pub use pipeline::{
     Score, ScoreKind, Source, TechnicalAlarms, TimeRules,
 };
 pub use spelling::SetSql;
+pub use succession::{Kin, NoSuccession, Succession};

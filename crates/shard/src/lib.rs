@@ -56,6 +56,7 @@ mod roster;
 mod seen;
 mod shard;
 mod snapshot;
+mod succeed;
 mod technical;
 mod tell;
 mod timers;

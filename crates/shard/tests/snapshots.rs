@@ -1,4 +1,5 @@
-//! SNAPSHOT-1: captured, restored and going on is the same as never stopped.
+//! SNAPSHOT-1: captured, restored and going on is the same as never stopped. SUCCEED-1: so is going on under another pipeline,
+//! as far as that says the same.
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod support;
@@ -235,9 +236,75 @@ impl Log {
 
     /// A shard that has lost its state after these events: rebuilt from as much of the log as windows reach.
     fn rebuilt(&self, events: &[(i64, Event)]) -> Self {
-        const REACH: i64 = 2 * 120 + 30 + 300 + 5 + 2;
         let mut rebuilt = Self::new(&self.pipeline, self.wants.per_step);
-        let log_time = self.shard.log_time();
+        rebuilt.fill(events, self.shard.log_time());
+        rebuilt.shard.adopt_alarms(self.told.values());
+        rebuilt.told = self.told.clone();
+        rebuilt
+    }
+}
+
+/// The same pipeline, written in another order.
+const REORDERED: &str = "pipeline: test
+version: 2
+sources:
+  - { name: bedside, topic: vitals.bedside, format: observation-json }
+  - { name: wearable, topic: vitals.wearable, format: observation-json, lateness: 5m }
+time: { lateness: 1m, hold: 5s, grace: 2s, future_skew: 10s, silent_after: 40s, forget_after: 3m }
+max_age: { heart_rate: 4m, spo2: 4m, resp_rate: 4m }
+features:
+  - name: long
+    window: 2m
+    every: 30s
+    sql: select patient_id, max(heart_rate) as heart_rate_max from vitals where source = 'bedside' group by patient_id
+  - name: short
+    window: 1m
+    every: 10s
+    emit: every_pane
+    sql: |
+      SELECT patient_id, avg(heart_rate) AS heart_rate_mean, stddev(heart_rate) AS heart_rate_sd, median(spo2) AS spo2_median,
+             slope(spo2) AS spo2_slope, count(resp_rate) AS resp_rate_count, array_length(array_agg(spo2 ORDER BY ts DESC)) AS spo2_rows
+      FROM vitals GROUP BY patient_id
+scores:
+  - { name: shock, sql: \"shock_index(heart_rate_mean, spo2_median)\" }
+  - { name: news2, sql: \"news2(resp_rate, spo2, spo2_scale, on_oxygen, systolic_bp, heart_rate, consciousness, temperature)\" }
+alarms:
+  - { name: urgent, when: news2_lowest >= 3, for: 10s, priority: medium }
+  - { name: fast, when: heart_rate_mean > 130, clear_when: heart_rate_mean < 110, for: 20s, repeat_after: 1m, priority: medium }
+  - { name: desaturation, limit: spo2 < 88, for: 15s, at_once: spo2 < 80, repeat_after: 30s, priority: high }
+";
+
+impl Log {
+    /// Evaluates what waits; the next pipeline cannot.
+    fn drain(&mut self) {
+        while self.shard.has_more() {
+            self.step(Observations::empty(), Vec::new(), None);
+        }
+    }
+
+    /// Goes on under another pipeline after these events.
+    fn succeed(mut self, pipeline: &Arc<Pipeline>, events: &[(i64, Event)]) -> Self {
+        self.drain();
+        let succession = pipeline.succession(&self.pipeline).unwrap();
+        let fresh = (0..).zip(&succession.sets).filter(|(_, place)| place.is_none());
+        let fresh: Vec<usize> = fresh.map(|(set, _)| set).collect();
+        let filled = (!fresh.is_empty()).then(|| {
+            let mut filler = Self::new(&self.pipeline, self.wants.per_step);
+            filler.pipeline = Arc::new(pipeline.only_sets(&fresh));
+            filler.fill(events, self.shard.log_time());
+            filler.shard
+        });
+        let shard = std::mem::replace(&mut self.shard, Shard::new(Arc::clone(pipeline), self.wants));
+        self.shard = shard.succeed(Arc::clone(pipeline), &succession, filled);
+        self.pipeline = Arc::clone(pipeline);
+        self.models = Models::new(pipeline.models.clone());
+        self
+    }
+
+    /// A shard of this log's pipeline that has seen nothing steps as much of the log as windows reach.
+    fn fill(&mut self, events: &[(i64, Event)], log_time: Timestamp) {
+        const REACH: i64 = 2 * 120 + 30 + 300 + 5 + 2;
+        self.shard = Shard::new(Arc::clone(&self.pipeline), self.wants);
         let recent: Vec<(i64, Event)> = events
             .iter()
             .filter(|(now, event)| match event {
@@ -248,14 +315,11 @@ impl Log {
             })
             .cloned()
             .collect();
-        rebuilt.go(&recent, &[false]);
-        while rebuilt.shard.has_more() || rebuilt.shard.log_time() < log_time {
-            rebuilt.step(Observations::empty(), Vec::new(), Some(log_time));
+        self.go(&recent, &[false]);
+        while self.shard.has_more() || self.shard.log_time() < log_time {
+            self.step(Observations::empty(), Vec::new(), Some(log_time));
         }
-        rebuilt.out = Outputs::default();
-        rebuilt.shard.adopt_alarms(self.told.values());
-        rebuilt.told = self.told.clone();
-        rebuilt
+        self.out = Outputs::default();
     }
 }
 
@@ -313,6 +377,103 @@ proptest! {
         let (whole, rebuilt) = (whole.run(after, &[false]).0, rebuilt.run(after, &[false]).0);
         prop_assert_eq!(ids(&whole), ids(&rebuilt));
     }
+}
+
+/// What can be told of alerts whatever the order of the pipeline's parts.
+fn alert_ids(out: &Outputs) -> Vec<String> {
+    let id = |alert: &Alert| {
+        let due_at = alert.stages.due_at;
+        format!(
+            "{} {} {:?} {} {due_at} {}",
+            alert.patient_id, alert.alarm, alert.phase, alert.ordinal, alert.id
+        )
+    };
+    let mut ids: Vec<String> = out.alerts.iter().map(id).collect();
+    ids.sort();
+    ids
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    /// SUCCEED-1, wherever the parts stand.
+    #[test]
+    fn under_a_pipeline_that_says_the_same_nothing_changes(events in events(), swapped in 1usize..120) {
+        let [old, new] = [PIPELINE, REORDERED].map(|text| Arc::new(Pipeline::parse(text, Path::new("models")).unwrap()));
+        let (before, after) = events.split_at(swapped.min(events.len()));
+        let run = |swaps: bool| {
+            let mut log = Log::new(&old, 500);
+            log.go(before, &[false]);
+            log.drain();
+            if swaps {
+                log = log.succeed(&new, before);
+            }
+            log.run(after, &[false]).0
+        };
+        let (whole, swapped) = (run(false), run(true));
+        prop_assert_eq!(alert_ids(&whole), alert_ids(&swapped));
+        prop_assert_eq!(whole.refused, swapped.refused);
+        prop_assert_eq!(whole.ended, swapped.ended);
+        prop_assert_eq!(whole.counts.windows, swapped.counts.windows);
+    }
+
+    /// Another window: from the swap on it is as if it had always been so, and no window is told twice or left out.
+    #[test]
+    fn a_window_that_changes_is_filled_from_the_log(events in events(), swapped in 1usize..120) {
+        let text = PIPELINE.replace("window: 1m", "window: 2m").replace("version: 1", "version: 2");
+        let [old, new] = [PIPELINE, &text].map(|text| Arc::new(Pipeline::parse(text, Path::new("models")).unwrap()));
+        let (before, after) = events.split_at(swapped.min(events.len()));
+        let begin = |pipeline| {
+            let mut log = Log::new(pipeline, 500);
+            log.go(before, &[false]);
+            log.drain();
+            log
+        };
+        let mut always = begin(&new);
+        always.out = Outputs::default();
+        let mut swapped = begin(&old).succeed(&new, before);
+        swapped.out = Outputs::default();
+        let (always, swapped) = (always.run(after, &[false]).0, swapped.run(after, &[false]).0);
+        prop_assert_eq!(windows(&always), windows(&swapped));
+    }
+}
+
+/// What was waited for under another rule is not told under this one; what is told goes on, and ends by the new rule.
+#[test]
+fn alarms_go_on_under_their_new_rules() {
+    let text = |limit: &str| {
+        PIPELINE
+            .replace("limit: spo2 < 88", limit)
+            .replace("version: 1", "version: 2")
+    };
+    let [old, new] = [PIPELINE, &text("limit: spo2 < 86, clear_when: spo2 >= 92")]
+        .map(|text| Arc::new(Pipeline::parse(text, Path::new("models")).unwrap()));
+    let values = |patient: &'static str, from: i64, until: i64, value: f64| {
+        (from..until).map(move |now| (now, Event::Row(row(patient, 0, Spo2, value))))
+    };
+    let mut log = Log::new(&old, 500);
+    // One waits since ten seconds, another is told since half a minute.
+    let mut before: Vec<(i64, Event)> = values("waits", 40, 50, 87.0)
+        .chain(values("told", 0, 50, 85.0))
+        .collect();
+    before.sort_by_key(|(now, _)| *now);
+    log.go(&before, &[false]);
+    let mut log = log.succeed(&new, &before);
+    log.out = Outputs::default();
+    let mut after: Vec<(i64, Event)> = values("waits", 50, 80, 87.0)
+        .chain(values("told", 50, 70, 91.0))
+        .chain(values("told", 70, 80, 93.0))
+        .collect();
+    after.sort_by_key(|(now, _)| *now);
+    log.go(&after, &[false]);
+    let told: Vec<(String, &str)> = log
+        .out
+        .alerts
+        .iter()
+        .filter(|alert| alert.alarm == "desaturation" && alert.phase.name() != "update")
+        .map(|alert| (alert.patient_id.to_string(), alert.phase.name()))
+        .collect();
+    assert_eq!(told, [("told".to_owned(), "end")]);
 }
 
 /// A model's baseline is state too: hours of intensive care, stopped after each.

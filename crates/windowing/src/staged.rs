@@ -64,6 +64,22 @@ impl Staged {
         }
     }
 
+    /// The same rows under other slots: by slot the new one; rows of those that have none are dropped.
+    pub(crate) fn renumber(&mut self, slots: &[Option<u32>]) {
+        let all = std::mem::replace(self, Self::new(self.values.len()));
+        for (row, (slot, pane)) in all.panes.iter().enumerate() {
+            let Some(slot) = slots.get(*slot as usize).copied().flatten() else {
+                continue;
+            };
+            self.panes.push((slot, *pane));
+            self.ts.push(all.ts[row]);
+            self.source.push(all.source[row]);
+            for (column, values) in self.values.iter_mut().zip(&all.values) {
+                column.push(values[row]);
+            }
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.ts.len()
     }

@@ -83,6 +83,24 @@ impl SetState {
         }
     }
 
+    /// The same panes under other slots: by slot the new one; what has none is dropped.
+    #[must_use]
+    pub fn with_slots(mut self, slots: &[Option<u32>]) -> Self {
+        let mut patients = Vec::new();
+        for (panes, slot) in std::mem::take(&mut self.patients).into_iter().zip(slots) {
+            let Some(slot) = slot.map(|slot| slot as usize) else {
+                continue;
+            };
+            if patients.len() <= slot {
+                patients.resize_with(slot + 1, Panes::default);
+            }
+            patients[slot] = panes;
+        }
+        self.patients = patients;
+        self.staged.renumber(slots);
+        self
+    }
+
     /// The plan.
     pub fn plan(&self) -> &Arc<SetPlan> {
         &self.plan

@@ -1,0 +1,161 @@
+//! What of a running pipeline's state a newer one can go on with.
+//!
+//! Parts are known by their names. A feature set that says the same keeps its panes; one that is new or says something else is
+//! filled from the log. An alarm keeps what it has told, and where it says the same also what it waits for.
+
+use std::sync::Arc;
+
+use crate::{ConditionAlarm, FeatureSet, LimitAlarm, Pipeline, Score, ScoreKind};
+
+/// For each part of the newer pipeline, where it stands in the older one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Succession {
+    /// Feature sets that say the same.
+    pub sets: Vec<Option<usize>>,
+    /// Scores that say the same.
+    pub scores: Vec<Option<usize>>,
+    /// Limits of the same name.
+    pub limits: Vec<Option<Kin>>,
+    /// Conditions of the same name.
+    pub conditions: Vec<Option<Kin>>,
+}
+
+/// An alarm of the same name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kin {
+    /// Its place in the older pipeline.
+    pub place: usize,
+    /// Whether it begins, ends and waits by the same rules.
+    pub is_same: bool,
+}
+
+/// Why a pipeline cannot go on where another stands; engines have to be started with it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoSuccession {
+    /// The name is another.
+    #[error(
+        "the pipeline's name goes from {old} to {new}: its group, its journal and its alerts' ids begin anew; start other engines with it"
+    )]
+    Name {
+        /// As it was.
+        old: Arc<str>,
+        /// As it is.
+        new: Arc<str>,
+    },
+    /// Topics are read that were not read before, or in another order.
+    #[error("the sources, their order or their topics change: engines have to be started anew to read them")]
+    Sources,
+}
+
+// === impl Pipeline ===
+
+impl Pipeline {
+    /// What of a running pipeline's state this one can go on with.
+    ///
+    /// # Errors
+    /// [`NoSuccession`]
+    pub fn succession(&self, old: &Self) -> Result<Succession, NoSuccession> {
+        if self.name != old.name {
+            return Err(NoSuccession::Name {
+                old: Arc::clone(&old.name),
+                new: Arc::clone(&self.name),
+            });
+        }
+        let topics = |pipeline: &Self| -> Vec<(String, String)> {
+            let sources = pipeline.sources.iter();
+            sources
+                .map(|source| (source.name.clone(), source.topic.clone()))
+                .collect()
+        };
+        if topics(self) != topics(old) {
+            return Err(NoSuccession::Sources);
+        }
+        let place_of = |set: &FeatureSet| old.sets.iter().position(|was| set.says_the_same(was));
+        let score_of = |score: &Score| {
+            let found = old.scores.iter().position(|was| was.name == score.name);
+            found.filter(|place| self.score_says(score) == old.score_says(&old.scores[*place]))
+        };
+        let limits = self.limits.iter().map(|limit| {
+            let place = old.limits.iter().position(|was| was.name == limit.name)?;
+            let is_same = limit.judges_as(&old.limits[place]);
+            Some(Kin { place, is_same })
+        });
+        let conditions = self.conditions.iter().map(|alarm| {
+            let place = old.conditions.iter().position(|was| was.name == alarm.name)?;
+            let is_same = alarm.judges_as(&old.conditions[place]);
+            Some(Kin { place, is_same })
+        });
+        Ok(Succession {
+            sets: self.sets.iter().map(place_of).collect(),
+            scores: self.scores.iter().map(score_of).collect(),
+            limits: limits.collect(),
+            conditions: conditions.collect(),
+        })
+    }
+
+    /// The pipeline with these feature sets alone, and nothing that reads them: enough to fill their panes.
+    #[must_use]
+    pub fn only_sets(&self, sets: &[usize]) -> Self {
+        Self {
+            name: Arc::clone(&self.name),
+            version: self.version,
+            hash: Arc::clone(&self.hash),
+            text: Arc::clone(&self.text),
+            sources: self.sources.clone(),
+            time: self.time,
+            max_age: self.max_age,
+            sets: sets.iter().map(|set| self.sets[*set].clone()).collect(),
+            scores: Vec::new(),
+            limits: Vec::new(),
+            conditions: Vec::new(),
+            technical: self.technical,
+            models: Vec::new(),
+        }
+    }
+
+    /// What a score says, as texts to compare.
+    fn score_says(&self, score: &Score) -> Vec<String> {
+        match &score.kind {
+            ScoreKind::Sql { text, .. } => vec![text.clone()],
+            ScoreKind::Model { model, fallback } => {
+                let identity = self.models[*model].identity();
+                let fallback = fallback.map(|score| self.scores[score].name.to_string());
+                vec![identity.sha256.to_string(), fallback.unwrap_or_default()]
+            }
+        }
+    }
+}
+
+// === impl FeatureSet ===
+
+impl FeatureSet {
+    /// Whether it has the same windows of the same features, under the same name.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.sql.text == other.sql.text
+            && self.plan.trailing() == other.plan.trailing()
+            && self.emit == other.emit
+    }
+}
+
+// === impl LimitAlarm ===
+
+impl LimitAlarm {
+    /// Whether it begins, ends and waits by the same rules; how urgent it is may differ.
+    fn judges_as(&self, other: &Self) -> bool {
+        let rules = |alarm: &Self| (alarm.limit, alarm.at_once, alarm.clear, alarm.rules);
+        rules(self) == rules(other)
+    }
+}
+
+// === impl ConditionAlarm ===
+
+impl ConditionAlarm {
+    fn judges_as(&self, other: &Self) -> bool {
+        let texts = |alarm: &Self| {
+            let clear = alarm.clear_when.as_ref().map(|clear| clear.text.clone());
+            (alarm.when.text.clone(), clear)
+        };
+        texts(self) == texts(other) && self.rules == other.rules
+    }
+}
