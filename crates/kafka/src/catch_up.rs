@@ -59,7 +59,7 @@ impl Worker<'_> {
         let records = self
             .inbox
             .take_before(&ends.offsets, patience(stop, self.number))?;
-        let decoded = decode(&records, &self.config.pipeline);
+        let decoded = decode(&records, &self.pipeline);
         let mut scorer = Recorded::new(record.answers.clone());
         let mut outputs = Outputs::default();
         self.shard
@@ -83,7 +83,7 @@ impl Worker<'_> {
 
     /// Steps the log through an empty shard, with outputs dropped, and takes over the alarms as they were told.
     fn rebuild(&mut self, from: &Rebuild, stop: &AtomicBool) -> Result<(), EngineError> {
-        let mut models = Models::new(self.config.pipeline.models.clone());
+        let mut models = Models::new(self.pipeline.models.clone());
         let mut wait = patience(stop, self.number);
         self.inbox.limit(&from.until);
         let mut reached = false;
@@ -93,7 +93,7 @@ impl Worker<'_> {
             let records = self.inbox.take();
             wait(!records.is_empty() || reached)?;
             for records in records.chunks(MOST_RECORDS).chain(reached.then_some(&[][..])) {
-                let decoded = decode(records, &self.config.pipeline);
+                let decoded = decode(records, &self.pipeline);
                 let tick = records.is_empty().then_some(from.log_time);
                 self.shard
                     .step(&decoded.batch, tick, &mut models, &mut Outputs::default())
@@ -107,8 +107,8 @@ impl Worker<'_> {
         Ok(())
     }
 
-    fn lineage(&self, reason: String) -> LineageRecord {
-        let pipeline = &self.config.pipeline;
+    pub(crate) fn lineage(&self, reason: String) -> LineageRecord {
+        let pipeline = &self.pipeline;
         LineageRecord {
             reason,
             pipeline_hash: Arc::clone(&pipeline.hash),
@@ -119,7 +119,7 @@ impl Worker<'_> {
 }
 
 /// How a shard waits for its log while it catches up: some at a time, and not for ever.
-fn patience(stop: &AtomicBool, shard: i32) -> impl FnMut(bool) -> Result<(), EngineError> {
+pub(crate) fn patience(stop: &AtomicBool, shard: i32) -> impl FnMut(bool) -> Result<(), EngineError> {
     let mut heard = now();
     move |came| {
         if came {

@@ -11,10 +11,13 @@ use wardwatch_pipeline::Pipeline;
 
 use crate::health::{Ending, Health, Stats};
 use crate::member::{EngineConsumer, Member, MemberContext};
+use crate::reload::{RunningPipeline, Wanted};
 use crate::snapshot_writer::SnapshotWriter;
 use crate::snapshots::{Place, SnapshotStore};
 use crate::worker::{Surroundings, now};
-use crate::{BrokerClock, ClientSettings, EngineClock, EngineError, TopicNames, program, settings, topics};
+use crate::{
+    BrokerClock, ClientSettings, EngineClock, EngineError, TopicNames, meter, program, settings, topics,
+};
 
 /// So many times an engine joins anew after its name was taken; more is no accident.
 const MOST_REPLACED: u32 = 3;
@@ -62,6 +65,7 @@ pub struct Engine;
 pub struct EngineHandle {
     stop: Arc<AtomicBool>,
     health: Arc<Health>,
+    wanted: Arc<Wanted>,
     thread: JoinHandle<Result<(), EngineError>>,
 }
 
@@ -110,25 +114,37 @@ impl Engine {
         let config = Arc::new(config);
         let stop = Arc::new(AtomicBool::new(false));
         let health = Arc::new(Health::new());
-        let (stopped, watched) = (stop.clone(), health.clone());
+        let wanted = Arc::new(Wanted::new(Arc::clone(&config.pipeline)));
+        meter::edit_refused(false);
+        let (stopped, watched, pipeline) = (stop.clone(), health.clone(), wanted.clone());
         let thread = thread::Builder::new()
             .name("wardwatch-engine".to_owned())
             .spawn(move || {
                 let ending = Ending(watched);
-                let outcome = run(&config, &ending.0, &stopped);
+                let outcome = run(&config, &ending.0, &pipeline, &stopped);
                 if let Err(error) = &outcome {
                     tracing::error!(error = error as &dyn std::error::Error, "the engine stops");
                 }
                 outcome
             })
             .map_err(EngineError::Thread)?;
-        Ok(EngineHandle { stop, health, thread })
+        Ok(EngineHandle {
+            stop,
+            health,
+            wanted,
+            thread,
+        })
     }
 }
 
-fn run(config: &Arc<EngineConfig>, health: &Arc<Health>, stop: &Arc<AtomicBool>) -> Result<(), EngineError> {
+fn run(
+    config: &Arc<EngineConfig>,
+    health: &Arc<Health>,
+    wanted: &Arc<Wanted>,
+    stop: &Arc<AtomicBool>,
+) -> Result<(), EngineError> {
     let (writer, writing) = SnapshotWriter::start(config)?.unzip();
-    let outcome = join(config, health, &writer, stop);
+    let outcome = join(config, health, wanted, &writer, stop);
     drop(writer);
     // The last snapshots are on their way.
     let written = writing.map_or(Ok(()), JoinHandle::join);
@@ -140,6 +156,7 @@ fn run(config: &Arc<EngineConfig>, health: &Arc<Health>, stop: &Arc<AtomicBool>)
 fn join(
     config: &Arc<EngineConfig>,
     health: &Arc<Health>,
+    wanted: &Arc<Wanted>,
     writer: &Option<SnapshotWriter>,
     stop: &Arc<AtomicBool>,
 ) -> Result<(), EngineError> {
@@ -155,6 +172,7 @@ fn join(
         let around = Surroundings {
             config: Arc::clone(config),
             health: health.clone(),
+            wanted: wanted.clone(),
             consumer,
             writer: writer.clone(),
             stop: Arc::clone(stop),
@@ -190,6 +208,11 @@ impl EngineHandle {
     pub fn stop(self) -> Result<(), EngineError> {
         self.stop.store(true, Ordering::Release);
         self.thread.join().map_err(|_| EngineError::Panicked)?
+    }
+
+    /// What it runs, for whoever edits that.
+    pub fn running(&self) -> RunningPipeline {
+        RunningPipeline(Arc::clone(&self.wanted))
     }
 
     /// How it fares.

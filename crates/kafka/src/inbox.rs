@@ -77,6 +77,12 @@ impl<'q> Inbox<'q> {
         self.lanes.iter().all(Lane::is_at_limit)
     }
 
+    /// Whether everything before the limits has come, where they move while the log grows: an end that was reached before says
+    /// nothing. The record before each limit must be there.
+    pub(crate) fn has_come_to_limits(&self) -> bool {
+        self.lanes.iter().all(Lane::has_come_to_limit)
+    }
+
     /// The records that can be stepped now, in log order.
     pub(crate) fn take(&mut self) -> Vec<Received<'q>> {
         let until = self

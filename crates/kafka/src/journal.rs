@@ -55,6 +55,9 @@ pub struct JournalRecord {
     /// What begins with this step, when it is the first of a lineage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begins: Option<Box<LineageRecord>>,
+    /// An edit of the pipeline is refused, and this version goes on: a technical alarm for whoever looks after it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub edit_refused: bool,
 }
 
 /// The begin of a lineage.

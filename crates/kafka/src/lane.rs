@@ -150,6 +150,11 @@ impl<'q> Lane<'q> {
         self.at_end || self.limit.is_none_or(|limit| self.next >= limit)
     }
 
+    /// Whether everything before the limit has come, and not only the end as it was before the limit was moved.
+    pub(crate) fn has_come_to_limit(&self) -> bool {
+        self.limit.is_none_or(|limit| self.next >= limit)
+    }
+
     /// Up to which append time this lane is known; later records of others have to wait for it.
     pub(crate) fn known_until(&self) -> Timestamp {
         if self.caught_up || (self.limit.is_some() && self.is_at_limit()) {

@@ -14,6 +14,7 @@
 //! | `member` | the engine in its group: which shards are its own, a thread for each |
 //! | `recovery`, `restore` | before a shard's first step: who wrote last, and what state to begin with |
 //! | `worker`, `catch_up` | a shard's thread: before it is live, and then: poll, step, hand over |
+//! | `reload`, `filler` | an edit of the pipeline goes live; the windows that it changes, filled beside the shard |
 //! | `lane` | one partition of one topic, read ahead by a bounded amount |
 //! | `inbox` | the lanes of a shard, merged into log order |
 //! | `decode` | records to a batch; what is refused finds its bytes again |
@@ -24,6 +25,7 @@
 //! | `journal` | the record that says how far a shard came, and with what |
 //! | `log_reader` | what a shard has written, read back |
 //! | `snapshots`, `snapshot_file`, `snapshot_writer` | where snapshots are kept; one of them; the thread that writes |
+//! | `kept_pipelines` | the pipelines that engines have run, for a way back |
 //! | `audit` | an alert derived again, with all that led to it |
 //! | `topics` | what a pipeline needs of its topics, and what is done about it |
 //! | `reader` | the engine's outputs, read back for a screen |
@@ -57,9 +59,11 @@ mod embedded;
 mod engine;
 mod error;
 mod failpoint;
+mod filler;
 mod health;
 mod inbox;
 mod journal;
+mod kept_pipelines;
 mod lane;
 mod log_reader;
 mod member;
@@ -70,6 +74,7 @@ mod program;
 mod quarantine;
 mod reader;
 mod recovery;
+mod reload;
 mod restore;
 mod settings;
 mod snapshot_file;
@@ -87,9 +92,11 @@ pub use engine::{Engine, EngineConfig, EngineHandle};
 pub use error::EngineError;
 pub use health::{Health, Stats};
 pub use journal::{JournalRecord, LineageRecord};
+pub use kept_pipelines::KeptPipeline;
 pub use meter::describe_metrics;
 pub use quarantine::{QuarantineEntry, quarantined, redrive};
 pub use reader::{Output, OutputReader};
+pub use reload::RunningPipeline;
 pub use settings::{ClientSettings, check_settings};
 pub use snapshots::{SnapshotStore, StoreError};
 pub use tap::{TapFrom, Tapped, tap};

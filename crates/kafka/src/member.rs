@@ -214,7 +214,7 @@ impl Member {
     }
 
     fn open(&mut self, shards: &[i32], stop: &AtomicBool) -> Result<Vec<Opened>, EngineError> {
-        let config = Arc::clone(&self.around.config);
+        let config = self.around.wanted.config(&self.around.config);
         thread::scope(|scope| {
             let mut opening = Vec::new();
             for number in shards {

@@ -43,6 +43,8 @@ const REFUSED: &str = "wardwatch_snapshots_refused_total";
 const NOT_WRITTEN: &str = "wardwatch_snapshot_failures_total";
 const SNAPSHOT_BYTES: &str = "wardwatch_snapshot_bytes";
 const SNAPSHOT_AT: &str = "wardwatch_snapshot_timestamp_seconds";
+const VERSION: &str = "wardwatch_pipeline_version";
+const EDIT_REFUSED: &str = "wardwatch_pipeline_edit_refused";
 
 /// Tells the recorder what every metric means. Call once it is installed.
 pub fn describe_metrics() {
@@ -94,6 +96,11 @@ pub fn describe_metrics() {
         SNAPSHOT_AT,
         Unit::Seconds,
         "When the newest snapshot was written, in Unix time, by shard"
+    );
+    describe_gauge!(VERSION, "Version of the pipeline that a shard runs, by shard");
+    describe_gauge!(
+        EDIT_REFUSED,
+        "1 while an edit of the pipeline is refused and the version before it goes on, else 0"
     );
 }
 
@@ -158,6 +165,15 @@ pub(crate) fn snapshot_refused() {
 
 pub(crate) fn snapshot_failed() {
     counter!(NOT_WRITTEN).increment(1);
+}
+
+/// A shard runs this version from now on.
+pub(crate) fn runs(shard: i32, version: u32) {
+    gauge!(VERSION, "shard" => shard.to_string()).set(f64::from(version));
+}
+
+pub(crate) fn edit_refused(is_refused: bool) {
+    gauge!(EDIT_REFUSED).set(f64::from(u8::from(is_refused)));
 }
 
 pub(crate) fn snapshot_written(shard: i32, bytes: usize, at: Timestamp) {

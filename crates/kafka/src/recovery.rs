@@ -241,7 +241,7 @@ fn alarms(config: &EngineConfig, number: i32) -> Result<Vec<Alarm>, EngineError>
 }
 
 /// By topic ordinal, where topics stood at an append time, and where the context begins; no further than `until`.
-fn offsets_at(
+pub(crate) fn offsets_at(
     config: &EngineConfig,
     number: i32,
     inputs: &[&str],

@@ -9,6 +9,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use wardwatch_pipeline::Pipeline;
 use wardwatch_shard::Snapshot;
 
 use crate::journal::Position;
@@ -24,6 +25,8 @@ const ROOM: usize = 2;
 /// A snapshot to be written.
 pub(crate) struct Job {
     pub number: i32,
+    /// What the shard runs.
+    pub pipeline: Arc<Pipeline>,
     pub position: Position,
     pub journal_offset: i64,
     pub snapshot: Snapshot,
@@ -139,7 +142,7 @@ fn write_all(config: &EngineConfig, store: &SnapshotStore, jobs: &Receiver<Job>)
 }
 
 fn header(config: &EngineConfig, job: &Job) -> Header {
-    let pipeline = &config.pipeline;
+    let pipeline = &job.pipeline;
     Header {
         format: Snapshot::FORMAT,
         pipeline: Arc::clone(&pipeline.name),

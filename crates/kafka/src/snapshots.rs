@@ -223,6 +223,25 @@ impl SnapshotStore {
         of_pipeline.join(format!("{:05}", place.shard))
     }
 
+    /// What is in it; names begin with [`SnapshotStore::root`].
+    pub(crate) fn objects(&self) -> &dyn ObjectStore {
+        &*self.store
+    }
+
+    pub(crate) fn root(&self) -> Path {
+        self.root.clone()
+    }
+
+    /// Waits for something that is done in it.
+    pub(crate) fn wait_for<T>(
+        &self,
+        action: &'static str,
+        done: impl Future<Output = object_store::Result<T>>,
+    ) -> Result<T, StoreError> {
+        let outcome = self.runtime.block_on(done);
+        outcome.map_err(|source| self.failed(action, source))
+    }
+
     fn failed(&self, action: &'static str, source: object_store::Error) -> StoreError {
         StoreError::Failed {
             action,

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use wardwatch_event_time::Timestamp;
 use wardwatch_inference::{Models, Recording};
+use wardwatch_pipeline::Pipeline;
 use wardwatch_shard::{Outputs, Shard, StepError};
 
 use crate::bundle::Bundle;
@@ -27,6 +28,7 @@ use crate::lane::Received;
 use crate::member::{EngineConsumer, MemberContext};
 use crate::meter::{self, Stage};
 use crate::recovery::{Opened, Parked};
+use crate::reload::{GoingOver, Wanted};
 use crate::snapshot_writer::{Job, Room, SnapshotWriter};
 use crate::{EngineConfig, EngineError};
 
@@ -47,6 +49,8 @@ pub(crate) const MOST_RECORDS: usize = 2_000;
 pub(crate) struct Surroundings {
     pub config: Arc<EngineConfig>,
     pub health: Arc<Health>,
+    /// The pipeline that the shards are to run; `config` has the one that the engine was started with.
+    pub wanted: Arc<Wanted>,
     pub consumer: EngineConsumer,
     pub writer: Option<SnapshotWriter>,
     /// The engine has been told to stop.
@@ -56,7 +60,12 @@ pub(crate) struct Surroundings {
 /// One shard with its log.
 pub(crate) struct Worker<'w> {
     pub(crate) config: &'w EngineConfig,
-    health: &'w Health,
+    /// What the shard runs now.
+    pub(crate) pipeline: Arc<Pipeline>,
+    pub(crate) wanted: &'w Wanted,
+    /// On its way to another one.
+    pub(crate) going_over: Option<GoingOver>,
+    pub(crate) health: &'w Health,
     writer: Option<&'w SnapshotWriter>,
     pub(crate) number: i32,
     pub(crate) shard: Shard,
@@ -64,17 +73,17 @@ pub(crate) struct Worker<'w> {
     pub(crate) inbox: Inbox<'w>,
     /// What the pipeline reads, by topic ordinal: its sources, the context, the commands.
     pub(crate) inputs: &'w [&'w str],
-    scorer: Recording<Models>,
+    pub(crate) scorer: Recording<Models>,
     last_tick: Instant,
     last_snapshot: Instant,
     /// The sequence at the last snapshot, or at the begin.
     pub(crate) snapshotted: u64,
     /// It has no snapshot yet.
-    is_new_lineage: bool,
+    pub(crate) is_new_lineage: bool,
     /// To be told with the first step of a new lineage.
     pub(crate) begins: Option<Box<LineageRecord>>,
     /// Parts of the pipeline whose failing has been told of.
-    warned: BTreeSet<String>,
+    pub(crate) warned: BTreeSet<String>,
 }
 
 /// Runs a shard until told to stop. Returns it as it then stands, committed and written away.
@@ -95,8 +104,13 @@ pub(crate) fn run(
     let config = &*around.config;
     let inputs = config.topics.inputs(&config.pipeline);
     let inbox = Inbox::new(&queues, &opened.position);
+    let pipeline = Arc::clone(opened.shard.pipeline());
     let mut worker = Worker {
         config,
+        scorer: Recording::new(Models::new(pipeline.models.clone())),
+        pipeline,
+        wanted: &around.wanted,
+        going_over: None,
         health: &around.health,
         writer: around.writer.as_ref(),
         number: opened.number,
@@ -104,7 +118,6 @@ pub(crate) fn run(
         position: opened.position,
         inbox,
         inputs: &inputs,
-        scorer: Recording::new(Models::new(config.pipeline.models.clone())),
         last_tick: now(),
         last_snapshot: now(),
         snapshotted: 0,
@@ -112,6 +125,7 @@ pub(crate) fn run(
         begins: None,
         warned: BTreeSet::new(),
     };
+    meter::runs(worker.number, worker.pipeline.version);
     worker.catch_up(opened.catch_up, stop)?;
     let desk = Desk::new(opened.journaled);
     let committed = (opened.committed, opened.journaled);
@@ -143,6 +157,7 @@ impl<'w> Worker<'w> {
             if !self.turn(desk)? {
                 thread::park_timeout(IDLE);
             }
+            self.follow(desk)?;
             if let Some(room) = self.room_for_snapshot() {
                 let journaled = desk.flush()?;
                 self.snapshot(journaled, room);
@@ -185,7 +200,7 @@ impl<'w> Worker<'w> {
     }
 
     /// One step, its outputs into the bundle.
-    fn step(
+    pub(crate) fn step(
         &mut self,
         records: &[Received<'_>],
         tick: Option<Timestamp>,
@@ -198,7 +213,7 @@ impl<'w> Worker<'w> {
 
         failpoint("decode");
         let begun = now();
-        let decoded = decode(records, &self.config.pipeline);
+        let decoded = decode(records, &self.pipeline);
         let decode_took = begun.elapsed();
 
         failpoint("step");
@@ -280,8 +295,8 @@ impl<'w> Worker<'w> {
         self.position.digest = self.shard.digest();
         let offsets = self.position.offsets.iter();
         let record = JournalRecord {
-            pipeline: self.config.pipeline.name.clone(),
-            pipeline_version: self.config.pipeline.version,
+            pipeline: self.pipeline.name.clone(),
+            pipeline_version: self.pipeline.version,
             shard: self.number,
             lineage: self.position.lineage,
             sequence: self.position.sequence,
@@ -298,6 +313,7 @@ impl<'w> Worker<'w> {
             build: Arc::clone(&self.config.build),
             answers: self.scorer.take(),
             begins: self.begins.take(),
+            edit_refused: self.wanted.is_edit_refused(),
         };
         self.position.sequence += 1;
         record
@@ -349,6 +365,7 @@ impl<'w> Worker<'w> {
                 meter::stage(Stage::Capture, begun.elapsed().as_secs_f64());
                 writer.write(Job {
                     number: self.number,
+                    pipeline: Arc::clone(&self.pipeline),
                     position: self.position.clone(),
                     journal_offset,
                     snapshot,

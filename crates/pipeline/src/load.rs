@@ -26,15 +26,30 @@ pub(crate) struct Surroundings<'s> {
 pub(crate) fn load(path: &Path, around: Surroundings<'_>) -> Result<Pipeline, PipelineError> {
     let mut texts = Texts::default();
     for file in files(path)? {
-        let bytes = fs::metadata(&file).map_err(unreadable(&file))?.len();
-        check_size(path, bytes)?;
-        let bytes = fs::read(&file).map_err(unreadable(&file))?;
+        let bytes = read(path, &file)?;
         let text = String::from_utf8(bytes).map_err(|_| PipelineError::NotText { path: file.clone() })?;
         // A byte order mark says nothing in UTF-8.
         let text = text.trim_start_matches('\u{feff}');
         texts.0.push(FileText::new(&file, text));
     }
     build(path, texts, around)
+}
+
+/// One number of all files.
+pub(crate) fn fingerprint(path: &Path) -> Result<String, PipelineError> {
+    let mut all = Vec::new();
+    for file in files(path)? {
+        all.extend_from_slice(file.as_os_str().as_encoded_bytes());
+        all.push(0);
+        all.extend(read(path, &file)?);
+    }
+    Ok(sha256_hex(&all))
+}
+
+fn read(path: &Path, file: &Path) -> Result<Vec<u8>, PipelineError> {
+    let bytes = fs::metadata(file).map_err(unreadable(file))?.len();
+    check_size(path, bytes)?;
+    fs::read(file).map_err(unreadable(file))
 }
 
 /// As if the file at `path` held this text, which need not be there.
@@ -47,7 +62,7 @@ pub(crate) fn load_text(
 }
 
 /// The files of a pipeline, in the order of their names.
-fn files(path: &Path) -> Result<Vec<PathBuf>, PipelineError> {
+pub(crate) fn files(path: &Path) -> Result<Vec<PathBuf>, PipelineError> {
     if !path.is_dir() {
         return Ok(vec![path.to_path_buf()]);
     }
@@ -141,7 +156,7 @@ fn build(path: &Path, texts: Texts, around: Surroundings<'_>) -> Result<Pipeline
     Ok(Pipeline {
         name: document.pipeline.value.into(),
         version: document.version.value,
-        hash: sha256_hex(&text).into(),
+        hash: sha256_hex(text.as_bytes()).into(),
         text: text.into(),
         sources,
         time,
@@ -178,8 +193,8 @@ fn check_head(document: &Document, problems: &mut Problems) {
     }
 }
 
-fn sha256_hex(text: &str) -> String {
-    Sha256::digest(text.as_bytes())
+fn sha256_hex(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect()

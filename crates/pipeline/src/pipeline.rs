@@ -8,7 +8,7 @@
 //! PIPE-2: every index (`set`, `column`, `model`, `score`, `fallback`) is within the list that it points into.
 //! PIPE-3: a score by SQL gives numbers, or a struct with all parts of a point score.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use wardwatch_alarms::{Comparison, ModelIdentity, Rules};
@@ -302,6 +302,22 @@ impl Pipeline {
                 variables: &variables,
             },
         )
+    }
+
+    /// The files of the pipeline at `path`, in the order of their names: itself, or the parts in a folder.
+    ///
+    /// # Errors
+    /// [`PipelineError`]: the folder cannot be read, or holds none.
+    pub fn files(path: &Path) -> Result<Vec<PathBuf>, PipelineError> {
+        crate::load::files(path)
+    }
+
+    /// Tells two states of the files of a pipeline apart, valid or not.
+    ///
+    /// # Errors
+    /// As [`Pipeline::load`], where a file cannot be read.
+    pub fn fingerprint(path: &Path) -> Result<String, PipelineError> {
+        crate::load::fingerprint(path)
     }
 
     /// As [`Pipeline::load`], as if the file at `path` held this text, in which variables have their values already.

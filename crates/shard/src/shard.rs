@@ -197,6 +197,11 @@ impl Shard {
         Ok(())
     }
 
+    /// What it runs.
+    pub fn pipeline(&self) -> &Arc<Pipeline> {
+        &self.pipeline
+    }
+
     /// The shard's log time; [`Timestamp::MIN`] before the first record.
     pub fn log_time(&self) -> Timestamp {
         self.log_time

@@ -1,8 +1,9 @@
-//! `wardwatch engine`: runs a pipeline on Kafka until told to stop.
+//! `wardwatch engine`: runs a pipeline on Kafka until told to stop, and goes over to what its file is edited to.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -13,6 +14,7 @@ use wardwatch_kafka::{Engine, EngineConfig, Health, SnapshotStore};
 use super::cluster::Cluster;
 use super::metrics;
 use super::models::ModelsFolder;
+use super::watch::Watch;
 
 /// How often it is looked whether the engine still runs.
 const WATCH: Duration = Duration::from_millis(250);
@@ -61,7 +63,17 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         .local_addr()
         .context("the address of the metrics listener")?;
     tracing::info!(brokers = config.brokers, %addr, "connecting; metrics and health will be served");
+    let store = config.snapshots.clone();
+    let journal = config.topics.journal.clone();
     let engine = Engine::start(config)?;
+    let stop_watching = Arc::new(AtomicBool::new(false));
+    let watch = Watch {
+        path: args.pipeline,
+        models: args.models,
+        running: engine.running(),
+        store: store.map(|store| (store, journal)),
+    };
+    watch.start(Arc::clone(&stop_watching))?;
     let runtime = runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -71,6 +83,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         metrics::serve(listener, recorder, engine.health())?;
         told_to_stop(&[engine.health()]).await
     });
+    stop_watching.store(true, Ordering::Release);
     let stats = engine.stats();
     engine.stop()?;
     tracing::info!(

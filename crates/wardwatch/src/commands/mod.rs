@@ -17,12 +17,14 @@ mod plan;
 mod quarantine;
 mod record;
 mod replay;
+mod rollback;
 mod schema;
 mod sql;
 mod tap;
 mod test;
 mod topics;
 mod validate;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -57,6 +59,8 @@ pub enum Command {
     Record(record::Args),
     /// Run files through a pipeline as if they came from Kafka
     Replay(replay::Args),
+    /// Let a pipeline's file say again what ran before
+    Rollback(rollback::Args),
     /// Print the JSON Schema of pipelines, for editors
     Schema(schema::Args),
     /// Try SQL, with all functions of Wardwatch
@@ -93,6 +97,7 @@ impl Command {
             Self::Quarantine(args) => quarantine::run(args).map(|()| ExitCode::SUCCESS),
             Self::Record(args) => record::run(args).map(|()| ExitCode::SUCCESS),
             Self::Replay(args) => replay::run(args).map(|()| ExitCode::SUCCESS),
+            Self::Rollback(args) => rollback::run(args).map(|()| ExitCode::SUCCESS),
             Self::Schema(args) => schema::run(args).map(|()| ExitCode::SUCCESS),
             Self::Sql(args) => sql::run(args).map(|()| ExitCode::SUCCESS),
             Self::Tap(args) => tap::run(args).map(|()| ExitCode::SUCCESS),

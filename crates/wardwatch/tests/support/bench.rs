@@ -194,6 +194,36 @@ impl Bench {
         Pipeline::parse(&text, self.folder.path()).unwrap()
     }
 
+    /// Edits the pipeline's file; engines that run notice.
+    pub fn edit(&self, edits: &[(&str, &str)]) {
+        let path = self.folder.path().join("pipeline.yaml");
+        let mut text = std::fs::read_to_string(&path).unwrap();
+        for (from, to) in edits {
+            assert!(text.contains(from), "{from}");
+            text = text.replace(from, to);
+        }
+        std::fs::write(&path, text).unwrap();
+    }
+
+    /// Waits until this holds of the newest journal record of every shard.
+    pub fn wait_for(&self, what: &str, holds: impl Fn(&JournalRecord) -> bool) {
+        let begun = Instant::now();
+        loop {
+            let mut newest = BTreeMap::new();
+            for record in self.journal() {
+                newest.insert(record.shard, record);
+            }
+            if newest.len() == self.partitions as usize && newest.values().all(&holds) {
+                return;
+            }
+            assert!(
+                begun.elapsed() < Duration::from_secs(60),
+                "{what}: not within 60 s"
+            );
+            thread::sleep(Duration::from_millis(200));
+        }
+    }
+
     /// The folder of the snapshots.
     pub fn snapshots(&self) -> PathBuf {
         PathBuf::from(&self.store)

@@ -1,0 +1,269 @@
+//! An edit of the pipeline goes live while the engine runs: which pipeline is wanted, and how a shard goes over to it.
+//!
+//! ```text
+//!   wanted ─▶ what of the state can be gone on with? ─▶ fill the windows that changed, beside the shard ─▶ go over:
+//!             a lineage begins, with the new text in the journal and a snapshot
+//! ```
+//!
+//! RELOAD-1: a record is stepped under one pipeline, and a window told by one: going over happens between two steps, at a place
+//! of the log to which the new windows are filled exactly.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use wardwatch_event_time::Timestamp;
+use wardwatch_inference::{Models, Recording};
+use wardwatch_pipeline::{NoSuccession, Pipeline, Succession};
+use wardwatch_shard::{Shard, Wants};
+
+use crate::bundle::Bundle;
+use crate::desk::Desk;
+use crate::filler::{Filler, Place};
+use crate::health::Stats;
+use crate::worker::{Worker, now};
+use crate::{EngineConfig, EngineError, meter};
+
+/// After windows could not be filled.
+const AGAIN: Duration = Duration::from_secs(30);
+
+/// The pipeline that an engine's shards are to run.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    pipeline: Mutex<Arc<Pipeline>>,
+    /// An edit of it is refused.
+    edit_refused: AtomicBool,
+}
+
+/// What an engine runs, for whoever edits that.
+#[derive(Clone, Debug)]
+pub struct RunningPipeline(pub(crate) Arc<Wanted>);
+
+/// A shard on its way to another pipeline.
+pub(crate) struct GoingOver {
+    pipeline: Arc<Pipeline>,
+    succession: Succession,
+    filler: Option<Filler>,
+    begun: Instant,
+    /// It failed; another attempt is made then.
+    again_at: Option<Instant>,
+}
+
+// === impl RunningPipeline ===
+
+impl RunningPipeline {
+    /// The pipeline that the shards run, or are on their way to.
+    pub fn pipeline(&self) -> Arc<Pipeline> {
+        self.0.pipeline()
+    }
+
+    /// Goes over to an edited pipeline: each shard when its new windows are filled. Tells what of the state is kept.
+    ///
+    /// # Errors
+    /// [`NoSuccession`]: it cannot be gone over to while the engine runs; nothing changes.
+    pub fn go_over(&self, pipeline: Arc<Pipeline>) -> Result<Succession, NoSuccession> {
+        self.0.set(pipeline)
+    }
+
+    /// Says in journal and metrics, until told otherwise, whether an edit of the pipeline is refused.
+    pub fn refuse_edit(&self, is_refused: bool) {
+        self.0.refuse_edit(is_refused);
+    }
+}
+
+// === impl Wanted ===
+
+impl Wanted {
+    pub(crate) fn new(pipeline: Arc<Pipeline>) -> Self {
+        Self {
+            pipeline: Mutex::new(pipeline),
+            edit_refused: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn pipeline(&self) -> Arc<Pipeline> {
+        Arc::clone(&self.pipeline.lock().expect("no panic while it is held"))
+    }
+
+    /// From now on this one.
+    ///
+    /// # Errors
+    /// [`NoSuccession`]: the shards cannot go over to it while they run.
+    pub(crate) fn set(&self, new: Arc<Pipeline>) -> Result<Succession, NoSuccession> {
+        let mut wanted = self.pipeline.lock().expect("no panic while it is held");
+        let succession = new.succession(&wanted)?;
+        *wanted = new;
+        drop(wanted);
+        self.refuse_edit(false);
+        Ok(succession)
+    }
+
+    pub(crate) fn refuse_edit(&self, is_refused: bool) {
+        self.edit_refused.store(is_refused, Ordering::Release);
+        meter::edit_refused(is_refused);
+    }
+
+    pub(crate) fn is_edit_refused(&self) -> bool {
+        self.edit_refused.load(Ordering::Acquire)
+    }
+
+    /// An engine's configuration with the pipeline that is wanted now.
+    pub(crate) fn config(&self, started_with: &Arc<EngineConfig>) -> Arc<EngineConfig> {
+        let pipeline = self.pipeline();
+        match Arc::ptr_eq(&pipeline, &started_with.pipeline) {
+            true => Arc::clone(started_with),
+            false => Arc::new(EngineConfig {
+                pipeline,
+                ..EngineConfig::clone(started_with)
+            }),
+        }
+    }
+}
+
+// === impl Worker ===
+
+impl<'w> Worker<'w> {
+    /// Goes over to the pipeline that is wanted, as soon as its windows are filled.
+    ///
+    /// # Errors
+    /// Why the shard cannot be stepped, or nothing be put on the desk.
+    pub(crate) fn follow(&mut self, desk: &Desk<'w>) -> Result<(), EngineError> {
+        let wanted = self.wanted.pipeline();
+        if Arc::ptr_eq(&wanted, &self.pipeline) || self.begins.is_some() {
+            self.going_over = None;
+            return Ok(());
+        }
+        let mut going = match self.going_over.take() {
+            Some(going) if !Arc::ptr_eq(&going.pipeline, &wanted) => self.set_out(wanted),
+            Some(going) if going.again_at.is_some_and(|at| now() < at) => {
+                self.going_over = Some(going);
+                return Ok(());
+            }
+            Some(going) if going.again_at.is_none() => going,
+            _ => self.set_out(wanted),
+        };
+        if let Some(filler) = &mut going.filler {
+            // Those that are decided are the old pipeline's to tell, so that the shard stands where its records end.
+            self.drain(desk)?;
+            let here = Place {
+                offsets: self.position.offsets.clone(),
+                log_time: self.shard.log_time(),
+            };
+            let waited = now();
+            match filler.meet(here) {
+                Ok(None) => self.going_over = Some(going),
+                Ok(Some(filled)) => self.go_over(&going, Some(filled), waited),
+                Err(error) => {
+                    tracing::error!(
+                        shard = self.number,
+                        error = &error as &dyn std::error::Error,
+                        "the new windows cannot be filled; the shard goes on as it was, and tries again"
+                    );
+                    (going.filler, going.again_at) = (None, Some(now() + AGAIN));
+                    self.going_over = Some(going);
+                }
+            }
+            return Ok(());
+        }
+        if going.again_at.is_some() {
+            self.going_over = Some(going);
+            return Ok(());
+        }
+        let waited = now();
+        self.drain(desk)?;
+        let has_fresh = going.succession.sets.iter().any(Option::is_none);
+        let nothing = has_fresh.then(|| {
+            let fresh = fresh(&going.succession);
+            Shard::new(Arc::new(going.pipeline.only_sets(&fresh)), Wants::default())
+        });
+        self.go_over(&going, nothing, waited);
+        Ok(())
+    }
+
+    /// Sees what there is to do before the shard can go over.
+    fn set_out(&self, pipeline: Arc<Pipeline>) -> GoingOver {
+        let succession = pipeline
+            .succession(&self.pipeline)
+            .expect("only what can be gone over to is wanted");
+        let fresh = fresh(&succession);
+        let log_time = self.shard.log_time();
+        let mut going = GoingOver {
+            pipeline,
+            succession,
+            filler: None,
+            begun: now(),
+            again_at: None,
+        };
+        // Before the first record there is nothing to fill windows from.
+        if fresh.is_empty() || log_time == Timestamp::MIN {
+            return going;
+        }
+        let here = Place {
+            offsets: self.position.offsets.clone(),
+            log_time,
+        };
+        let only = Arc::new(going.pipeline.only_sets(&fresh));
+        match Filler::start(Arc::new(self.config.clone()), self.number, only, here) {
+            Ok(filler) => going.filler = Some(filler),
+            Err(error) => {
+                tracing::error!(
+                    shard = self.number,
+                    error = &error as &dyn std::error::Error,
+                    "windows cannot be filled"
+                );
+                going.again_at = Some(now() + AGAIN);
+            }
+        }
+        going
+    }
+
+    /// Evaluates what is decided, under the pipeline that decided it.
+    fn drain(&mut self, desk: &Desk<'w>) -> Result<(), EngineError> {
+        let config = self.config;
+        let mut bundle = Bundle::new(&config.topics, self.inputs, self.number);
+        let mut did = Stats::default();
+        while self.shard.has_more() {
+            self.step(&[], None, config.clock.now(), &mut bundle, &mut did)?;
+        }
+        if !bundle.is_empty() {
+            desk.put(bundle)?;
+            self.health.turned(self.number, did, false);
+        }
+        Ok(())
+    }
+
+    fn go_over(&mut self, going: &GoingOver, filled: Option<Shard>, waited: Instant) {
+        let new = Arc::clone(&going.pipeline);
+        let reason = format!(
+            "the pipeline went from version {} to {} while the engine ran",
+            self.pipeline.version, new.version
+        );
+        let placeholder = Shard::new(Arc::clone(&new), Wants::default());
+        let old = std::mem::replace(&mut self.shard, placeholder);
+        self.shard = old.succeed(Arc::clone(&new), &going.succession, filled);
+        self.scorer = Recording::new(Models::new(new.models.clone()));
+        self.pipeline = new;
+        self.position.lineage += 1;
+        self.position.digest = self.shard.digest();
+        self.begins = Some(Box::new(self.lineage(reason)));
+        self.is_new_lineage = true;
+        self.warned.clear();
+        meter::runs(self.number, self.pipeline.version);
+        tracing::info!(
+            shard = self.number,
+            version = self.pipeline.version,
+            filled = fresh(&going.succession).len(),
+            seconds = going.begun.elapsed().as_secs_f64(),
+            pause = waited.elapsed().as_secs_f64(),
+            "the shard goes on under the edited pipeline; a new lineage begins"
+        );
+    }
+}
+
+/// Feature sets of the new pipeline that have no place in the old one.
+fn fresh(succession: &Succession) -> Vec<usize> {
+    let sets = succession.sets.iter().enumerate();
+    sets.filter(|(_, place)| place.is_none())
+        .map(|(set, _)| set)
+        .collect()
+}
