@@ -75,6 +75,8 @@ pub enum EndReason {
     Discharged,
     /// No data came for so long that the patient is no longer monitored.
     Forgotten,
+    /// The pipeline was edited, and no longer has the alarm.
+    Removed,
 }
 
 /// One change of a condition, to be told of by one alert.

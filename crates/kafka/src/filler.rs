@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -99,7 +99,7 @@ impl Filler {
             given: false,
         }));
         let stop = Arc::new(AtomicBool::new(false));
-        let (sender, shard) = channel();
+        let (sender, shard) = sync_channel(1);
         let work = Work {
             config,
             number,

@@ -173,7 +173,7 @@ impl<'w> Worker<'w> {
         self.drain(desk)?;
         let has_fresh = going.succession.sets.iter().any(Option::is_none);
         let nothing = has_fresh.then(|| {
-            let fresh = fresh(&going.succession);
+            let fresh = going.succession.fresh_sets();
             Shard::new(Arc::new(going.pipeline.only_sets(&fresh)), Wants::default())
         });
         self.go_over(&going, nothing, waited);
@@ -185,7 +185,7 @@ impl<'w> Worker<'w> {
         let succession = pipeline
             .succession(&self.pipeline)
             .expect("only what can be gone over to is wanted");
-        let fresh = fresh(&succession);
+        let fresh = succession.fresh_sets();
         let log_time = self.shard.log_time();
         let mut going = GoingOver {
             pipeline,
@@ -239,7 +239,9 @@ impl<'w> Worker<'w> {
             self.pipeline.version, new.version
         );
         let placeholder = Shard::new(Arc::clone(&new), Wants::default());
-        let old = std::mem::replace(&mut self.shard, placeholder);
+        let mut old = std::mem::replace(&mut self.shard, placeholder);
+        // An end asks no model.
+        old.end_removed(&going.succession, &mut Models::default(), &mut self.ended);
         self.shard = old.succeed(Arc::clone(&new), &going.succession, filled);
         self.scorer = Recording::new(Models::new(new.models.clone()));
         self.pipeline = new;
@@ -252,18 +254,10 @@ impl<'w> Worker<'w> {
         tracing::info!(
             shard = self.number,
             version = self.pipeline.version,
-            filled = fresh(&going.succession).len(),
+            filled = going.succession.fresh_sets().len(),
             seconds = going.begun.elapsed().as_secs_f64(),
             pause = waited.elapsed().as_secs_f64(),
             "the shard goes on under the edited pipeline; a new lineage begins"
         );
     }
-}
-
-/// Feature sets of the new pipeline that have no place in the old one.
-fn fresh(succession: &Succession) -> Vec<usize> {
-    let sets = succession.sets.iter().enumerate();
-    sets.filter(|(_, place)| place.is_none())
-        .map(|(set, _)| set)
-        .collect()
 }

@@ -82,6 +82,8 @@ pub(crate) struct Worker<'w> {
     pub(crate) is_new_lineage: bool,
     /// To be told with the first step of a new lineage.
     pub(crate) begins: Option<Box<LineageRecord>>,
+    /// What going over to another pipeline told; it comes with the step that begins the lineage.
+    pub(crate) ended: Outputs,
     /// Parts of the pipeline whose failing has been told of.
     pub(crate) warned: BTreeSet<String>,
 }
@@ -123,6 +125,7 @@ pub(crate) fn run(
         snapshotted: 0,
         is_new_lineage: opened.is_new_lineage,
         begins: None,
+        ended: Outputs::default(),
         warned: BTreeSet::new(),
     };
     meter::runs(worker.number, worker.pipeline.version);
@@ -153,11 +156,14 @@ pub(crate) fn run(
 impl<'w> Worker<'w> {
     /// Turns until told to stop; returns where the journal then ends.
     fn turn_until(&mut self, stop: &AtomicBool, desk: &Desk<'w>) -> Result<Option<i64>, EngineError> {
-        while !stop.load(Ordering::Acquire) {
+        // A lineage that has been begun is told of, whatever comes.
+        while !stop.load(Ordering::Acquire) || self.begins.is_some() {
             if !self.turn(desk)? {
                 thread::park_timeout(IDLE);
             }
-            self.follow(desk)?;
+            if !stop.load(Ordering::Acquire) {
+                self.follow(desk)?;
+            }
             if let Some(room) = self.room_for_snapshot() {
                 let journaled = desk.flush()?;
                 self.snapshot(journaled, room);
@@ -218,7 +224,7 @@ impl<'w> Worker<'w> {
 
         failpoint("step");
         let begun = now();
-        let mut outputs = Outputs::default();
+        let mut outputs = std::mem::take(&mut self.ended);
         self.shard
             .step(&decoded.batch, tick, &mut self.scorer, &mut outputs)
             .map_err(|source| failed(self.number, source))?;

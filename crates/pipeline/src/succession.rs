@@ -33,9 +33,7 @@ pub struct Kin {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoSuccession {
     /// The name is another.
-    #[error(
-        "the pipeline's name goes from {old} to {new}: its group, its journal and its alerts' ids begin anew; start other engines with it"
-    )]
+    #[error("the pipeline's name goes from {old} to {new}, so other engines have to be started with it")]
     Name {
         /// As it was.
         old: Arc<str>,
@@ -43,8 +41,22 @@ pub enum NoSuccession {
         new: Arc<str>,
     },
     /// Topics are read that were not read before, or in another order.
-    #[error("the sources, their order or their topics change: engines have to be started anew to read them")]
+    #[error(
+        "the sources, their order or their topics change, so engines have to be started anew to read them"
+    )]
     Sources,
+}
+
+// === impl Succession ===
+
+impl Succession {
+    /// The feature sets of the newer pipeline that have no place in the older one: they are filled from the log.
+    pub fn fresh_sets(&self) -> Vec<usize> {
+        let sets = self.sets.iter().enumerate();
+        sets.filter(|(_, place)| place.is_none())
+            .map(|(set, _)| set)
+            .collect()
+    }
 }
 
 // === impl Pipeline ===

@@ -12,16 +12,18 @@
 
 use std::sync::Arc;
 
-use wardwatch_alarms::Machine;
+use wardwatch_alarms::{EndReason, Machine};
 use wardwatch_event_time::{Span, Timestamp};
+use wardwatch_inference::Scorer;
 use wardwatch_pipeline::{Kin, Pipeline, Succession};
 
-use crate::Shard;
 use crate::ended::Ended;
 use crate::inputs::View;
 use crate::outcome::Outcome;
 use crate::patient::{Judged, MachineKind, MachinePlace, Patient, SetStanding};
+use crate::shard::Io;
 use crate::timers::{Timer, TimerKind};
+use crate::{Outputs, Shard};
 
 /// Where the parts of the old pipeline stand in the new one.
 struct Passage<'s> {
@@ -102,6 +104,40 @@ impl Shard {
             new.take_pane_timers(filled, &fresh_ranks, &slots);
         }
         new
+    }
+
+    /// Ends what is active of alarms that the newer pipeline does not have: nobody would ever tell its end. Comes before
+    /// [`Shard::succeed`].
+    pub fn end_removed(&mut self, succession: &Succession, scorer: &mut dyn Scorer, out: &mut Outputs) {
+        let passage = Passage::new(&self.pipeline, succession);
+        let mut io = Io { scorer, out };
+        let removed = |alarms: &[Option<(usize, Kin)>]| -> Vec<usize> {
+            let alarms = alarms.iter().enumerate();
+            alarms
+                .filter(|(_, to)| to.is_none())
+                .map(|(index, _)| index)
+                .collect()
+        };
+        let (limits, conditions) = (removed(&passage.limits), removed(&passage.conditions));
+        let now = self.log_time;
+        for slot in 0..self.patients.len() as u32 {
+            for index in &limits {
+                let machine = self.patients[slot as usize]
+                    .as_mut()
+                    .map(|patient| &mut patient.limits[*index]);
+                if let Some(ended) = machine.and_then(|machine| machine.end(now, EndReason::Removed)) {
+                    self.tell_limit(slot, *index, ended, &mut io);
+                }
+            }
+            for index in &conditions {
+                let machine = self.patients[slot as usize]
+                    .as_mut()
+                    .map(|patient| &mut patient.conditions[*index]);
+                if let Some(ended) = machine.and_then(|machine| machine.end(now, EndReason::Removed)) {
+                    self.tell_condition(slot, *index, ended, None, &mut io);
+                }
+            }
+        }
     }
 
     /// The old shard's timers, as far as there still is something that they are for; what other rules call for is set anew.

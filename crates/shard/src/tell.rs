@@ -301,6 +301,7 @@ fn ended(what: &str, reason: Option<EndReason>) -> String {
     let why = match reason {
         Some(EndReason::Discharged) => "ended, patient discharged",
         Some(EndReason::Forgotten) => "ended, no data for too long to be monitored",
+        Some(EndReason::Removed) => "ended, no longer watched for",
         Some(EndReason::Cleared) | None => "ended",
     };
     format!("{}: {why}", what.trim_end())

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use support::{Row, at, observations, row, windows};
-use wardwatch_alarms::{Alarm, Alert};
+use wardwatch_alarms::{Alarm, Alert, EndReason};
 use wardwatch_clinical::VitalSign::{self, HeartRate, RespRate, Spo2};
 use wardwatch_event_time::{Span, Timestamp};
 use wardwatch_inference::Models;
@@ -286,15 +286,15 @@ impl Log {
     fn succeed(mut self, pipeline: &Arc<Pipeline>, events: &[(i64, Event)]) -> Self {
         self.drain();
         let succession = pipeline.succession(&self.pipeline).unwrap();
-        let fresh = (0..).zip(&succession.sets).filter(|(_, place)| place.is_none());
-        let fresh: Vec<usize> = fresh.map(|(set, _)| set).collect();
+        let fresh = succession.fresh_sets();
         let filled = (!fresh.is_empty()).then(|| {
             let mut filler = Self::new(&self.pipeline, self.wants.per_step);
             filler.pipeline = Arc::new(pipeline.only_sets(&fresh));
             filler.fill(events, self.shard.log_time());
             filler.shard
         });
-        let shard = std::mem::replace(&mut self.shard, Shard::new(Arc::clone(pipeline), self.wants));
+        let mut shard = std::mem::replace(&mut self.shard, Shard::new(Arc::clone(pipeline), self.wants));
+        shard.end_removed(&succession, &mut self.models, &mut self.out);
         self.shard = shard.succeed(Arc::clone(pipeline), &succession, filled);
         self.pipeline = Arc::clone(pipeline);
         self.models = Models::new(pipeline.models.clone());
@@ -436,6 +436,52 @@ proptest! {
         let (always, swapped) = (always.run(after, &[false]).0, swapped.run(after, &[false]).0);
         prop_assert_eq!(windows(&always), windows(&swapped));
     }
+}
+
+/// What is active of an alarm that is gone is told its end, once; of one that only waits nobody hears.
+#[test]
+fn alarms_that_are_gone_end() {
+    let alarm = PIPELINE
+        .lines()
+        .find(|line| line.contains("name: desaturation"))
+        .unwrap();
+    let [old, new] = [
+        PIPELINE,
+        &PIPELINE.replace(alarm, "").replace("version: 1", "version: 2"),
+    ]
+    .map(|text| Arc::new(Pipeline::parse(text, Path::new("models")).unwrap()));
+    let mut before: Vec<(i64, Event)> = (0..30)
+        .map(|now| (now, Event::Row(row("told", 0, Spo2, 85.0))))
+        .chain((20..30).map(|now| (now, Event::Row(row("waits", 0, Spo2, 85.0)))))
+        .collect();
+    before.sort_by_key(|(now, _)| *now);
+    let mut log = Log::new(&old, 500);
+    log.go(&before, &[false]);
+    log.out = Outputs::default();
+    let mut log = log.succeed(&new, &before);
+    log.go(&[(200, Event::Tick), (300, Event::Tick)], &[false]);
+    let ends: Vec<_> = log
+        .out
+        .alerts
+        .iter()
+        .filter(|alert| alert.alarm == "desaturation")
+        .collect();
+    assert_eq!(ends.len(), 1);
+    assert_eq!(
+        (&*ends[0].patient_id, ends[0].reason),
+        ("told", Some(EndReason::Removed))
+    );
+    assert!(
+        ends[0].text.ends_with("no longer watched for"),
+        "{}",
+        ends[0].text
+    );
+    assert!(
+        log.out
+            .alarms
+            .iter()
+            .any(|alarm| alarm.alarm == "desaturation" && !alarm.active)
+    );
 }
 
 /// What was waited for under another rule is not told under this one; what is told goes on, and ends by the new rule.

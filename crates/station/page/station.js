@@ -108,6 +108,9 @@ function troubles() {
   if (unheard > 0) found.push(`No sign of life from the engine yet for ${unheard} of ${tiles.size} patients.`);
   const behind = shards.filter(({ shard }) => clocks.state(shard) === "behind");
   const some = (part) => (part.length === shards.length ? "" : ` (${part.length} of ${shards.length} shards)`);
+  if (shards.some((feed) => feed.edit_refused)) {
+    found.push("A change of the alarm rules was refused. The rules before it go on watching. Tell whoever changed them.");
+  }
   if (silent.length > 0) {
     const since = Math.min(...silent.map((feed) => feed.log_time));
     found.push(`No data from the engine since ${timeText(since)}${some(silent)} ${notCurrent}`);

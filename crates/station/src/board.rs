@@ -65,6 +65,7 @@ struct Feed {
     log_time: Timestamp,
     now: Timestamp,
     speed: f64,
+    edit_refused: bool,
     heard: Instant,
 }
 
@@ -119,6 +120,7 @@ impl Board {
                 log_time,
                 now,
                 speed,
+                edit_refused,
             } => {
                 self.feeds.insert(
                     shard,
@@ -126,6 +128,7 @@ impl Board {
                         log_time,
                         now,
                         speed,
+                        edit_refused,
                         heard,
                     },
                 );
@@ -225,6 +228,7 @@ impl Board {
             log_time: feed.log_time.millis(),
             now: feed.now.millis(),
             speed: feed.speed,
+            edit_refused: feed.edit_refused,
             tick_age: u64::try_from(now.saturating_duration_since(feed.heard).as_millis())
                 .unwrap_or(u64::MAX),
         };

@@ -46,5 +46,7 @@ pub enum Update {
         now: Timestamp,
         /// How fast that clock runs against the wall: 1 but for a demo.
         speed: f64,
+        /// An edit of the pipeline is refused, and the version before it goes on.
+        edit_refused: bool,
     },
 }

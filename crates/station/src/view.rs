@@ -77,6 +77,8 @@ pub struct FeedView {
     pub now: i64,
     /// How fast the log's clock runs against the wall.
     pub speed: f64,
+    /// An edit of the pipeline is refused, and the version before it goes on: a technical alarm.
+    pub edit_refused: bool,
     /// How long ago the tick came in, on the wall, in milliseconds.
     pub tick_age: u64,
 }

@@ -28,6 +28,7 @@ fn tick(second: i64) -> Update {
         log_time: now,
         now,
         speed: 1.0,
+        edit_refused: false,
     }
 }
 

@@ -22,7 +22,7 @@ use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
 use support::bench::{Bench, longest_gap};
 use support::oracle::{Past, read};
-use wardwatch_alarms::Alert;
+use wardwatch_alarms::{Alert, EndReason};
 use wardwatch_kafka::{
     ClientSettings, EngineClock, EngineConfig, Feed, JournalRecord, QuarantineEntry, SnapshotStore,
     SystemClock, explain, quarantined, redrive,
@@ -294,7 +294,10 @@ fn an_edit_goes_live_while_the_ward_is_watched() {
     bench.edit(&[("spo2 < 96", "spo2 < 95"), ("\nversion: 1\n", "\nversion: 2\n")]);
     bench.wait_for("another limit", runs(2));
     thread::sleep(Duration::from_secs(4));
+    // The alarm `fast` is gone; where it is active it ends.
+    let fast = "  - { name: fast, limit: heart_rate > 80, for: 1s, clear_when: heart_rate < 79, priority: medium }\n";
     bench.edit(&[
+        (fast, ""),
         ("window: 20s", "window: 30s"),
         ("\nversion: 2\n", "\nversion: 3\n"),
     ]);
@@ -334,6 +337,15 @@ fn an_edit_goes_live_while_the_ward_is_watched() {
     engine.terminate();
 
     let (journal, alerts) = bench.check(&Past::default());
+    let removed = read(&bench.brokers, &bench.topics.alerts, 2);
+    let removed = removed.iter().filter(|message| {
+        let alert: Alert = serde_json::from_slice(message.payload().unwrap()).unwrap();
+        alert.reason == Some(EndReason::Removed)
+    });
+    assert!(
+        removed.count() > 0,
+        "of 24 patients some have the alarm that is gone"
+    );
     let lineages: BTreeSet<u64> = journal.iter().map(|(_, record)| record.lineage).collect();
     assert_eq!(lineages.len(), 4, "{lineages:?}");
     eprintln!(

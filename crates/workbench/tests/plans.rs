@@ -62,3 +62,29 @@ fn an_edit_without_a_version_is_breaking() {
     let plan = Plan::between(&load("old.yaml"), &new);
     assert_eq!(plan.breaking().count(), 1, "{plan}");
 }
+
+#[test]
+fn what_becomes_of_the_state_is_told() {
+    let old = load("old.yaml");
+    for (from, to, told) in [
+        (
+            "spo2 < 88",
+            "spo2 < 87",
+            "All windows, values and alarms are kept.",
+        ),
+        ("window: 5m", "window: 4m", "fills these windows from the last"),
+        (
+            "topic: vitals.bedside",
+            "topic: vitals.beds",
+            "State: the sources, their order or their topics change",
+        ),
+        (
+            "pipeline: north-ward",
+            "pipeline: south-ward",
+            "State: the pipeline's name goes from north-ward to south-ward",
+        ),
+    ] {
+        let plan = Plan::between(&old, &edited(from, to)).to_string();
+        assert!(plan.contains(told), "{to}: {plan}");
+    }
+}

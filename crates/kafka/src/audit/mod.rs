@@ -19,7 +19,7 @@ use rdkafka::TopicPartitionList;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 use serde::Serialize;
-use wardwatch_alarms::{Alert, ScoreRecord};
+use wardwatch_alarms::{Alert, EndReason, ScoreRecord};
 use wardwatch_event_time::Timestamp;
 use wardwatch_inference::{Answers, Attribution, Models, Recorded, Rows, Scorer, Unavailable};
 use wardwatch_pipeline::{Pipeline, PipelineError};
@@ -134,6 +134,14 @@ pub fn explain(
         shard,
         sequence,
     } = find(&config, id)?;
+    if alert.reason == Some(EndReason::Removed) {
+        return Err(EngineError::NotDerivable {
+            reason: format!(
+                "no data ended it: the pipeline that followed version {} does not have the alarm",
+                alert.pipeline_version
+            ),
+        });
+    }
     if alert.pipeline_hash != config.pipeline.hash {
         config.pipeline = Arc::new(pipeline_of(&config, &alert, shard, load)?);
     }

@@ -87,11 +87,12 @@ fn update(line: &str) -> Update {
         ["discharge", patient] => Update::Discharged {
             patient_id: patient.to_owned(),
         },
-        ["tick", shard, second] => Update::Tick {
+        ["tick", shard, second, ref more @ ..] => Update::Tick {
             shard: shard.parse().unwrap(),
             log_time: at(second),
             now: at(second),
             speed: 1.0,
+            edit_refused: more == ["refused"],
         },
         _ => panic!("no such command: {line}"),
     }
@@ -238,11 +239,14 @@ fn a_tick_ages_until_the_next() {
         log_time: 50_000,
         now: 50_000,
         speed: 1.0,
+        edit_refused: false,
         tick_age: 4_200,
     };
     assert_eq!(board.heartbeat(later).feeds, [expected]);
     board.apply(update("tick 3 51"), later);
     assert_eq!(board.take_delta(later).unwrap().feeds[0].tick_age, 0);
+    let mut refused = check("tick 0 9 refused");
+    assert!(refused.take_delta(later).unwrap().feeds[0].edit_refused);
 }
 
 #[test]

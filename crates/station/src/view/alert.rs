@@ -165,6 +165,7 @@ fn phase_text(phase: Phase, reason: Option<EndReason>) -> &'static str {
         (Phase::End, Some(EndReason::Cleared)) => "ended: cleared",
         (Phase::End, Some(EndReason::Discharged)) => "ended: discharged",
         (Phase::End, Some(EndReason::Forgotten)) => "ended: no data for too long",
+        (Phase::End, Some(EndReason::Removed)) => "ended: no longer watched for",
         (Phase::End, None) => "ended",
     }
 }

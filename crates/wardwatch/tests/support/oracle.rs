@@ -206,7 +206,9 @@ fn step_again(
                     true => {
                         let new = Pipeline::parse(&begins.pipeline_text, Path::new("models")).unwrap();
                         models = Models::new(new.models.clone());
-                        shard = gone_over(shard, Arc::new(new), &steps);
+                        let mut ended = Outputs::default();
+                        shard = gone_over(shard, Arc::new(new), &steps, &mut ended);
+                        expected.take(&ended);
                     }
                     false => is_whole = false,
                 }
@@ -238,13 +240,14 @@ fn step_again(
 type Taken<'m> = [Vec<&'m OwnedMessage>; 3];
 
 /// The shard under an edited pipeline; windows that it changes are filled by all steps so far.
-fn gone_over(shard: Shard, new: Arc<Pipeline>, steps: &[(Taken<'_>, Option<Timestamp>)]) -> Shard {
+fn gone_over(
+    mut shard: Shard,
+    new: Arc<Pipeline>,
+    steps: &[(Taken<'_>, Option<Timestamp>)],
+    ended: &mut Outputs,
+) -> Shard {
     let succession = new.succession(shard.pipeline()).unwrap();
-    let sets = succession.sets.iter().enumerate();
-    let fresh: Vec<usize> = sets
-        .filter(|(_, place)| place.is_none())
-        .map(|(set, _)| set)
-        .collect();
+    let fresh = succession.fresh_sets();
     let filled = (!fresh.is_empty()).then(|| {
         let mut filled = Shard::new(Arc::new(new.only_sets(&fresh)), Wants::default());
         for (records, tick) in steps {
@@ -258,6 +261,7 @@ fn gone_over(shard: Shard, new: Arc<Pipeline>, steps: &[(Taken<'_>, Option<Times
         }
         filled
     });
+    shard.end_removed(&succession, &mut Models::default(), ended);
     shard.succeed(new, &succession, filled)
 }
 

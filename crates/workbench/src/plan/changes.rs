@@ -34,11 +34,20 @@ pub(super) fn plan(old: &Pipeline, new: &Pipeline) -> Plan {
     changes.extend(technical(old, new));
     let says_something_else = !changes.is_empty();
     changes.splice(0..0, version(old, new, says_something_else));
+    let succession = new.succession(old);
+    let reads_back = match &succession {
+        Ok(succession) => {
+            let fresh = succession.fresh_sets();
+            (!fresh.is_empty()).then(|| new.only_sets(&fresh).reach())
+        }
+        Err(_) => Some(new.reach()),
+    };
     Plan {
         old: identity(old),
         new: identity(new),
         changes,
-        reads_back: says_something_else.then(|| new.reach()),
+        needs_restart: succession.err().map(|why| why.to_string()),
+        reads_back,
     }
 }
 
@@ -207,13 +216,12 @@ fn sets(old: &Pipeline, new: &Pipeline, touched: &mut Touched) -> Vec<Change> {
             touched.features.extend(feature_names(set));
         }
         if !details.is_empty() {
-            let state = State::Rebuilt;
             changes.push(change(
                 Section::Features,
                 &set.name,
                 Kind::Changed,
                 details,
-                state,
+                State::Rebuilt,
             ));
         }
     }
@@ -310,11 +318,14 @@ fn alarms(old: &Pipeline, new: &Pipeline, touched: &Touched) -> Vec<Change> {
         limits.chain(conditions).collect()
     };
     let mut changes = compare(Section::Alarm, &parts(old), &parts(new));
+    let of_active = match new.succession(old) {
+        Ok(_) => "where it is active now it ends",
+        Err(_) => "one that is active now is told no end",
+    };
     for change in &mut changes {
         if change.kind == Kind::Removed {
             change.state = State::Lost;
-            change.breaking =
-                Some("nobody is told of this any more; one that is active now is told no end".to_owned());
+            change.breaking = Some(format!("nobody is told of this any more; {of_active}"));
         }
     }
     for limit in &new.limits {

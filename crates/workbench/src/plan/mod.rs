@@ -25,7 +25,11 @@ pub struct Plan {
     pub new: Identity,
     /// What differs, in the order of the new file; what is removed last.
     pub changes: Vec<Change>,
-    /// An engine that takes up the new pipeline builds its windows anew from so much of the log; none where nothing changes.
+    /// Why a running engine cannot go over to it: it has to be started anew; none where it can.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub needs_restart: Option<String>,
+    /// So much of the log is read to fill the windows that change, or, where engines are started anew, all of them; none where
+    /// there are none to fill.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reads_back: Option<Span>,
 }

@@ -20,12 +20,23 @@ impl fmt::Display for Plan {
             .iter()
             .try_for_each(|change| write!(f, "\n{change}"))?;
         writeln!(f)?;
-        if let Some(span) = self.reads_back {
-            writeln!(
+        match (&self.needs_restart, self.reads_back) {
+            (Some(why), span) => writeln!(
                 f,
-                "State: windows are built anew from the last {span} of the log, and alarms go on as they were told.\n\
-                 Lost are values older than that, and the usual values that models compare with."
-            )?;
+                "State: {why}.\n\
+                 All windows are then built anew from the last {} of the log, and alarms go on as they were told. Lost are values older\n\
+                 than that, and the usual values that models compare with.",
+                span.unwrap_or_default()
+            )?,
+            (None, Some(span)) => writeln!(
+                f,
+                "State: a running engine fills these windows from the last {span} of the log beside its shards, and then goes over \
+                 between\ntwo steps. Everything else is kept."
+            )?,
+            (None, None) => writeln!(
+                f,
+                "State: a running engine goes over to it between two steps. All windows, values and alarms are kept."
+            )?,
         }
         let breaking = self.breaking().count();
         match breaking {

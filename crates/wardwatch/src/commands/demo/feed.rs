@@ -190,6 +190,7 @@ fn tell(station: &Station, shard: u32, speed: f64, output: Output) {
                 log_time: journal.log_time,
                 now: journal.at,
                 speed,
+                edit_refused: journal.edit_refused,
             });
         }
     }
