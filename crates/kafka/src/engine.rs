@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use wardwatch_event_time::Span;
-use wardwatch_pipeline::Pipeline;
+use wardwatch_pipeline::{Pipeline, PipelineError};
 
 use crate::health::{Ending, Health, Stats};
 use crate::member::{EngineConsumer, Member, MemberContext};
@@ -24,6 +24,9 @@ const MOST_REPLACED: u32 = 3;
 
 /// Two of one name throw each other out within a heartbeat or two; whoever was a member for so long was not replaced by another.
 const FORGIVEN: Duration = Duration::from_secs(15);
+
+/// Makes a pipeline of a text.
+pub type LoadPipeline = Arc<dyn Fn(&str) -> Result<Pipeline, PipelineError> + Send + Sync>;
 
 /// What an engine runs, and on which brokers.
 #[derive(Clone)]
@@ -50,6 +53,8 @@ pub struct EngineConfig {
     pub exactly_once: bool,
     /// Take the topics' settings for right: the broker in this process does not tell them.
     pub trusts_topics: bool,
+    /// Makes a pipeline of the text of an earlier version, to go on from its state; without it the state is rebuilt.
+    pub load: Option<LoadPipeline>,
     /// Further settings of librdkafka.
     pub settings: ClientSettings,
     /// Which program this is.
@@ -86,6 +91,7 @@ impl EngineConfig {
             snapshot_every: Duration::from_secs(60),
             exactly_once: true,
             trusts_topics: false,
+            load: None,
             settings: ClientSettings::new(),
             build: program::identity(),
         }

@@ -65,8 +65,8 @@ impl SnapshotStore {
     ///
     /// # Errors
     /// [`StoreError::Failed`]
-    pub fn kept_text(&self, name: &str, journal: &str, kept: &KeptPipeline) -> Result<String, StoreError> {
-        let path = self.pipeline_path(name, journal, &kept.hash);
+    pub fn kept_text(&self, name: &str, journal: &str, hash: &str) -> Result<String, StoreError> {
+        let path = self.pipeline_path(name, journal, hash);
         let object = async { self.objects().get(&path).await?.bytes().await };
         let bytes = self.wait_for("reading a pipeline", object)?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())

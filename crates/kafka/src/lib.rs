@@ -88,7 +88,7 @@ pub use audit::{Explanation, explain};
 pub use clock::{BrokerClock, EngineClock, SystemClock};
 pub use doctor::{Finding, Wrong, examine};
 pub use embedded::{EmbeddedBroker, Feed};
-pub use engine::{Engine, EngineConfig, EngineHandle};
+pub use engine::{Engine, EngineConfig, EngineHandle, LoadPipeline};
 pub use error::EngineError;
 pub use health::{Health, Stats};
 pub use journal::{JournalRecord, LineageRecord};

@@ -24,6 +24,9 @@ use crate::health::Stats;
 use crate::worker::{Worker, now};
 use crate::{EngineConfig, EngineError, meter};
 
+/// In the journal's words, what tells a lineage that goes on from the one before from one that was rebuilt.
+pub(crate) const WENT_ALONG: &str = "its state went along";
+
 /// After windows could not be filled.
 const AGAIN: Duration = Duration::from_secs(30);
 
@@ -235,7 +238,7 @@ impl<'w> Worker<'w> {
     fn go_over(&mut self, going: &GoingOver, filled: Option<Shard>, waited: Instant) {
         let new = Arc::clone(&going.pipeline);
         let reason = format!(
-            "the pipeline went from version {} to {} while the engine ran",
+            "the pipeline went from version {} to {}, and {WENT_ALONG}",
             self.pipeline.version, new.version
         );
         let placeholder = Shard::new(Arc::clone(&new), Wants::default());

@@ -64,7 +64,7 @@ pub(crate) fn restore(
                 continue;
             }
         };
-        match restore_from(config, number, &object, committed, inputs, Wants::default()) {
+        match restore_under_its_own(config, number, &object, committed, inputs) {
             Ok(restored) => {
                 tracing::info!(shard = number, %path, steps = restored.2.len(), "restored; the steps since then are taken again");
                 return Some(restored);
@@ -76,6 +76,43 @@ pub(crate) fn restore(
         }
     }
     None
+}
+
+/// The state in a snapshot, under the pipeline that it was taken of: the shard goes over to this engine's once it is live.
+fn restore_under_its_own(
+    config: &EngineConfig,
+    number: i32,
+    object: &[u8],
+    until: &Position,
+    inputs: &[&str],
+) -> Result<(Shard, Position, Vec<JournalRecord>), Unfit> {
+    let (header, _) = snapshot_file::read_header(object)?;
+    let text = || {
+        let store = config.snapshots.as_ref()?;
+        let kept = store.kept_text(&header.pipeline, &config.topics.journal, &header.pipeline_hash);
+        kept.ok()
+    };
+    let own = predecessor(config, &header.pipeline_hash, text);
+    let config = own.as_ref().unwrap_or(config);
+    restore_from(config, number, object, until, inputs, Wants::default())
+}
+
+/// This configuration with an earlier pipeline that this engine's can go over from; none where it is the same, or not at hand.
+fn predecessor(
+    config: &EngineConfig,
+    hash: &str,
+    text: impl FnOnce() -> Option<String>,
+) -> Option<EngineConfig> {
+    if hash == &*config.pipeline.hash {
+        return None;
+    }
+    let load = config.load.as_ref()?;
+    let pipeline = load(&text()?).ok().filter(|pipeline| *pipeline.hash == *hash)?;
+    config.pipeline.succession(&pipeline).ok()?;
+    Some(EngineConfig {
+        pipeline: Arc::new(pipeline),
+        ..config.clone()
+    })
 }
 
 /// The state in a snapshot, and the steps after it up to a position.
@@ -129,6 +166,10 @@ pub(crate) fn from_the_first(
     let steps: Vec<JournalRecord> = steps.ok()?.into_iter().map(|(_, record)| record).collect();
     let first = steps.first().filter(|first| first.sequence == 0)?;
     let begins = first.begins.as_ref()?;
+    let own = predecessor(config, &begins.pipeline_hash, || {
+        Some(begins.pipeline_text.to_string())
+    });
+    let config = own.as_ref().unwrap_or(config);
     if begins.pipeline_hash != config.pipeline.hash || begins.models != config.pipeline.model_identities() {
         return None;
     }

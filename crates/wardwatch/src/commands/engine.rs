@@ -51,6 +51,8 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     config.topics = args.cluster.topics();
     config.settings = args.cluster.settings()?;
     config.instance = args.instance;
+    let (models, path) = (args.models.clone(), args.pipeline.clone());
+    config.load = Some(Arc::new(move |text| models.load_text(&path, text)));
     config.snapshot_every = Duration::from_secs(args.snapshot_every);
     match &args.snapshots {
         Some(place) => config.snapshots = Some(Arc::new(SnapshotStore::open(place)?)),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use wardwatch_pipeline::{Pipeline, PipelineError};
 
 /// The argument `--models`.
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 pub struct ModelsFolder {
     /// Folder of the models [default: the nearest folder `models` above the pipeline's file]
     #[arg(long, value_name = "FOLDER", env = "WARDWATCH_MODELS")]

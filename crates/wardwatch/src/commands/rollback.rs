@@ -61,7 +61,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let store = SnapshotStore::open(&args.snapshots)?;
     let journal = TopicNames::with_prefix(&args.topic_prefix).journal;
     let kept = store.kept_pipelines(&name, &journal)?;
-    let text = |kept: &KeptPipeline| store.kept_text(&name, &journal, kept);
+    let text = |kept: &KeptPipeline| store.kept_text(&name, &journal, &kept.hash);
     let load = |kept: &KeptPipeline| -> anyhow::Result<Pipeline> {
         Ok(args.models.load_text(&args.pipeline, &text(kept)?)?)
     };

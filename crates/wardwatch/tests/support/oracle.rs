@@ -202,7 +202,7 @@ fn step_again(
             let contexts = between(&contexts, &mut contexts_done, until(&topics.context));
             let commands = between(&commands, &mut commands_done, until(&topics.commands));
             if let Some(begins) = entry.begins.as_ref().filter(|_| sequence > 0) {
-                match begins.reason.contains("while the engine ran") {
+                match begins.reason.contains("its state went along") {
                     true => {
                         let new = Pipeline::parse(&begins.pipeline_text, Path::new("models")).unwrap();
                         models = Models::new(new.models.clone());
