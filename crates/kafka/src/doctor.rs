@@ -1,6 +1,7 @@
 //! Whether an engine could run on a cluster, and how those that run fare: looked at from outside, with nothing changed and
 //! nobody disturbed.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -57,11 +58,12 @@ pub fn examine(config: &EngineConfig) -> Vec<Finding> {
     if !is_there {
         return findings;
     }
-    let looks: [(&'static str, Look); 4] = [
+    let looks: [(&'static str, Look); 5] = [
         ("topics", topics),
         ("group", group),
         ("transactions", transactions),
         ("clocks", clocks),
+        ("versions", versions),
     ];
     findings.extend(looks.map(|(what, look)| Finding {
         what,
@@ -131,8 +133,11 @@ fn transactions(config: &EngineConfig) -> Result<String, Wrong> {
     Ok("a coordinator answers, and they may be used; writing to topics was not tried".to_owned())
 }
 
-/// The newest step of every shard: when the broker took it, when its engine thinks it was, and how long that is ago.
-fn clocks(config: &EngineConfig) -> Result<String, Wrong> {
+/// The newest step of a shard, with the time when the broker took it.
+type Step = (Timestamp, JournalRecord);
+
+/// By shard, its newest step.
+fn newest_steps(config: &EngineConfig) -> Result<BTreeMap<i32, Step>, Wrong> {
     let consumer: BaseConsumer = settings::consumer(&config.brokers, &config.group, &config.settings)
         .create()
         .map_err(EngineError::client)?;
@@ -150,7 +155,7 @@ fn clocks(config: &EngineConfig) -> Result<String, Wrong> {
             .map_err(failed)?;
     }
     consumer.assign(&assignment).map_err(failed)?;
-    let mut newest: Option<(Timestamp, JournalRecord)> = None;
+    let mut newest: BTreeMap<i32, Step> = BTreeMap::new();
     let mut at_end = 0;
     let begun = now();
     while begun.elapsed() < PATIENCE && at_end < partitions {
@@ -167,12 +172,18 @@ fn clocks(config: &EngineConfig) -> Result<String, Wrong> {
         let record = message
             .payload()
             .and_then(|payload| serde_json::from_slice(payload).ok());
-        if let Some(record) = record
-            && newest.as_ref().is_none_or(|(before, _)| *before < taken)
-        {
-            newest = Some((taken, record));
+        if let Some(record) = record {
+            newest.insert(message.partition(), (taken, record));
         }
     }
+    Ok(newest)
+}
+
+/// When the broker took the newest step, when its engine thinks it was, and how long that is ago.
+fn clocks(config: &EngineConfig) -> Result<String, Wrong> {
+    let newest = newest_steps(config)?
+        .into_values()
+        .max_by_key(|(taken, _)| *taken);
     let Some((taken, record)) = newest else {
         return Ok("unknown: no step is in the journal yet".to_owned());
     };
@@ -198,5 +209,33 @@ fn clocks(config: &EngineConfig) -> Result<String, Wrong> {
             "the newest step is {ago:.1} s old; its engine's clock and the broker's agree to {:.3} s",
             apart.abs()
         )),
+    }
+}
+
+/// Which version of the pipeline runs, and whether it is one.
+fn versions(config: &EngineConfig) -> Result<String, Wrong> {
+    let now = SystemClock.now();
+    let is_live = |(taken, _): &Step| (now - *taken).secs_f64() <= STALE;
+    let live: Vec<Step> = newest_steps(config)?.into_values().filter(is_live).collect();
+    if live.iter().any(|(_, record)| record.edit_refused) {
+        return Err(
+            "an edit of the pipeline's file is refused, and the version before it goes on: `wardwatch validate` tells what is wrong \
+             with the file, `wardwatch rollback` lets it say again what runs"
+                .into(),
+        );
+    }
+    let versions: BTreeSet<u32> = live.iter().map(|(_, record)| record.pipeline_version).collect();
+    let ours = config.pipeline.version;
+    match Vec::from_iter(versions)[..] {
+        [] => Ok("unknown: no engine runs".to_owned()),
+        [one] if one == ours => Ok(format!("every shard runs version {one}")),
+        [one] => Ok(format!(
+            "every shard runs version {one}; this file says version {ours}"
+        )),
+        [ref several @ ..] => Err(format!(
+            "shards run versions {several:?}: the engines of the group have different files, and each shard that moves goes over to \
+             another version; give all of them the same"
+        )
+        .into()),
     }
 }

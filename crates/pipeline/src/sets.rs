@@ -140,11 +140,25 @@ fn set(
             })
         }
         Err(error) => {
-            let columns = VitalSign::ALL
-                .iter()
-                .map(|vital| vital.name())
-                .chain([PATIENT_ID, TS, SOURCE, WINDOW_END]);
-            sql::note(problems, &place, &text.sql, &error, columns);
+            let columns = || {
+                let vitals = VitalSign::ALL.iter().map(|vital| vital.name());
+                vitals.chain([PATIENT_ID, TS, SOURCE, WINDOW_END])
+            };
+            // The planner stops at the first problem: each column is asked about alone. What concerns the whole query, or how it is
+            // written, is told of the whole.
+            let before = problems.notes.len();
+            for column in sql::column_by_column(&text.sql.value) {
+                match SetPlan::new(&column, trailing, sources) {
+                    Err(error) if !sql::is_about_all(&error) => {
+                        sql::note_of(problems, &place, &text.sql, &column, &error, columns());
+                        problems.drop_repeated(before);
+                    }
+                    _ => {}
+                }
+            }
+            if problems.notes.len() == before || sql::is_about_all(&error) {
+                sql::note(problems, &place, &text.sql, &error, columns());
+            }
             None
         }
     }

@@ -53,7 +53,19 @@ pub(crate) fn note<'a>(
     error: &PlanError,
     known: impl IntoIterator<Item = &'a str>,
 ) {
-    let at = |problems: &Problems, word: &str| match find(&sql.value, word) {
+    note_of(problems, place, sql, &sql.value, error, known);
+}
+
+/// The same of a part of the SQL, in which all else is blank.
+pub(crate) fn note_of<'a>(
+    problems: &mut Problems,
+    place: &Place,
+    sql: &Spot<String>,
+    part: &str,
+    error: &PlanError,
+    known: impl IntoIterator<Item = &'a str>,
+) {
+    let at = |problems: &Problems, word: &str| match find(part, word) {
         Some(bytes) => place.at(problems.texts.inside(sql, bytes)),
         None => place.clone(),
     };
@@ -75,22 +87,19 @@ pub(crate) fn note<'a>(
                     ),
                 }
             }
-            DataFusionError::SQL(syntax, _) => syntax_error(problems, place, sql, &syntax.to_string()),
-            other => planner_error(problems, place, sql, &first_line(&other.strip_backtrace())),
+            DataFusionError::SQL(syntax, _) => syntax_error(problems, place, sql, part, &syntax.to_string()),
+            other => planner_error(problems, place, sql, part, &first_line(&other.strip_backtrace())),
         },
         PlanError::Shape { what, word, fix } => {
-            let place = match word.and_then(|word| find_clause(&sql.value, word)) {
+            let place = match word.and_then(|word| find_clause(part, word)) {
                 Some(bytes) => place.at(problems.texts.inside(sql, bytes)),
                 None => place.clone(),
             };
             problems.push(codes::SQL_SHAPE, &place, what, *fix);
         }
         PlanError::Aggregate { aggregate, why, fix } => {
-            let (place, written) = match call(&sql.value, aggregate) {
-                Some(bytes) => (
-                    place.at(problems.texts.inside(sql, bytes.clone())),
-                    &sql.value[bytes],
-                ),
+            let (place, written) = match call(part, aggregate) {
+                Some(bytes) => (place.at(problems.texts.inside(sql, bytes.clone())), &part[bytes]),
                 None => (place.clone(), aggregate.as_str()),
             };
             problems.push(codes::SQL_AGGREGATE, &place, format!("{written}: {why}"), *fix);
@@ -105,7 +114,7 @@ pub(crate) fn note<'a>(
             );
         }
         PlanError::NotANumber { column, data_type } => {
-            let place = match find_alias(&sql.value, column) {
+            let place = match find_alias(part, column) {
                 Some(bytes) => place.at(problems.texts.inside(sql, bytes)),
                 None => place.clone(),
             };
@@ -137,6 +146,15 @@ pub(crate) fn select(sql: &str) -> Option<Select> {
     }
 }
 
+/// Whether SQL was refused for what it is as a whole, or for how it is written, and not for one of its columns.
+pub(crate) fn is_about_all(error: &PlanError) -> bool {
+    match error {
+        PlanError::Sql(error) => matches!(error.find_root(), DataFusionError::SQL(..)),
+        PlanError::Shape { .. } => true,
+        _ => false,
+    }
+}
+
 /// Whether SQL was refused because it reads a name that there is not.
 pub(crate) fn is_unknown_name(error: &PlanError) -> bool {
     match error {
@@ -148,14 +166,14 @@ pub(crate) fn is_unknown_name(error: &PlanError) -> bool {
 }
 
 /// `Expected: ), found: FROM at Line: 2, Column: 5`.
-fn syntax_error(problems: &mut Problems, place: &Place, sql: &Spot<String>, text: &str) {
+fn syntax_error(problems: &mut Problems, place: &Place, sql: &Spot<String>, part: &str, text: &str) {
     let text = text.trim_start_matches("sql parser error: ");
     let (cause, at) = match text.split_once(" at Line: ") {
-        Some((cause, at)) => (cause, byte_of(&sql.value, at)),
+        Some((cause, at)) => (cause, byte_of(part, at)),
         None => (text, None),
     };
     let place = match at {
-        Some(byte) => place.at(problems.texts.inside(sql, word_at(&sql.value, byte))),
+        Some(byte) => place.at(problems.texts.inside(sql, word_at(part, byte))),
         None => place.clone(),
     };
     problems.push(
@@ -189,7 +207,7 @@ pub(crate) fn byte_at(sql: &str, line: usize, column: usize) -> Option<usize> {
     within.map(|(byte, _)| begins + byte)
 }
 
-fn planner_error(problems: &mut Problems, place: &Place, sql: &Spot<String>, text: &str) {
+fn planner_error(problems: &mut Problems, place: &Place, sql: &Spot<String>, part: &str, text: &str) {
     let text = text
         .trim_start_matches("Error during planning: ")
         .trim_start_matches("This feature is not implemented: ");
@@ -200,7 +218,7 @@ fn planner_error(problems: &mut Problems, place: &Place, sql: &Spot<String>, tex
         problems.push(codes::SQL_PLAN, place, text, "correct the SQL");
         return;
     };
-    let place = match find(&sql.value, function) {
+    let place = match find(part, function) {
         Some(bytes) => place.at(problems.texts.inside(sql, bytes)),
         None => place.clone(),
     };
@@ -231,6 +249,42 @@ fn unknown_field(error: &SchemaError) -> Option<(&str, Option<String>)> {
 /// DataFusion appends hints and backtraces in lines of their own.
 fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
+}
+
+/// The query with one of its columns alone, each in its place, for every column but the first, which names the patient: what is
+/// wrong with one hides nothing of the others then. None where there are no two others.
+pub(crate) fn column_by_column(sql: &str) -> Vec<String> {
+    let (mut depth, mut begins, mut ends) = (0_i32, None, None);
+    let mut commas = Vec::new();
+    for bytes in words(sql) {
+        let word = &sql[bytes.clone()];
+        depth += i32::from(word == "(") - i32::from(word == ")");
+        match word {
+            _ if depth != 0 => {}
+            _ if begins.is_none() && word.eq_ignore_ascii_case("select") => begins = Some(bytes.end),
+            "," if begins.is_some() => commas.push(bytes.start),
+            _ if begins.is_some() && word.eq_ignore_ascii_case("from") => {
+                ends = Some(bytes.start);
+                break;
+            }
+            _ => {}
+        }
+    }
+    let (Some(_), Some(ends), true) = (begins, ends, commas.len() > 1) else {
+        return Vec::new();
+    };
+    let column = |at: usize| {
+        let end = commas.get(at + 1).copied().unwrap_or(ends);
+        let kept = commas[at] + 1..end;
+        let blank =
+            |(byte, letter): (usize, char)| match byte > commas[0] && byte < ends && !kept.contains(&byte) {
+                // A blank for each byte, so that what is kept stands where it stood.
+                true if letter != '\n' => " ".repeat(letter.len_utf8()),
+                _ => letter.to_string(),
+            };
+        sql.char_indices().map(blank).collect()
+    };
+    (0..commas.len()).map(column).collect()
 }
 
 /// The first place of a word, outside of strings and comments; not where it is given as a name, if it stands elsewhere too.
@@ -360,6 +414,20 @@ mod tests {
         assert_eq!(find(sql, "spo2"), Some(40..44));
         assert_eq!(find(sql, "sp"), None);
         assert_eq!(find(sql, "AVG"), Some(0..3));
+    }
+
+    #[test]
+    fn a_column_stands_where_it_stood() {
+        let sql = "SELECT patient_id, avg(x, 'a,b') AS a, -- é,\n max(y) AS b FROM vitals";
+        let columns = column_by_column(sql);
+        assert_eq!(columns.len(), 2);
+        assert_eq!(
+            columns[0].split_whitespace().collect::<Vec<_>>().join(" "),
+            "SELECT patient_id, avg(x, 'a,b') AS a FROM vitals"
+        );
+        assert_eq!(columns[1].find("max(y) AS b"), sql.find("max(y) AS b"));
+        assert!(!columns[1].contains("avg"));
+        assert!(column_by_column("SELECT patient_id, avg(x) FROM vitals").is_empty());
     }
 
     #[test]

@@ -109,3 +109,34 @@ fn each_is_told_and_its_fix_works() {
         std::fs::write(file, anew).unwrap();
     }
 }
+
+/// Each column of a feature set's SQL is told of, not only the first that the planner meets.
+#[test]
+fn all_columns_of_one_sql_are_told_of() {
+    let text = "pipeline: many
+version: 1
+sources: [{ name: bedside, topic: vitals.bedside, format: observation-json }]
+features:
+  - name: short
+    window: 5m
+    every: 10s
+    sql: |
+      SELECT patient_id, avg(hart_rate) AS a, median(DISTINCT spo2) AS b, foo(spo2) AS c,
+             now() AS d, max(resp_rat) AS e, min(spo2) AS f
+      FROM vitals GROUP BY patient_id
+alarms:
+  - { name: x, limit: spo2 < 88, priority: high }
+";
+    let told = Pipeline::parse(text, Path::new("models"))
+        .unwrap_err()
+        .to_string();
+    let place = |line: &'_ str| {
+        line.trim()
+            .strip_prefix("pipeline:")?
+            .split(": ")
+            .next()
+            .map(str::to_owned)
+    };
+    let places: Vec<String> = told.lines().filter_map(place).collect();
+    assert_eq!(places, ["9:30", "9:47", "9:75", "10:14", "10:30"], "{told}");
+}

@@ -92,6 +92,17 @@ impl Place {
 // === impl Problems ===
 
 impl Problems {
+    /// Drops the newest note where one since `from` says the same of the same place.
+    pub fn drop_repeated(&mut self, from: usize) {
+        let says = |note: &Note| (note.place.at, note.cause.clone());
+        let is_repeated = self.notes[from..]
+            .split_last()
+            .is_some_and(|(newest, others)| others.iter().any(|other| says(other) == says(newest)));
+        if is_repeated {
+            self.notes.pop();
+        }
+    }
+
     /// Notes a problem.
     pub fn push(&mut self, code: Code, place: &Place, cause: impl Into<String>, fix: impl Into<String>) {
         self.notes.push(Note {

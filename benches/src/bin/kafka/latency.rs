@@ -28,6 +28,9 @@ pub struct Args {
     /// Alerts a second that are waited for
     #[arg(long, default_value_t = 20)]
     probes: u32,
+    /// So often the pipeline is edited meanwhile: a limit and the window in turn
+    #[arg(long, default_value_t = 0)]
+    edits: u32,
     #[command(flatten)]
     engine: topics::EngineArgs,
 }
@@ -61,7 +64,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub fn run(brokers: &str, args: &Args) -> anyhow::Result<()> {
     let config = topics::engine(brokers, &args.engine)?;
     let (source, names) = (config.pipeline.sources[0].topic.clone(), config.topics.clone());
+    let mut edited = topics::edited(&config.pipeline, args.edits)?.into_iter();
     let engine = Engine::start(config)?;
+    let running = engine.running();
     let seen =
         ["read_committed", "read_uncommitted"].map(|isolation| Seen::start(brokers, &names, isolation));
     let [committed, uncommitted] = seen;
@@ -77,6 +82,13 @@ pub fn run(brokers: &str, args: &Args) -> anyhow::Result<()> {
     let feed = Feed::new(brokers, &ClientSettings::new())?;
     let mut probes = Vec::new();
     for second in 0..args.seconds {
+        if second > 0
+            && args.edits > 0
+            && second.is_multiple_of((args.seconds / (args.edits + 1)).max(1))
+            && let Some(pipeline) = edited.next()
+        {
+            running.go_over(pipeline)?;
+        }
         let mut due: Vec<Due> = ward
             .next_second()
             .into_iter()
@@ -119,7 +131,12 @@ pub fn run(brokers: &str, args: &Args) -> anyhow::Result<()> {
     }
     feed.finish();
     engine.stop()?;
-    println!("{} observations/s for {} s", args.rate / 8 * 8, args.seconds);
+    println!(
+        "{} observations/s for {} s, {} edits of the pipeline",
+        args.rate / 8 * 8,
+        args.seconds,
+        args.edits
+    );
     let mut lost = 0;
     for seen in seen {
         lost += seen.tell()?;

@@ -1,5 +1,6 @@
 //! Topics of this run alone, so that runs do not read each other's records.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -7,6 +8,7 @@ use wardwatch_event_time::Timestamp;
 use wardwatch_kafka::{
     ClientSettings, EngineConfig, Size, SnapshotStore, TopicNames, apply_plan, plan_topics,
 };
+use wardwatch_pipeline::Pipeline;
 
 /// How the engine is run.
 #[derive(clap::Args)]
@@ -52,6 +54,37 @@ pub fn named(brokers: &str, run: &str) -> anyhow::Result<EngineConfig> {
     let mut config = EngineConfig::new(brokers, run, Arc::new(pipeline));
     config.topics = TopicNames::with_prefix(&format!("{run}."));
     Ok(config)
+}
+
+/// So many edits of a run's pipeline, one after the other: a limit, the window, and each back again.
+pub fn edited(pipeline: &Pipeline, edits: u32) -> anyhow::Result<Vec<Arc<Pipeline>>> {
+    let texts = [
+        (
+            "bradycardia,  limit: heart_rate < 40",
+            "bradycardia,  limit: heart_rate < 38",
+        ),
+        ("window: 5m", "window: 6m"),
+    ];
+    let mut text = pipeline.text.to_string();
+    let mut all = Vec::new();
+    for edit in 0..edits {
+        let (here, there) = texts[edit as usize % 2];
+        let (from, to) = if text.contains(here) {
+            (here, there)
+        } else {
+            (there, here)
+        };
+        anyhow::ensure!(text.contains(from), "the pipeline does not say {from}");
+        text = text.replace(from, to);
+        text = text.replace(
+            &format!("\nversion: {}\n", edit + 1),
+            &format!("\nversion: {}\n", edit + 2),
+        );
+        let mut edited = Pipeline::parse(&text, Path::new("models"))?;
+        edited.sources[0].topic.clone_from(&pipeline.sources[0].topic);
+        all.push(Arc::new(edited));
+    }
+    Ok(all)
 }
 
 /// The wall clock.
