@@ -1,6 +1,5 @@
 //! A shard before it is live: brought to where its journal ends, with all outputs dropped.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -10,6 +9,7 @@ use wardwatch_shard::Outputs;
 
 use crate::EngineError;
 use crate::decode::decode;
+use crate::handover::handed_over_again;
 use crate::journal::{JournalRecord, LineageRecord, Position};
 use crate::recovery::{CatchUp, Rebuild};
 use crate::worker::{IDLE, MOST_RECORDS, Worker, failed, now};
@@ -31,7 +31,7 @@ impl Worker<'_> {
             }
             CatchUp::Rebuild(from) => {
                 self.rebuild(&from, stop)?;
-                self.begins = Some(Box::new(self.lineage(from.reason)));
+                self.begins = Some(Box::new(LineageRecord::of(&self.pipeline, from.reason, false)));
             }
         }
         self.snapshotted = self.position.sequence;
@@ -49,10 +49,13 @@ impl Worker<'_> {
     fn take_again(&mut self, record: &JournalRecord, stop: &AtomicBool) -> Result<(), EngineError> {
         let ends = record.position(self.inputs);
         let diverged = |what| EngineError::Diverged {
-            shard: self.number,
+            shard: record.shard,
             sequence: record.sequence,
             what,
         };
+        if let Some(begins) = record.handover() {
+            self.hand_over_again(record, begins, stop)?;
+        }
         if (record.lineage, record.sequence) != (self.position.lineage, self.position.sequence) {
             return Err(diverged("a step before it is missing in the journal"));
         }
@@ -107,14 +110,24 @@ impl Worker<'_> {
         Ok(())
     }
 
-    pub(crate) fn lineage(&self, reason: String) -> LineageRecord {
-        let pipeline = &self.pipeline;
-        LineageRecord {
-            reason,
-            pipeline_hash: Arc::clone(&pipeline.hash),
-            pipeline_text: Arc::clone(&pipeline.text),
-            models: pipeline.model_identities(),
-        }
+    /// Goes over to another pipeline where the journal says that the shard did. What it told then is in its topics.
+    fn hand_over_again(
+        &mut self,
+        step: &JournalRecord,
+        begins: &LineageRecord,
+        stop: &AtomicBool,
+    ) -> Result<(), EngineError> {
+        let wanted = self.wanted.pipeline();
+        let old = self.take_shard();
+        let at = (old, &self.position.offsets);
+        let new = handed_over_again(self.config, &wanted, at, (step, begins), stop)?;
+        self.run_as(new);
+        tracing::info!(
+            shard = self.number,
+            version = self.pipeline.version,
+            "the shard went over to another pipeline here, and does so again"
+        );
+        Ok(())
     }
 }
 

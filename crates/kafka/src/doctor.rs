@@ -232,7 +232,7 @@ fn versions(config: &EngineConfig) -> Result<String, Wrong> {
         [one] => Ok(format!(
             "every shard runs version {one}; this file says version {ours}"
         )),
-        [ref several @ ..] => Err(format!(
+        ref several => Err(format!(
             "shards run versions {several:?}: the engines of the group have different files, and each shard that moves goes over to \
              another version; give all of them the same"
         )

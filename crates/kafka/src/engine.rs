@@ -53,7 +53,8 @@ pub struct EngineConfig {
     pub exactly_once: bool,
     /// Take the topics' settings for right: the broker in this process does not tell them.
     pub trusts_topics: bool,
-    /// Makes a pipeline of the text of an earlier version, to go on from its state; without it the state is rebuilt.
+    /// Makes a pipeline of the text of another version, to go on from its state or to explain its alerts; without it the state is
+    /// rebuilt, and such alerts are not explained.
     pub load: Option<LoadPipeline>,
     /// Further settings of librdkafka.
     pub settings: ClientSettings,

@@ -72,14 +72,46 @@ pub(crate) struct Filler {
     not_before: std::time::Instant,
 }
 
-/// What its thread works with.
+/// What it works with.
 struct Work {
     config: Arc<EngineConfig>,
     number: i32,
     /// With the sets that are to be filled alone.
     pipeline: Arc<Pipeline>,
     talk: Arc<Mutex<Talk>>,
-    stop: Arc<AtomicBool>,
+}
+
+/// Fills the windows of `pipeline` up to a place of the log. Blocks.
+///
+/// # Errors
+/// Why they cannot be filled; [`EngineError::LogSilent`] once `stop` is set.
+pub(crate) fn fill(
+    config: &EngineConfig,
+    number: i32,
+    pipeline: Arc<Pipeline>,
+    here: Place,
+    stop: &AtomicBool,
+) -> Result<Shard, EngineError> {
+    let work = Work {
+        config: Arc::new(config.clone()),
+        number,
+        pipeline,
+        talk: Arc::new(Mutex::new(Talk::begin(here, true))),
+    };
+    work.run(stop)?.ok_or(EngineError::LogSilent { shard: number })
+}
+
+// === impl Talk ===
+
+impl Talk {
+    fn begin(wanted: Place, is_last: bool) -> Self {
+        Self {
+            wanted,
+            is_last,
+            reached: None,
+            given: false,
+        }
+    }
 }
 
 // === impl Filler ===
@@ -92,12 +124,7 @@ impl Filler {
         pipeline: Arc<Pipeline>,
         here: Place,
     ) -> Result<Self, EngineError> {
-        let talk = Arc::new(Mutex::new(Talk {
-            wanted: here,
-            is_last: false,
-            reached: None,
-            given: false,
-        }));
+        let talk = Arc::new(Mutex::new(Talk::begin(here, false)));
         let stop = Arc::new(AtomicBool::new(false));
         let (sender, shard) = sync_channel(1);
         let work = Work {
@@ -105,12 +132,12 @@ impl Filler {
             number,
             pipeline,
             talk: Arc::clone(&talk),
-            stop: Arc::clone(&stop),
         };
+        let stopped = Arc::clone(&stop);
         thread::Builder::new()
             .name(format!("fill-{number}"))
             .spawn(move || {
-                if let Some(outcome) = work.run().transpose() {
+                if let Some(outcome) = work.run(&stopped).transpose() {
                     // Nobody waits for it any more: the worker has ended.
                     drop(sender.send(outcome));
                 }
@@ -179,7 +206,7 @@ impl Drop for Filler {
 
 impl Work {
     /// Fills until it has met the worker, or is no longer wanted.
-    fn run(&self) -> Result<Option<Shard>, EngineError> {
+    fn run(&self, stop: &AtomicBool) -> Result<Option<Shard>, EngineError> {
         let config = &*self.config;
         let inputs = config.topics.inputs(&config.pipeline);
         let here = self.talk().wanted.clone();
@@ -200,8 +227,8 @@ impl Work {
         let mut shard = Shard::new(Arc::clone(&self.pipeline), Wants::default());
         loop {
             let wanted = self.talk().wanted.clone();
-            self.step_to(&wanted, &consumer, &mut inbox, &mut shard)?;
-            if self.stop.load(Ordering::Acquire) {
+            self.step_to(&wanted, &consumer, &mut inbox, &mut shard, stop)?;
+            if stop.load(Ordering::Acquire) {
                 return Ok(None);
             }
             let mut talk = self.talk();
@@ -224,10 +251,11 @@ impl Work {
         consumer: &EngineConsumer,
         inbox: &mut Inbox<'_>,
         shard: &mut Shard,
+        stop: &AtomicBool,
     ) -> Result<(), EngineError> {
         // Its sets have no scores, so no model is asked.
         let mut models = Models::default();
-        let mut wait = patience(&self.stop, self.number);
+        let mut wait = patience(stop, self.number);
         inbox.limit(&to.offsets);
         let mut reached = false;
         while !reached || shard.has_more() {

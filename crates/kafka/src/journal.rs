@@ -3,8 +3,9 @@
 //! With the topics' own records it is enough to step a shard again exactly: the offsets say which records a step held, the
 //! tick is the only time that did not come with them, and what the models answered is written down.
 //!
-//! A *lineage* is a run of steps each of which began where the one before ended. It goes on over restarts; where the state
-//! had to be rebuilt instead of restored, a new one begins.
+//! A *lineage* is a run of steps of one pipeline, each of which began where the one before ended. It goes on over restarts. A
+//! new one begins where the shard goes over to another pipeline, and its state along with it; and where the state has to be
+//! rebuilt.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use wardwatch_alarms::ModelIdentity;
 use wardwatch_event_time::Timestamp;
 use wardwatch_inference::Answers;
+use wardwatch_pipeline::Pipeline;
 use wardwatch_shard::{Counts, Digest};
 
 /// What one step took and gave. Topic `journal`, the shard's own partition, key: pipeline.
@@ -65,6 +67,9 @@ pub struct JournalRecord {
 pub struct LineageRecord {
     /// Why it begins.
     pub reason: String,
+    /// The state of the lineage before went along, under another pipeline; else it was rebuilt, or there was none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub went_along: bool,
     /// SHA-256 of the pipeline's text.
     pub pipeline_hash: Arc<str>,
     /// The pipeline's text, whole.
@@ -87,6 +92,16 @@ pub(crate) struct Position {
 // === impl JournalRecord ===
 
 impl JournalRecord {
+    /// The lineage that it begins with the state of the one before.
+    pub(crate) fn handover(&self) -> Option<&LineageRecord> {
+        self.begins.as_deref().filter(|begins| begins.went_along)
+    }
+
+    /// Whether its state was not that of the step before.
+    pub(crate) fn is_rebuilt(&self) -> bool {
+        self.begins.as_ref().is_some_and(|begins| !begins.went_along)
+    }
+
     /// How far the shard came with it; `inputs` are the topics by ordinal.
     pub(crate) fn position(&self, inputs: &[&str]) -> Position {
         let offset = |topic: &&str| self.offsets.get(*topic).copied();
@@ -98,6 +113,21 @@ impl JournalRecord {
             sequence: self.sequence + 1,
             offsets: offsets.collect(),
             digest: self.digest,
+        }
+    }
+}
+
+// === impl LineageRecord ===
+
+impl LineageRecord {
+    /// A lineage of this pipeline begins.
+    pub(crate) fn of(pipeline: &Pipeline, reason: String, went_along: bool) -> Self {
+        Self {
+            reason,
+            went_along,
+            pipeline_hash: Arc::clone(&pipeline.hash),
+            pipeline_text: Arc::clone(&pipeline.text),
+            models: pipeline.model_identities(),
         }
     }
 }

@@ -60,6 +60,7 @@ mod engine;
 mod error;
 mod failpoint;
 mod filler;
+mod handover;
 mod health;
 mod inbox;
 mod journal;

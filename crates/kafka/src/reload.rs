@@ -15,17 +15,17 @@ use std::time::{Duration, Instant};
 use wardwatch_event_time::Timestamp;
 use wardwatch_inference::{Models, Recording};
 use wardwatch_pipeline::{NoSuccession, Pipeline, Succession};
-use wardwatch_shard::{Shard, Wants};
+use wardwatch_shard::Shard;
 
 use crate::bundle::Bundle;
 use crate::desk::Desk;
+use crate::failpoint::failpoint;
 use crate::filler::{Filler, Place};
+use crate::handover::{handed_over, unfilled};
 use crate::health::Stats;
+use crate::journal::LineageRecord;
 use crate::worker::{Worker, now};
 use crate::{EngineConfig, EngineError, meter};
-
-/// In the journal's words, what tells a lineage that goes on from the one before from one that was rebuilt.
-pub(crate) const WENT_ALONG: &str = "its state went along";
 
 /// After windows could not be filled.
 const AGAIN: Duration = Duration::from_secs(30);
@@ -174,11 +174,8 @@ impl<'w> Worker<'w> {
         }
         let waited = now();
         self.drain(desk)?;
-        let has_fresh = going.succession.sets.iter().any(Option::is_none);
-        let nothing = has_fresh.then(|| {
-            let fresh = going.succession.fresh_sets();
-            Shard::new(Arc::new(going.pipeline.only_sets(&fresh)), Wants::default())
-        });
+        let fresh = going.succession.fresh_sets();
+        let nothing = (!fresh.is_empty()).then(|| unfilled(Arc::new(going.pipeline.only_sets(&fresh))));
         self.go_over(&going, nothing, waited);
         Ok(())
     }
@@ -236,24 +233,16 @@ impl<'w> Worker<'w> {
     }
 
     fn go_over(&mut self, going: &GoingOver, filled: Option<Shard>, waited: Instant) {
-        let new = Arc::clone(&going.pipeline);
+        failpoint("go_over");
+        let (old, new) = (self.take_shard(), Arc::clone(&going.pipeline));
         let reason = format!(
-            "the pipeline went from version {} to {}, and {WENT_ALONG}",
-            self.pipeline.version, new.version
+            "the pipeline went from version {} to {}, and its state went along",
+            old.pipeline().version,
+            new.version
         );
-        let placeholder = Shard::new(Arc::clone(&new), Wants::default());
-        let mut old = std::mem::replace(&mut self.shard, placeholder);
-        // An end asks no model.
-        old.end_removed(&going.succession, &mut Models::default(), &mut self.ended);
-        self.shard = old.succeed(Arc::clone(&new), &going.succession, filled);
-        self.scorer = Recording::new(Models::new(new.models.clone()));
-        self.pipeline = new;
-        self.position.lineage += 1;
-        self.position.digest = self.shard.digest();
-        self.begins = Some(Box::new(self.lineage(reason)));
-        self.is_new_lineage = true;
-        self.warned.clear();
-        meter::runs(self.number, self.pipeline.version);
+        self.begins = Some(Box::new(LineageRecord::of(&new, reason, true)));
+        let new = handed_over(old, new, &going.succession, filled, &mut self.ended);
+        self.run_as(new);
         tracing::info!(
             shard = self.number,
             version = self.pipeline.version,
@@ -262,5 +251,24 @@ impl<'w> Worker<'w> {
             pause = waited.elapsed().as_secs_f64(),
             "the shard goes on under the edited pipeline; a new lineage begins"
         );
+        failpoint("went_over");
+    }
+
+    /// The shard, to be given back under another pipeline by [`run_as`](Self::run_as).
+    pub(crate) fn take_shard(&mut self) -> Shard {
+        let nothing = unfilled(Arc::clone(&self.pipeline));
+        std::mem::replace(&mut self.shard, nothing)
+    }
+
+    /// Goes on with the shard under its new pipeline.
+    pub(crate) fn run_as(&mut self, shard: Shard) {
+        self.pipeline = Arc::clone(shard.pipeline());
+        self.scorer = Recording::new(Models::new(self.pipeline.models.clone()));
+        self.position.lineage += 1;
+        self.position.digest = shard.digest();
+        self.shard = shard;
+        self.is_new_lineage = true;
+        self.warned.clear();
+        meter::runs(self.number, self.pipeline.version);
     }
 }

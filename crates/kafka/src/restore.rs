@@ -35,6 +35,8 @@ enum Unfit {
     JournalUnread(#[source] EngineError),
     #[error("the journal holds no such step with this digest")]
     NotInJournal,
+    #[error("a later state was rebuilt, and does not follow from it")]
+    Rebuilt,
 }
 
 /// The newest snapshot that can be gone on with, and the steps after it.
@@ -64,7 +66,7 @@ pub(crate) fn restore(
                 continue;
             }
         };
-        match restore_under_its_own(config, number, &object, committed, inputs) {
+        match restore_under_its_own(config, number, &object, committed, inputs, Wants::default()) {
             Ok(restored) => {
                 tracing::info!(shard = number, %path, steps = restored.2.len(), "restored; the steps since then are taken again");
                 return Some(restored);
@@ -78,13 +80,15 @@ pub(crate) fn restore(
     None
 }
 
-/// The state in a snapshot, under the pipeline that it was taken of: the shard goes over to this engine's once it is live.
+/// The state in a snapshot, under the pipeline that it was taken of: it goes over to another one where the journal says so, and
+/// to this engine's once it is live.
 fn restore_under_its_own(
     config: &EngineConfig,
     number: i32,
     object: &[u8],
     until: &Position,
     inputs: &[&str],
+    wants: Wants,
 ) -> Result<(Shard, Position, Vec<JournalRecord>), Unfit> {
     let (header, _) = snapshot_file::read_header(object)?;
     let text = || {
@@ -94,7 +98,7 @@ fn restore_under_its_own(
     };
     let own = predecessor(config, &header.pipeline_hash, text);
     let config = own.as_ref().unwrap_or(config);
-    restore_from(config, number, object, until, inputs, Wants::default())
+    restore_from(config, number, object, until, inputs, wants)
 }
 
 /// This configuration with an earlier pipeline that this engine's can go over from; none where it is the same, or not at hand.
@@ -135,13 +139,16 @@ fn restore_from(
     }
     let is_it = (position.lineage, position.sequence, position.digest)
         == (header.lineage, header.sequence, header.digest);
-    if !is_it || position.lineage != until.lineage {
+    if !is_it {
         return Err(Unfit::NotInJournal);
+    }
+    let later: Vec<JournalRecord> = steps.map(|(_, record)| record).collect();
+    if later.iter().any(JournalRecord::is_rebuilt) {
+        return Err(Unfit::Rebuilt);
     }
     let snapshot = snapshot_file::read(object)?;
     let shard = Shard::restore(Arc::clone(&config.pipeline), wants, &snapshot);
     let shard = shard.map_err(FileError::Tables)?;
-    let later = steps.map(|(_, record)| record).collect();
     Ok((shard, position, later))
 }
 
@@ -152,7 +159,7 @@ pub(crate) fn from_the_first(
     until: &Position,
     wants: Wants,
 ) -> Option<(Shard, Position, Vec<JournalRecord>)> {
-    if until.lineage != FIRST_LINEAGE || until.sequence > MOST_REPLAYED {
+    if until.sequence > MOST_REPLAYED {
         return None;
     }
     let steps = steps_between(config, number, Offset::Beginning, until);
@@ -164,7 +171,10 @@ pub(crate) fn from_the_first(
         );
     });
     let steps: Vec<JournalRecord> = steps.ok()?.into_iter().map(|(_, record)| record).collect();
-    let first = steps.first().filter(|first| first.sequence == 0)?;
+    let (first, later) = steps.split_first().filter(|(first, _)| first.sequence == 0)?;
+    if later.iter().any(JournalRecord::is_rebuilt) {
+        return None;
+    }
     let begins = first.begins.as_ref()?;
     let own = predecessor(config, &begins.pipeline_hash, || {
         Some(begins.pipeline_text.to_string())
@@ -233,7 +243,7 @@ pub(crate) fn base_before(
             .map_err(EngineError::Store)?;
         for Stored { path, .. } in those_before(stored, (step.lineage, step.sequence), since) {
             let object = store.load(&path).map_err(EngineError::Store)?;
-            match restore_from(config, number, &object, &until, &inputs, wants) {
+            match restore_under_its_own(config, number, &object, &until, &inputs, wants) {
                 Ok((shard, position, steps)) => {
                     return Ok(Base {
                         shard,
@@ -283,7 +293,7 @@ pub(crate) fn base_before(
 /// Of all snapshots, the newest first, those from which a step can be come to: from before `since` the newest first, then the
 /// oldest first of the others.
 fn those_before(mut stored: Vec<Stored>, (lineage, sequence): (u64, u64), since: Timestamp) -> Vec<Stored> {
-    stored.retain(|one| one.lineage == lineage && one.sequence <= sequence);
+    stored.retain(|one| one.lineage <= lineage && one.sequence <= sequence);
     let later = stored.partition_point(|one| one.written > since);
     stored[..later].reverse();
     stored.rotate_left(later);

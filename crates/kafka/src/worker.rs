@@ -327,7 +327,8 @@ impl<'w> Worker<'w> {
 
     /// Now and then; and after the first step of a lineage, which has none to go back to.
     fn room_for_snapshot(&self) -> Option<Room> {
-        let writer = self.writer?;
+        // What has begun and was not told yet is not in the journal, which a state must be.
+        let writer = self.writer.filter(|_| self.begins.is_none())?;
         let is_first = self.is_new_lineage && self.position.sequence > self.snapshotted;
         let is_due = is_first || self.last_snapshot.elapsed() >= self.config.snapshot_every;
         is_due.then(|| writer.room(Duration::ZERO)).flatten()

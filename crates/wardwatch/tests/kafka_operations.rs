@@ -149,13 +149,19 @@ fn an_alert_of_an_earlier_version_is_explained() {
     let bench = Bench::new(1);
     let feeding = bench.feed(54, 6);
     bench.engine("one", None).run_for(12).terminate();
-    let renewed = Arc::new(bench.renew_pipeline());
+    bench.edit(&[
+        ("\nversion: 1\n", "\nversion: 2\n"),
+        ("window: 20s", "window: 30s"),
+    ]);
+    let renewed = Pipeline::load(&bench.folder.path().join("pipeline.yaml"), None);
+    let renewed = Arc::new(renewed.unwrap());
     bench.engine("one", None).run_for(8).terminate();
     feeding.stop();
     let mut config = EngineConfig::new(&bench.brokers, bench.group(), renewed);
     config.topics = bench.topics.clone();
     config.snapshots = Some(Arc::new(SnapshotStore::open(&bench.store).unwrap()));
-    let load = |text: &str| Pipeline::parse(text, bench.folder.path());
+    let folder = bench.folder.path().to_owned();
+    config.load = Some(Arc::new(move |text| Pipeline::parse(text, &folder)));
     let alerts = read(&bench.brokers, &bench.topics.alerts, 1);
     let alerts = alerts
         .iter()
@@ -168,7 +174,7 @@ fn an_alert_of_an_earlier_version_is_explained() {
             .unwrap()
     };
     for version in [1, 2] {
-        let explained = explain(&config, load, &of_version(version).id.to_string()).unwrap();
+        let explained = explain(&config, &of_version(version).id.to_string()).unwrap();
         assert!(
             explained.identical && explained.digests_agree == Some(true),
             "from {}: {:?}",
@@ -182,7 +188,7 @@ fn an_alert_of_an_earlier_version_is_explained() {
     all.add_partition_offset(source, 0, Offset::End).unwrap();
     block_on(bench.admin().delete_records(&all, &AdminOptions::new())).unwrap();
     for version in [1, 2] {
-        let refused = explain(&config, load, &of_version(version).id.to_string()).unwrap_err();
+        let refused = explain(&config, &of_version(version).id.to_string()).unwrap_err();
         let refused = refused.to_string();
         assert!(
             refused.contains(source) && refused.contains("retention.ms"),

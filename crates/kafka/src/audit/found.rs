@@ -4,7 +4,7 @@ use rdkafka::Offset;
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use wardwatch_alarms::Alert;
 use wardwatch_event_time::Span;
-use wardwatch_pipeline::{Pipeline, PipelineError};
+use wardwatch_pipeline::Pipeline;
 
 use crate::bundle::STEP;
 use crate::journal::{JournalRecord, LineageRecord};
@@ -56,12 +56,7 @@ fn alert_of(message: &BorrowedMessage<'_>, id: &str) -> Option<Found> {
 }
 
 /// The pipeline that decided an alert, out of the journal.
-pub(super) fn pipeline_of(
-    config: &EngineConfig,
-    alert: &Alert,
-    shard: i32,
-    load: impl Fn(&str) -> Result<Pipeline, PipelineError>,
-) -> Result<Pipeline, EngineError> {
+pub(super) fn pipeline_of(config: &EngineConfig, alert: &Alert, shard: i32) -> Result<Pipeline, EngineError> {
     let version = alert.pipeline_version;
     let not_derivable = |reason: &str| EngineError::NotDerivable {
         reason: format!("version {version} of the pipeline decided it, and {reason}"),
@@ -75,6 +70,9 @@ pub(super) fn pipeline_of(
     })?;
     let lineage: Box<LineageRecord> = found
         .ok_or_else(|| not_derivable("the journal no longer holds its text; give that version's file"))?;
+    let load = config.load.as_ref();
+    let load =
+        load.ok_or_else(|| not_derivable("nothing here can load its text; give that version's file"))?;
     let pipeline = load(&lineage.pipeline_text)
         .map_err(|error| not_derivable(&format!("its text in the journal cannot be loaded: {error}")))?;
     if pipeline.model_identities() != lineage.models {

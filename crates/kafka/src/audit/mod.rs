@@ -10,6 +10,7 @@ mod found;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
 
@@ -22,11 +23,12 @@ use serde::Serialize;
 use wardwatch_alarms::{Alert, EndReason, ScoreRecord};
 use wardwatch_event_time::Timestamp;
 use wardwatch_inference::{Answers, Attribution, Models, Recorded, Rows, Scorer, Unavailable};
-use wardwatch_pipeline::{Pipeline, PipelineError};
+use wardwatch_pipeline::Pipeline;
 use wardwatch_shard::{Outputs, Wants};
 
 use self::found::{Found, find, pipeline_of, step_of};
 use crate::decode::{DecodedBatch, decode};
+use crate::handover::handed_over_again;
 use crate::inbox::Inbox;
 use crate::journal::{JournalRecord, Position};
 use crate::lane::Received;
@@ -113,16 +115,12 @@ struct Compared {
     again: Vec<Result<f64, Unavailable>>,
 }
 
-/// Finds an alert and derives it again, with the version of the pipeline that decided it: the journal has its text, which `load`
-/// makes a pipeline. Blocks.
+/// Finds an alert and derives it again, with the version of the pipeline that decided it: the journal has its text, which
+/// [`EngineConfig::load`] makes a pipeline. Blocks.
 ///
 /// # Errors
 /// [`EngineError::NoSuchAlert`], [`EngineError::NotDerivable`], or what keeps the log from being read.
-pub fn explain(
-    config: &EngineConfig,
-    load: impl Fn(&str) -> Result<Pipeline, PipelineError>,
-    id: &str,
-) -> Result<Explanation, EngineError> {
+pub fn explain(config: &EngineConfig, id: &str) -> Result<Explanation, EngineError> {
     // It reads as readers do; whoever may that need not be allowed what an engine is.
     let mut config = EngineConfig {
         group: GROUP.to_owned(),
@@ -143,7 +141,7 @@ pub fn explain(
         });
     }
     if alert.pipeline_hash != config.pipeline.hash {
-        config.pipeline = Arc::new(pipeline_of(&config, &alert, shard, load)?);
+        config.pipeline = Arc::new(pipeline_of(&config, &alert, shard)?);
     }
     let config = &config;
     let inputs = config.topics.inputs(&config.pipeline);
@@ -192,13 +190,21 @@ pub fn explain(
     };
     let mut compared = Compared {
         recorded: Recorded::new(Answers::default()),
-        models: Models::new(config.pipeline.models.clone()),
+        models: Models::new(state.pipeline().models.clone()),
         differ_by: 0.0,
         again: Vec::new(),
     };
+    let mut offsets = position.offsets;
     for record in &steps {
+        if let Some(begins) = record.handover().filter(|_| is_exact) {
+            let at = (state, &offsets);
+            let stop = AtomicBool::new(false);
+            state = handed_over_again(config, &config.pipeline, at, (record, begins), &stop)?;
+            compared.models = Models::new(state.pipeline().models.clone());
+        }
         let records = records_of(&consumer, &mut inbox, record, &inputs)?;
-        let decoded = decode(&records, &config.pipeline);
+        offsets = record.position(&inputs).offsets;
+        let decoded = decode(&records, state.pipeline());
         let mut outputs = Outputs::default();
         compared.recorded = Recorded::new(record.answers.clone());
         let scorer: &mut dyn Scorer = match is_exact {
@@ -211,7 +217,7 @@ pub fn explain(
         explanation.steps += 1;
         let agrees = state.digest() == record.digest;
         explanation.digests_agree = explanation.digests_agree.map(|all| all && agrees);
-        explanation.take(&config.pipeline, &inputs, &records, &decoded, outputs);
+        explanation.take(state.pipeline(), &inputs, &records, &decoded, outputs);
     }
     explanation.models_differ_by = compared.differ_by;
     // Read back from JSON, a number may differ in its last bit from the one that was written.

@@ -53,8 +53,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Some(place) = &args.snapshots {
         config.snapshots = Some(Arc::new(SnapshotStore::open(place)?));
     }
-    let earlier = |text: &str| args.models.load_text(&args.pipeline, text);
-    let explanation = explain(&config, earlier, &args.alert)?;
+    let (models, path) = (args.models, args.pipeline);
+    config.load = Some(Arc::new(move |text| models.load_text(&path, text)));
+    let explanation = explain(&config, &args.alert)?;
     match args.output {
         Output::Json => print_json(&explanation)?,
         Output::Text => print(&told(&explanation))?,

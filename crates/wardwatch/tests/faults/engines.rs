@@ -90,6 +90,54 @@ fn killed_at_snapshot_written() {
     die_at("snapshot_written", 10, 1, 4);
 }
 
+/// An edited pipeline, and an engine that ends itself on its way to it: before a shard goes over, and when it has but nobody
+/// knows. The next one starts with one edit more.
+#[test]
+#[ignore = "needs a broker"]
+fn killed_while_going_over() {
+    let bench = Bench::new(2);
+    let feeding = bench.feed(32, BEDS);
+    bench.engine("one", None).run_for(10).terminate();
+    let mut dice = Dice(32);
+    let mut window = 20;
+    for round in 0..kills() {
+        let at = ["go_over:1", "went_over:1", "go_over:2", "went_over:2"][round as usize % 4];
+        let mut engine = bench.engine("one", Some(at.to_owned()));
+        // At once, so that it starts with it, or later, so that it goes over while it runs.
+        thread::sleep(Duration::from_millis(u64::from(dice.roll(0, 6_000))));
+        let (version, newer) = (round + 1, 10 + 10 * dice.roll(0, 4));
+        bench.edit(&[
+            (&format!("window: {window}s"), &format!("window: {newer}s")),
+            (
+                &format!("\nversion: {version}\n"),
+                &format!("\nversion: {}\n", version + 1),
+            ),
+        ]);
+        window = newer;
+        let status = engine.wait(Duration::from_secs(60));
+        assert_eq!(
+            status.signal(),
+            Some(6),
+            "{at}: {}",
+            std::fs::read_to_string(&engine.log).unwrap()
+        );
+    }
+    let engine = bench.engine("one", None);
+    bench.wait_for("the last edit", |record| record.pipeline_version == kills() + 1);
+    thread::sleep(Duration::from_secs(2));
+    let begins = bench.journal().into_iter().filter_map(|step| step.begins);
+    let rebuilt = begins.filter(|begins| !begins.went_along).count();
+    assert_eq!(
+        rebuilt, 2,
+        "each shard begins with nothing once, and is never rebuilt"
+    );
+    let case = Case::new(
+        format!("killed while going over to an edited pipeline, {} times", kills()),
+        10.0,
+    );
+    case.hold(&bench, feeding, [engine]);
+}
+
 /// SIGKILL of one of two engines, which stays away: the other one takes over.
 #[test]
 #[ignore = "needs a broker"]

@@ -84,39 +84,6 @@ fn journal_and_snapshots_are_gone() {
     case.hold(&bench, feeding, [engine]);
 }
 
-/// The pipeline gets a new version while the engine is away; nothing is told twice under it.
-#[test]
-#[ignore = "needs a broker"]
-fn the_pipeline_is_renewed() {
-    let bench = Bench::new(2);
-    let feeding = bench.feed(31, BEDS);
-    let engine = bench.engine("one", None);
-    thread::sleep(Duration::from_secs(15));
-    engine.terminate();
-    let mut case = Case::new("a new version of the pipeline", 10.0);
-    let newer = bench.renew_pipeline();
-    let engine = bench.engine("one", None);
-    thread::sleep(Duration::from_secs(15));
-    let begins: Vec<_> = bench
-        .journal()
-        .into_iter()
-        .filter_map(|step| step.begins)
-        .collect();
-    assert_eq!(begins.len(), 4, "each shard has begun twice");
-    assert!(
-        begins
-            .iter()
-            .any(|begin| begin.pipeline_text == newer.text && begin.reason.contains("version 1 to 2"))
-    );
-    let log = std::fs::read_to_string(&engine.log).unwrap();
-    assert!(
-        log.contains("a snapshot is passed over") && log.contains("it was written for lively version 1"),
-        "{log}"
-    );
-    case.past.newer = Some(newer);
-    case.hold(&bench, feeding, [engine]);
-}
-
 /// The journal says that a step came to another digest: the state is not trusted, and rebuilt from the log.
 #[test]
 #[ignore = "needs a broker"]

@@ -185,15 +185,6 @@ impl Bench {
         ends("read_committed") != ends("read_uncommitted")
     }
 
-    /// Gives the pipeline's file another version number; engines that start from now on have it.
-    pub fn renew_pipeline(&self) -> Pipeline {
-        let path = self.folder.path().join("pipeline.yaml");
-        let text = std::fs::read_to_string(&path).unwrap();
-        let text = text.replace("\nversion: 1\n", "\nversion: 2\n");
-        std::fs::write(&path, &text).unwrap();
-        Pipeline::parse(&text, self.folder.path()).unwrap()
-    }
-
     /// Edits the pipeline's file; engines that run notice.
     pub fn edit(&self, edits: &[(&str, &str)]) {
         let path = self.folder.path().join("pipeline.yaml");

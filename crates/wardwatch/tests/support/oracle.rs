@@ -55,8 +55,6 @@ pub struct Past {
     pub journal: Vec<OwnedMessage>,
     /// Steps that the test itself has written into the journal; nothing happened in them.
     pub forged: BTreeSet<u64>,
-    /// A newer version of the pipeline with the same content, which has decided since.
-    pub newer: Option<Pipeline>,
 }
 
 /// The same after a state was rebuilt: the run in memory never was, and must still tell the same. Digests of a new lineage are
@@ -68,16 +66,7 @@ pub fn check_since(
     partitions: i32,
     past: &Past,
 ) -> (Vec<(Timestamp, JournalRecord)>, usize) {
-    let read = |topic: &str| -> Vec<OwnedMessage> {
-        let newest = read(brokers, topic, partitions);
-        match &past.newer {
-            None => newest,
-            Some(newer) => newest
-                .into_iter()
-                .map(|message| of_version(message, newer, pipeline))
-                .collect(),
-        }
-    };
+    let read = |topic: &str| read(brokers, topic, partitions);
     let journal = past.journal.iter().cloned().chain(read(&topics.journal));
     let journal: BTreeMap<(i32, i64), OwnedMessage> = journal
         .map(|message| ((message.partition(), message.offset()), message))
@@ -108,25 +97,6 @@ pub fn check_since(
         (append_time(message), record)
     });
     (journal.collect(), alerts.len())
-}
-
-/// As the other version of a pipeline would have said it.
-fn of_version(message: OwnedMessage, newer: &Pipeline, older: &Pipeline) -> OwnedMessage {
-    let text = String::from_utf8_lossy(message.payload().unwrap_or_default())
-        .replace(&*newer.hash, &older.hash)
-        .replace(
-            &format!("\"pipeline_version\":{}", newer.version),
-            &format!("\"pipeline_version\":{}", older.version),
-        );
-    OwnedMessage::new(
-        Some(text.into_bytes()),
-        message.key().map(<[u8]>::to_vec),
-        message.topic().to_owned(),
-        message.timestamp(),
-        message.partition(),
-        message.offset(),
-        message.headers().cloned(),
-    )
 }
 
 /// Every committed record of a topic.
@@ -202,7 +172,7 @@ fn step_again(
             let contexts = between(&contexts, &mut contexts_done, until(&topics.context));
             let commands = between(&commands, &mut commands_done, until(&topics.commands));
             if let Some(begins) = entry.begins.as_ref().filter(|_| sequence > 0) {
-                match begins.reason.contains("its state went along") {
+                match begins.went_along {
                     true => {
                         let new = Pipeline::parse(&begins.pipeline_text, Path::new("models")).unwrap();
                         models = Models::new(new.models.clone());
