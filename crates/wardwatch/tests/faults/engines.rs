@@ -131,9 +131,10 @@ fn killed_while_going_over() {
         rebuilt, 2,
         "each shard begins with nothing once, and is never rebuilt"
     );
+    // Some end before their first step, several in a row.
     let case = Case::new(
         format!("killed while going over to an edited pipeline, {} times", kills()),
-        10.0,
+        20.0,
     );
     case.hold(&bench, feeding, [engine]);
 }
