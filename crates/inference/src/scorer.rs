@@ -6,6 +6,9 @@
 
 use crate::{Attribution, Model, Rows, Unavailable};
 
+/// So many inputs are told of, at most: those that moved a score most.
+const MOST_TOLD: usize = 5;
+
 /// Scores rows by models that it knows by index: their order in the pipeline.
 pub trait Scorer {
     /// Scores `rows` by model `model`. Clears `out`, then pushes one result a row, in the order of `rows`.
@@ -15,8 +18,8 @@ pub trait Scorer {
     /// it is planned.
     fn score(&mut self, model: usize, rows: Rows<'_>, out: &mut Vec<Result<f64, Unavailable>>);
 
-    /// What the present inputs of `row` contributed to its score by model `model`, largest first; see
-    /// [`Model::attribute`].
+    /// What the five present inputs of `row` that moved it most contributed to its score by model `model`, largest first;
+    /// see [`Model::attribute`].
     ///
     /// # Errors
     /// The reason why there is no score to explain.
@@ -65,6 +68,8 @@ impl Scorer for Models {
         row: &[f64],
         baseline: &[f64],
     ) -> Result<Vec<Attribution>, Unavailable> {
-        self.models[model].attribute(row, baseline)
+        let mut attributions = self.models[model].attribute(row, baseline)?;
+        attributions.truncate(MOST_TOLD);
+        Ok(attributions)
     }
 }

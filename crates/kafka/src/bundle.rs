@@ -5,10 +5,12 @@
 use serde::Serialize;
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::Timestamp;
+use wardwatch_inference::Answers;
 use wardwatch_ingest::Quarantined;
 use wardwatch_shard::Outputs;
 
 use crate::decode::{RefusedRecord, redriven_from};
+use crate::failpoint::most_journaled;
 use crate::journal::{JournalRecord, Position};
 use crate::lane::Received;
 use crate::quarantine::REDRIVEN;
@@ -21,6 +23,9 @@ pub(crate) const STEP: &str = "step";
 /// shard. The whole of it lies where it came from.
 const MOST_QUARANTINED: usize = 768 << 10;
 const MOST_KEY: usize = 1 << 10;
+
+/// A journal record that is larger leaves out what models answered; Kafka's default is 1 MiB.
+const MOST_JOURNALED: usize = 900_000;
 
 /// The header of a quarantined record that is only the begin of one: how long that was.
 pub(crate) const CUT: &str = "cut_from_bytes";
@@ -149,10 +154,23 @@ impl<'n> Bundle<'n> {
         });
     }
 
-    /// Adds a step's journal record; the shard then stands there.
-    pub(crate) fn journal(&mut self, record: &JournalRecord, ends: &Position) -> Result<(), EngineError> {
+    /// Adds a step's journal record; the shard then stands there. A record that would fit no topic leaves its answers out.
+    pub(crate) fn journal(&mut self, mut record: JournalRecord, ends: &Position) -> Result<(), EngineError> {
         let names = self.names;
-        self.json(&names.journal, &record.pipeline, record, Vec::new())?;
+        self.json(&names.journal, &record.pipeline, &record, Vec::new())?;
+        let bytes = self.records.last().map_or(0, |newest| newest.payload.len());
+        if bytes > most_journaled(MOST_JOURNALED) && !record.answers.is_empty() {
+            self.records.pop();
+            record.answers = Answers::default();
+            record.answers_left_out = true;
+            tracing::warn!(
+                shard = self.shard,
+                sequence = record.sequence,
+                bytes,
+                "what models answered in one step is too much for the journal; they are asked again if it is taken again"
+            );
+            self.json(&names.journal, &record.pipeline, &record, Vec::new())?;
+        }
         self.in_own_partition();
         self.ends = Some(ends.clone());
         Ok(())
@@ -192,10 +210,6 @@ impl<'n> Bundle<'n> {
     /// Where the shard stands after it; none while it is empty.
     pub(crate) fn ends(&self) -> Option<&Position> {
         self.ends.as_ref()
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.records.is_empty()
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use wardwatch_inference::{Models, Recorded};
+use wardwatch_inference::{Models, Recorded, Scorer};
 use wardwatch_shard::Outputs;
 
 use crate::EngineError;
@@ -63,14 +63,21 @@ impl Worker<'_> {
             .inbox
             .take_before(&ends.offsets, patience(stop, self.number))?;
         let decoded = decode(&records, &self.pipeline);
-        let mut scorer = Recorded::new(record.answers.clone());
+        let mut recorded = Recorded::new(record.answers.clone());
+        let mut models = record
+            .answers_left_out
+            .then(|| Models::new(self.pipeline.models.clone()));
+        let scorer: &mut dyn Scorer = match &mut models {
+            Some(models) => models,
+            None => &mut recorded,
+        };
         let mut outputs = Outputs::default();
         self.shard
-            .step(&decoded.batch, record.tick, &mut scorer, &mut outputs)
+            .step(&decoded.batch, record.tick, scorer, &mut outputs)
             .map_err(|source| failed(self.number, source))?;
         // Another build may decide differently in the last digits, and rightly so.
         if record.build == self.config.build {
-            scorer
+            recorded
                 .finish()
                 .map_err(|_| diverged("the models were asked something else"))?;
             if self.shard.digest() != record.digest {

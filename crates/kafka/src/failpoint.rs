@@ -47,3 +47,18 @@ pub(crate) fn clock_skew() -> Span {
 pub(crate) fn clock_skew() -> Span {
     Span::ZERO
 }
+
+/// How many bytes a journal record may have, in a test: `WARDWATCH_MOST_JOURNALED`.
+#[cfg(feature = "failpoints")]
+pub(crate) fn most_journaled(usual: usize) -> usize {
+    static MOST: std::sync::LazyLock<Option<usize>> =
+        std::sync::LazyLock::new(|| std::env::var("WARDWATCH_MOST_JOURNALED").ok()?.parse().ok());
+    MOST.unwrap_or(usual)
+}
+
+/// How many bytes a journal record may have.
+#[cfg(not(feature = "failpoints"))]
+#[inline(always)]
+pub(crate) fn most_journaled(usual: usize) -> usize {
+    usual
+}

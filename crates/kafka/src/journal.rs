@@ -54,6 +54,9 @@ pub struct JournalRecord {
     /// What the models answered: computed again elsewhere, their last bits could differ.
     #[serde(default, skip_serializing_if = "Answers::is_empty")]
     pub answers: Answers,
+    /// There were too many answers to be written down: whoever takes the step again asks the models.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub answers_left_out: bool,
     /// What begins with this step, when it is the first of a lineage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begins: Option<Box<LineageRecord>>,

@@ -330,7 +330,7 @@ mod tests {
         });
         let mut bundle = Bundle::new(&config.topics, &["source"], 0);
         bundle
-            .journal(&serde_json::from_value(record).unwrap(), &Position::default())
+            .journal(serde_json::from_value(record).unwrap(), &Position::default())
             .unwrap();
         let refused = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
         cluster.request_errors(RDKafkaApiKey::AddPartitionsToTxn, &[refused; 3]);

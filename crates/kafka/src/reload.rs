@@ -17,7 +17,6 @@ use wardwatch_inference::{Models, Recording};
 use wardwatch_pipeline::{NoSuccession, Pipeline, Succession};
 use wardwatch_shard::Shard;
 
-use crate::bundle::Bundle;
 use crate::desk::Desk;
 use crate::failpoint::failpoint;
 use crate::filler::{Filler, Place};
@@ -219,14 +218,11 @@ impl<'w> Worker<'w> {
 
     /// Evaluates what is decided, under the pipeline that decided it.
     fn drain(&mut self, desk: &Desk<'w>) -> Result<(), EngineError> {
-        let config = self.config;
-        let mut bundle = Bundle::new(&config.topics, self.inputs, self.number);
         let mut did = Stats::default();
         while self.shard.has_more() {
-            self.step(&[], None, config.clock.now(), &mut bundle, &mut did)?;
+            self.step(&[], None, self.config.clock.now(), desk, &mut did)?;
         }
-        if !bundle.is_empty() {
-            desk.put(bundle)?;
+        if did.steps > 0 {
             self.health.turned(self.number, did, false);
         }
         Ok(())

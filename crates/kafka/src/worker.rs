@@ -175,7 +175,6 @@ impl<'w> Worker<'w> {
     /// Takes what has arrived, steps, and puts the outputs on the desk. Returns whether there was anything to do.
     fn turn(&mut self, desk: &Desk<'w>) -> Result<bool, EngineError> {
         let config = self.config;
-        let mut bundle = Bundle::new(&config.topics, self.inputs, self.number);
         let mut did = Stats::default();
         failpoint("poll");
         self.inbox.fill()?;
@@ -190,28 +189,50 @@ impl<'w> Worker<'w> {
         // Until it is known what time it is, a step of nothing asks: its journal record comes back with the brokers' time.
         let tick = (is_due && config.clock.is_set()).then_some(received - config.tick_lag);
         if !records.is_empty() || is_due || self.begins.is_some() || self.shard.has_more() {
-            // The tick comes with the last records; without any it comes alone.
-            let last = records.chunks(MOST_RECORDS).next_back().unwrap_or_default();
-            for records in records[..records.len() - last.len()].chunks(MOST_RECORDS) {
-                self.step(records, None, received, &mut bundle, &mut did)?;
-            }
-            self.step(last, tick, received, &mut bundle, &mut did)?;
+            self.go_through(&records, tick, received, desk, &mut did)?;
         }
         let caught_up = self.inbox.is_at_end() && !self.shard.has_more();
-        if !bundle.is_empty() {
-            desk.put(bundle)?;
-        }
         self.health.turned(self.number, did, caught_up);
         Ok(did.steps > 0)
     }
 
-    /// One step, its outputs into the bundle.
+    /// Steps records and a tick; in several steps where one would take in or decide too much. The tick comes with the last
+    /// records; without any it comes alone.
+    fn go_through(
+        &mut self,
+        mut records: &[Received<'_>],
+        tick: Option<Timestamp>,
+        received: Timestamp,
+        desk: &Desk<'w>,
+        did: &mut Stats,
+    ) -> Result<(), EngineError> {
+        loop {
+            let reach = self.shard.reach_of_step();
+            let near = records.iter().take(MOST_RECORDS);
+            let near = near.take_while(|record| record.append_time <= reach).count();
+            let (now, later) = records.split_at(near);
+            let is_last = later.is_empty() && tick.is_none_or(|tick| tick <= reach);
+            let tick = match (is_last, near) {
+                (true, _) => tick,
+                // Nothing comes for long.
+                (false, 0) => Some(reach),
+                (false, _) => None,
+            };
+            self.step(now, tick, received, desk, did)?;
+            if is_last {
+                return Ok(());
+            }
+            records = later;
+        }
+    }
+
+    /// One step, its outputs onto the desk.
     pub(crate) fn step(
         &mut self,
         records: &[Received<'_>],
         tick: Option<Timestamp>,
         received: Timestamp,
-        bundle: &mut Bundle<'_>,
+        desk: &Desk<'w>,
         did: &mut Stats,
     ) -> Result<(), EngineError> {
         let span = tracing::info_span!("batch", shard = self.number, records = records.len());
@@ -260,10 +281,12 @@ impl<'w> Worker<'w> {
             alerts = outputs.alerts.len(),
             "stepped"
         );
+        let mut bundle = Bundle::new(&self.config.topics, self.inputs, self.number);
         bundle.outputs(&outputs, received, &journal)?;
         bundle.quarantined(decoded.quarantined, records);
         bundle.refused(refused, records);
-        bundle.journal(&journal, &self.position)
+        bundle.journal(journal, &self.position)?;
+        desk.put(bundle)
     }
 
     /// Says which SQL fails over data, and why; each part once, since it may fail with every window.
@@ -318,6 +341,7 @@ impl<'w> Worker<'w> {
             digest: self.position.digest,
             build: Arc::clone(&self.config.build),
             answers: self.scorer.take(),
+            answers_left_out: false,
             begins: self.begins.take(),
             edit_refused: self.wanted.is_edit_refused(),
         };

@@ -14,9 +14,6 @@ use crate::outcome::Outcome;
 use crate::patient::{Latest, Patient};
 use crate::shard::Io;
 
-/// A model is explained by so many of its inputs.
-const ATTRIBUTIONS: usize = 5;
-
 // === impl Shard ===
 
 impl Shard {
@@ -120,7 +117,6 @@ impl Shard {
         };
         attributions
             .into_iter()
-            .take(ATTRIBUTIONS)
             .map(|attribution| Contributor {
                 input: self.input(&score.inputs[usize::from(attribution.input)], facts),
                 points: None,

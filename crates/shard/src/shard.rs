@@ -34,6 +34,9 @@ const MOST_PENDING: usize = 10_000;
 /// its alerts to its end.
 const MOST_WAIT: Span = Span::from_millis(500);
 
+/// A step should decide no more windows than this: what models answer is written into one record.
+const MOST_DECIDED: i64 = 5_000;
+
 /// When so many windows are decided they are evaluated before the next row, while the state of their patients is at hand.
 const TOGETHER: usize = 256;
 
@@ -215,6 +218,22 @@ impl Shard {
     /// Whether windows are decided that wait for the next step.
     pub fn has_more(&self) -> bool {
         !self.pending.is_empty()
+    }
+
+    /// The log time up to which one step should go at most: as many windows as that may close until then. Whoever has
+    /// records or a tick beyond it ticks until there first, and goes on.
+    pub fn reach_of_step(&self) -> Timestamp {
+        let per_second: f64 = self
+            .pipeline
+            .sets
+            .iter()
+            .map(|set| 1.0 / set.plan.trailing().grid().every().secs_f64())
+            .sum();
+        let seconds = MOST_DECIDED as f64 / (per_second * self.patients() as f64);
+        match self.log_time == Timestamp::MIN || !seconds.is_finite() {
+            true => Timestamp::MAX,
+            false => self.log_time + MOST_WAIT.max(Span::from_micros((seconds * 1e6) as i64)),
+        }
     }
 
     /// How many patients are monitored.

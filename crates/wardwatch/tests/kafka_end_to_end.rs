@@ -284,58 +284,95 @@ fn what_is_accepted_is_not_repeated() {
     assert!(told > 10, "{told} were accepted");
 }
 
-/// Live and in a back-test, what came through a topic gives the same alerts, all of them.
+/// What one message of a ward says, and when it came.
+struct Said {
+    is_context: bool,
+    key: String,
+    payload: Vec<u8>,
+    at: Timestamp,
+}
+
+/// Half an hour of a ward, and a pipeline with a limit in the middle of what is usual, so that there is much to tell.
+fn simulated_ward() -> (String, Vec<Said>) {
+    let pipeline = PIPELINE
+        .replace("limit: spo2 < 88", "limit: spo2 < 95")
+        .replace("clear_when: spo2 >= 90", "clear_when: spo2 >= 96")
+        .replace("repeat_after: 5m", "repeat_after: 20s");
+    let mut ward = Ward::new(11, SystemClock.now() - Span::from_secs(1_900), BEDS);
+    let said = (0..1_800).flat_map(|_| ward.next_second());
+    let said = said.map(|message| Said {
+        is_context: message.topic == Topic::Context,
+        key: message.key,
+        payload: message.payload,
+        at: message.arrives,
+    });
+    (pipeline, said.collect())
+}
+
+/// A pipeline's file, and NDJSON in order of time.
+fn recorded_ward(pipeline: &str, ndjson: &str) -> (String, Vec<Said>) {
+    let text = std::fs::read_to_string(ndjson).unwrap();
+    let said = text.lines().map(|line| {
+        let fields: serde_json::Value = serde_json::from_str(line).unwrap();
+        let text = |name: &str| fields[name].as_str().unwrap();
+        Said {
+            is_context: fields.get("event").is_some(),
+            key: text("patient_id").to_owned(),
+            payload: line.into(),
+            at: Timestamp::parse_rfc3339(text("ts").as_bytes()).unwrap(),
+        }
+    });
+    (std::fs::read_to_string(pipeline).unwrap(), said.collect())
+}
+
+/// Live and in a back-test, what came through a topic gives the same alerts, all of them. Of a simulated ward, or of what
+/// `WARDWATCH_RECORDED_WARD=PIPELINE.yaml:FILE.ndjson` says.
 #[test]
 #[ignore = "needs a real Kafka: set WARDWATCH_TEST_BROKERS"]
 fn a_back_test_of_what_was_recorded_gives_the_same_alerts() {
     let brokers = std::env::var("WARDWATCH_TEST_BROKERS").expect("WARDWATCH_TEST_BROKERS is HOST:PORT");
     let folder = tempfile::tempdir().unwrap();
     let prefix = unique_prefix();
-    // A limit in the middle of what is usual, so that there is much to tell.
-    let text = PIPELINE
-        .replace("vitals.bedside", &format!("{prefix}vitals.bedside"))
-        .replace("limit: spo2 < 88", "limit: spo2 < 95")
-        .replace("clear_when: spo2 >= 90", "clear_when: spo2 >= 96")
-        .replace("repeat_after: 5m", "repeat_after: 20s");
+    let (text, mut said) = match std::env::var("WARDWATCH_RECORDED_WARD") {
+        Err(_) => simulated_ward(),
+        Ok(files) => files
+            .split_once(':')
+            .map(|(pipeline, ndjson)| recorded_ward(pipeline, ndjson))
+            .expect("PIPELINE.yaml:FILE.ndjson"),
+    };
+    let text = text.replace("vitals.bedside", &format!("{prefix}vitals.bedside"));
     let path = folder.path().join("pipeline.yaml");
     std::fs::write(&path, &text).unwrap();
-    let pipeline = Arc::new(Pipeline::load(&path, None).unwrap());
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models");
+    let pipeline = Arc::new(Pipeline::load(&path, Some(&models)).unwrap());
     let topics = TopicNames::with_prefix(&prefix);
     create_topics(&brokers, &pipeline, &topics, PARTITIONS);
 
-    // Half an hour of a ward, as fast as it goes. Brokers keep the times at which it came, and the engine's clock stands at its end.
+    // As fast as it goes. Brokers keep the times at which it came, and the engine's clock stands at its end.
     for topic in [&topics.context, &pipeline.sources[0].topic] {
         keep_times(&brokers, topic);
     }
-    let begin = SystemClock.now() - Span::from_secs(1_900);
-    let mut ward = Ward::new(11, begin, BEDS);
+    // Log time comes to the same end in both, by the last record of each partition.
+    let end = said.iter().map(|said| said.at).max().unwrap() + Span::from_secs(15);
+    for key in ["end-1", "end-2", "end-3", "end-4"] {
+        let reading = format!(r#"{{"patient_id":"{key}","ts":"{end}","code":"spo2","value":97,"unit":"%"}}"#);
+        said.push(Said {
+            is_context: false,
+            key: key.to_owned(),
+            payload: reading.into(),
+            at: end,
+        });
+    }
     let feed = Feed::new(&brokers, &ClientSettings::new()).unwrap();
-    let mut produced = 0;
-    for _ in 0..1_800 {
-        for message in ward.next_second() {
-            let topic = match message.topic {
-                Topic::Context => &topics.context,
-                Topic::Vitals => &pipeline.sources[0].topic,
-            };
-            feed.send(topic, message.key.as_bytes(), &message.payload, message.arrives)
-                .unwrap();
-            produced += 1;
-        }
+    for said in &said {
+        let topic = match said.is_context {
+            true => &topics.context,
+            false => &pipeline.sources[0].topic,
+        };
+        feed.send(topic, said.key.as_bytes(), &said.payload, said.at)
+            .unwrap();
     }
-    // Log time comes to the same end in both, by the last record.
-    let end = begin + Span::from_secs(1_815);
-    for partition in ["end-1", "end-2", "end-3", "end-4"] {
-        let reading =
-            format!(r#"{{"patient_id":"{partition}","ts":"{end}","code":"spo2","value":97,"unit":"%"}}"#);
-        feed.send(
-            &pipeline.sources[0].topic,
-            partition.as_bytes(),
-            reading.as_bytes(),
-            end,
-        )
-        .unwrap();
-        produced += 1;
-    }
+    let produced = said.len() as u64;
     feed.finish();
     let mut config = EngineConfig::new(&brokers, topics.journal.clone(), pipeline);
     config.topics = topics.clone();
@@ -343,7 +380,11 @@ fn a_back_test_of_what_was_recorded_gives_the_same_alerts() {
     config.clock = Arc::new(Stopped(end));
     let engine = Engine::start(config).unwrap();
     let health = engine.health();
-    wait_until("all records are stepped", || health.stats().records >= produced);
+    let mut stepped = 0;
+    while stepped < produced {
+        wait_until("more records are stepped", || health.stats().records > stepped);
+        stepped = health.stats().records;
+    }
     // A tick closes what still waits.
     std::thread::sleep(Duration::from_millis(2_500));
     engine.stop().unwrap();
@@ -360,6 +401,8 @@ fn a_back_test_of_what_was_recorded_gives_the_same_alerts() {
         "record".as_ref(),
         path.as_ref(),
         recorded.as_ref(),
+        "--models".as_ref(),
+        models.as_ref(),
         "--brokers".as_ref(),
         brokers.as_ref(),
         "--topic-prefix".as_ref(),
@@ -371,6 +414,8 @@ fn a_back_test_of_what_was_recorded_gives_the_same_alerts() {
     wardwatch(&[
         "backtest".as_ref(),
         path.as_ref(),
+        "--models".as_ref(),
+        models.as_ref(),
         "--input".as_ref(),
         recorded.as_ref(),
         "--alert-ids".as_ref(),
@@ -392,14 +437,15 @@ impl EngineClock for Stopped {
     }
 }
 
-/// Has the brokers keep the times of a topic's producers.
+/// Has the brokers keep the times of a topic's producers, and what is of long ago.
 fn keep_times(brokers: &str, topic: &str) {
     let admin: AdminClient<_> = ClientConfig::new()
         .set("bootstrap.servers", brokers)
         .create()
         .unwrap();
-    let config =
-        AlterConfig::new(ResourceSpecifier::Topic(topic)).set("message.timestamp.type", "CreateTime");
+    let config = AlterConfig::new(ResourceSpecifier::Topic(topic))
+        .set("message.timestamp.type", "CreateTime")
+        .set("retention.ms", "-1");
     block_on(admin.alter_configs([&config], &AdminOptions::new())).unwrap();
 }
 

@@ -207,7 +207,7 @@ pub fn explain(config: &EngineConfig, id: &str) -> Result<Explanation, EngineErr
         let decoded = decode(&records, state.pipeline());
         let mut outputs = Outputs::default();
         compared.recorded = Recorded::new(record.answers.clone());
-        let scorer: &mut dyn Scorer = match is_exact {
+        let scorer: &mut dyn Scorer = match is_exact && !record.answers_left_out {
             true => &mut compared,
             false => &mut compared.models,
         };
