@@ -183,15 +183,20 @@ impl Shard {
         }
     }
 
-    /// Ends a file: every open pane closes and every window is evaluated.
+    /// Ends a file: windows that ended by `until` are evaluated, without the wait for what comes late.
     ///
     /// # Errors
     /// As [`Shard::step`].
-    pub fn finish(&mut self, scorer: &mut dyn Scorer, out: &mut Outputs) -> Result<(), StepError> {
+    pub fn finish(
+        &mut self,
+        until: Timestamp,
+        scorer: &mut dyn Scorer,
+        out: &mut Outputs,
+    ) -> Result<(), StepError> {
         let mut io = Io { scorer, out };
         for slot in 0..self.patients.len() as u32 {
             if self.patients[slot as usize].is_some() {
-                self.close_until(slot, Timestamp::MAX, self.log_time);
+                self.close_until(slot, until + self.pipeline.time.hold, self.log_time);
             }
         }
         self.evaluate(usize::MAX, &mut io)?;

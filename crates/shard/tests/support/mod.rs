@@ -128,7 +128,9 @@ pub fn run_to_digest(
         start += len;
         cut += 1;
     }
-    shard.finish(&mut models, &mut out).expect("the end");
+    shard
+        .finish(Timestamp::MAX, &mut models, &mut out)
+        .expect("the end");
     (out, shard.digest())
 }
 

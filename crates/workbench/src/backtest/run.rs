@@ -285,7 +285,8 @@ impl Part {
     fn finish(&mut self, at: Timestamp) -> Result<(), RunError> {
         self.step(&Batch::default(), Some(at))?;
         let mut outputs = Outputs::default();
-        self.shard.finish(&mut self.models, &mut outputs)?;
+        // A window that ends later was never whole.
+        self.shard.finish(at, &mut self.models, &mut outputs)?;
         self.keep(outputs, &Observations::empty());
         Ok(())
     }
