@@ -286,3 +286,34 @@ fn snapshots_in_a_bucket() {
     );
     Case::new("snapshots in a bucket, its server gone for a while", 5.0).hold(&bench, feeding, [engine]);
 }
+
+/// Models that answer more than a journal record may hold, here a few hundred bytes: a restart asks them again, and comes to the
+/// same.
+#[test]
+#[ignore = "needs a broker"]
+fn answers_that_do_not_fit() {
+    let brokers = std::env::var("WARDWATCH_TEST_BROKERS").expect("WARDWATCH_TEST_BROKERS is HOST:PORT");
+    // The two models over seconds instead of hours.
+    let pipeline = include_str!("../../../../pipelines/icu-deterioration.yaml")
+        .replace("topic: vitals", "topic: PREFIXvitals")
+        .replace("pipeline: icu-deterioration", "pipeline: lively")
+        .replace("window: 48h", "window: 20s")
+        .replace("window: 24h", "window: 20s")
+        .replace("window: 6h", "window: 10s")
+        .replace("every: 1h", "every: 2s");
+    let mut bench = Bench::of(&pipeline, &brokers, 2);
+    bench
+        .environment
+        .push(("WARDWATCH_MOST_JOURNALED".to_owned(), "436".to_owned()));
+    let feeding = bench.feed(39, BEDS);
+    bench.engine("one", None).run_for(20).kill();
+    let engine = bench.engine("one", None).run_for(10);
+    let journal = bench.journal();
+    let left_out = journal.iter().filter(|step| step.answers_left_out).count();
+    let kept = journal.iter().filter(|step| !step.answers.is_empty()).count();
+    assert!(left_out > 10 && kept > 10, "{left_out} left out, {kept} kept");
+    let begins = journal.iter().filter(|step| step.begins.is_some()).count();
+    assert_eq!(begins, 2, "nothing is rebuilt");
+    let case = Case::new("models' answers that do not fit into the journal", 10.0);
+    case.hold(&bench, feeding, [engine]);
+}

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -80,6 +80,11 @@ pub struct EngineProcess {
     pub log: PathBuf,
 }
 
+/// The folder of the models that are shipped.
+fn models() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models")
+}
+
 /// Creates what the pipeline needs.
 pub fn create_topics(brokers: &str, pipeline: &Pipeline, topics: &TopicNames, partitions: i32) {
     let size = Size {
@@ -102,18 +107,23 @@ impl Bench {
 
     /// On these brokers.
     pub fn on(brokers: &str, partitions: i32) -> Self {
+        Self::of(PIPELINE, brokers, partitions)
+    }
+
+    /// Of another pipeline, whose topics begin with PREFIX.
+    pub fn of(pipeline: &str, brokers: &str, partitions: i32) -> Self {
         let brokers = brokers.to_owned();
         let unique = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
         let prefix = format!("f{}-{unique}.", std::process::id());
         let folder = tempfile::tempdir().unwrap();
-        let text = PIPELINE.replace("PREFIX", &prefix);
+        let text = pipeline.replace("PREFIX", &prefix);
         std::fs::write(folder.path().join("pipeline.yaml"), &text).unwrap();
-        let pipeline = Arc::new(Pipeline::parse(&text, folder.path()).unwrap());
+        let pipeline = Arc::new(Pipeline::parse(&text, &models()).unwrap());
         let topics = TopicNames::with_prefix(&prefix);
         create_topics(&brokers, &pipeline, &topics, partitions);
         Self {
             brokers_of_engines: brokers.clone(),
-            arguments: Vec::new(),
+            arguments: vec!["--models".to_owned(), models().display().to_string()],
             environment: Vec::new(),
             store: folder.path().join("snapshots").display().to_string(),
             brokers,
