@@ -324,6 +324,39 @@ fn a_step_over_hours_dates_its_alerts_to_their_time() {
 }
 
 #[test]
+fn hours_without_a_record_are_many_steps_of_a_bounded_size() {
+    let patients: Vec<Row> = (0..300)
+        .map(|patient| row(&format!("p{patient}"), 1, HeartRate, 80.0))
+        .collect();
+    let [mut whole, mut cut] = [(); 2].map(|()| {
+        let mut log = Log::of(true, "every_pane");
+        log.rows(&patients);
+        log
+    });
+    // Each patient's window closes every 10 s, until an hour without data forgets them.
+    whole.tick(50 * 60);
+    let mut steps = 0;
+    loop {
+        let reach = cut.shard.reach_of_step().min(at(50 * 60));
+        let before = cut.out.counts.windows;
+        let tick = Some(reach);
+        cut.shard
+            .step(&Batch::default(), tick, &mut cut.models, &mut cut.out)
+            .unwrap();
+        assert!(cut.out.counts.windows - before <= 5_000 + 300);
+        steps += 1;
+        if reach == at(50 * 60) {
+            break;
+        }
+    }
+    assert!(steps > 10, "{steps}");
+    assert!(whole.out.counts.windows > 60_000, "{}", whole.out.counts.windows);
+    assert_eq!(windows(&cut.out), windows(&whole.out));
+    assert_eq!(alerts(&cut.out, "p7"), alerts(&whole.out, "p7"));
+    assert_eq!(cut.shard.digest(), whole.shard.digest());
+}
+
+#[test]
 fn sql_that_fails_over_one_patient_spares_the_others() {
     let text = PIPELINE.replace("TREND", "true").replace("EMIT", "rows").replace(
         "avg(heart_rate) AS heart_rate_mean",
