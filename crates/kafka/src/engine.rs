@@ -67,8 +67,8 @@ pub struct EngineConfig {
 pub struct Engine;
 
 /// An engine that runs. Dropping it does not stop it; [`stop`](Self::stop) does.
-#[derive(Debug)]
 pub struct EngineHandle {
+    config: Arc<EngineConfig>,
     stop: Arc<AtomicBool>,
     health: Arc<Health>,
     wanted: Arc<Wanted>,
@@ -124,11 +124,12 @@ impl Engine {
         let wanted = Arc::new(Wanted::new(Arc::clone(&config.pipeline)));
         meter::edit_refused(false);
         let (stopped, watched, pipeline) = (stop.clone(), health.clone(), wanted.clone());
+        let started = Arc::clone(&config);
         let thread = thread::Builder::new()
             .name("wardwatch-engine".to_owned())
             .spawn(move || {
                 let ending = Ending(watched);
-                let outcome = run(&config, &ending.0, &pipeline, &stopped);
+                let outcome = run(&started, &ending.0, &pipeline, &stopped);
                 if let Err(error) = &outcome {
                     tracing::error!(error = error as &dyn std::error::Error, "the engine stops");
                 }
@@ -136,6 +137,7 @@ impl Engine {
             })
             .map_err(EngineError::Thread)?;
         Ok(EngineHandle {
+            config,
             stop,
             health,
             wanted,
@@ -219,7 +221,10 @@ impl EngineHandle {
 
     /// What it runs, for whoever edits that.
     pub fn running(&self) -> RunningPipeline {
-        RunningPipeline(Arc::clone(&self.wanted))
+        RunningPipeline {
+            wanted: Arc::clone(&self.wanted),
+            config: Arc::clone(&self.config),
+        }
     }
 
     /// How it fares.

@@ -1,6 +1,7 @@
 //! What can fail on the live path. Bad data is not among it: that goes to quarantine.
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use wardwatch_pipeline::NoSuccession;
 use wardwatch_shard::StepError;
 
 use crate::StoreError;
@@ -165,6 +166,9 @@ pub enum EngineError {
         /// The partition number.
         shard: i32,
     },
+    /// Configuration: an edited pipeline that the engine cannot go over to while it runs.
+    #[error(transparent)]
+    Succession(#[from] NoSuccession),
     /// Us, or damage: the state that was restored does not lead where the journal says. It is rebuilt from the log.
     #[error("shard {shard} cannot step its journal again, at step {sequence}: {what}")]
     Diverged {

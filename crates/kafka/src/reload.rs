@@ -24,7 +24,7 @@ use crate::handover::{handed_over, unfilled};
 use crate::health::Stats;
 use crate::journal::LineageRecord;
 use crate::worker::{Worker, now};
-use crate::{EngineConfig, EngineError, meter};
+use crate::{EngineConfig, EngineError, meter, topics};
 
 /// After windows could not be filled.
 const AGAIN: Duration = Duration::from_secs(30);
@@ -38,8 +38,12 @@ pub(crate) struct Wanted {
 }
 
 /// What an engine runs, for whoever edits that.
-#[derive(Clone, Debug)]
-pub struct RunningPipeline(pub(crate) Arc<Wanted>);
+#[derive(Clone)]
+pub struct RunningPipeline {
+    pub(crate) wanted: Arc<Wanted>,
+    /// As the engine was started.
+    pub(crate) config: Arc<EngineConfig>,
+}
 
 /// A shard on its way to another pipeline.
 pub(crate) struct GoingOver {
@@ -56,20 +60,27 @@ pub(crate) struct GoingOver {
 impl RunningPipeline {
     /// The pipeline that the shards run, or are on their way to.
     pub fn pipeline(&self) -> Arc<Pipeline> {
-        self.0.pipeline()
+        self.wanted.pipeline()
     }
 
-    /// Goes over to an edited pipeline: each shard when its new windows are filled. Tells what of the state is kept.
+    /// Goes over to an edited pipeline: each shard when its new windows are filled. Tells what of the state is kept. Blocks
+    /// while topics are asked whether they keep records for as long as its windows reach back.
     ///
     /// # Errors
-    /// [`NoSuccession`]: it cannot be gone over to while the engine runs; nothing changes.
-    pub fn go_over(&self, pipeline: Arc<Pipeline>) -> Result<Succession, NoSuccession> {
-        self.0.set(pipeline)
+    /// [`EngineError::Succession`] when it cannot be gone over to while the engine runs, or as [`Engine::start`](crate::Engine)
+    /// would refuse it; nothing changes.
+    pub fn go_over(&self, pipeline: Arc<Pipeline>) -> Result<Succession, EngineError> {
+        pipeline.succession(&self.pipeline())?;
+        topics::check(&EngineConfig {
+            pipeline: Arc::clone(&pipeline),
+            ..EngineConfig::clone(&self.config)
+        })?;
+        Ok(self.wanted.set(pipeline)?)
     }
 
     /// Says in journal and metrics, until told otherwise, whether an edit of the pipeline is refused.
     pub fn refuse_edit(&self, is_refused: bool) {
-        self.0.refuse_edit(is_refused);
+        self.wanted.refuse_edit(is_refused);
     }
 }
 

@@ -348,6 +348,16 @@ fn an_edit_goes_live_while_the_ward_is_watched() {
     };
     assert!(rollback(&[]).contains("says version 3 again"));
     bench.wait_for("the typo is gone", runs(3));
+    // The topics keep a week, and an engine that is started would refuse them.
+    bench.edit(&[("window: 30s", "window: 240h"), ("every: 2s", "every: 1h")]);
+    bench.wait_for("a window that topics do not keep is refused", |record| {
+        record.pipeline_version == 3 && record.edit_refused
+    });
+    let log = std::fs::read_to_string(&engine.log).unwrap();
+    assert!(log.contains("retention.ms"), "{log}");
+    let told = rollback(&[]);
+    assert!(told.contains("version 3 → lively version 3"), "{told}");
+    bench.wait_for("that is gone, too", runs(3));
     let listed = rollback(&["--list"]);
     assert_eq!(listed.lines().count(), 3, "{listed}");
     assert!(

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
-use wardwatch_kafka::{RunningPipeline, SnapshotStore};
+use wardwatch_kafka::{EngineError, RunningPipeline, SnapshotStore};
 use wardwatch_pipeline::Pipeline;
 use wardwatch_workbench::plan::Plan;
 
@@ -43,8 +43,7 @@ impl Watch {
                 thread::sleep(LOOK);
                 let now = fingerprint(&self.path);
                 // What is still being written is not judged.
-                if now == seen && now != judged {
-                    self.judge();
+                if now == seen && now != judged && self.judge() {
                     judged = now.clone();
                 }
                 seen = now;
@@ -57,7 +56,8 @@ impl Watch {
             .context("starting the thread that watches the pipeline")
     }
 
-    fn judge(&self) {
+    /// Returns whether that is done; else it has to be tried again.
+    fn judge(&self) -> bool {
         let old = self.running.pipeline();
         match self.models.load(&self.path) {
             Err(error) => self.refuse(&old, &error),
@@ -65,13 +65,21 @@ impl Watch {
                 tracing::info!("the pipeline's file says again what runs");
                 self.running.refuse_edit(false);
             }
-            Ok(new) => self.go_over(&old, Arc::new(new)),
+            Ok(new) => return self.go_over(&old, Arc::new(new)),
         }
+        true
     }
 
-    fn go_over(&self, old: &Pipeline, new: Arc<Pipeline>) {
+    fn go_over(&self, old: &Pipeline, new: Arc<Pipeline>) -> bool {
         let plan = Plan::between(old, &new);
         match self.running.go_over(Arc::clone(&new)) {
+            Err(error @ EngineError::Unreachable { .. }) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the pipeline is edited, and Kafka cannot be asked about its topics; that is tried again"
+                );
+                return false;
+            }
             Err(error) => self.refuse(old, &error),
             Ok(_) => {
                 tracing::info!("the pipeline is edited; its shards go over\n{plan}");
@@ -85,6 +93,7 @@ impl Watch {
                 self.keep(&new);
             }
         }
+        true
     }
 
     fn refuse(&self, old: &Pipeline, error: &dyn std::error::Error) {
