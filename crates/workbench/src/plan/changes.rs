@@ -48,6 +48,7 @@ pub(super) fn plan(old: &Pipeline, new: &Pipeline) -> Plan {
         changes,
         needs_restart: succession.err().map(|why| why.to_string()),
         reads_back,
+        reaches_further: Some(new.reach()).filter(|reach| *reach > old.reach()),
     }
 }
 

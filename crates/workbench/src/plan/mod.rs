@@ -32,6 +32,9 @@ pub struct Plan {
     /// there are none to fill.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reads_back: Option<Span>,
+    /// Windows reach back so far now, which is further than before: topics must keep records for so long and a day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reaches_further: Option<Span>,
 }
 
 /// Which pipeline.

@@ -38,6 +38,13 @@ impl fmt::Display for Plan {
                 "State: a running engine goes over to it between two steps. All windows, values and alarms are kept."
             )?,
         }
+        if let Some(reach) = self.reaches_further {
+            writeln!(
+                f,
+                "Windows reach back further than before: topics must keep records for {reach} and a day (wardwatch topics plan), or\n\
+                 engines refuse it."
+            )?;
+        }
         let breaking = self.breaking().count();
         match breaking {
             0 => Ok(()),
