@@ -73,7 +73,7 @@ fn what_becomes_of_the_state_is_told() {
             "All windows, values and alarms are kept.",
         ),
         ("window: 5m", "window: 4m", "fills these windows from the last"),
-        ("window: 5m", "window: 6m", "topics must keep records for"),
+        ("window: 1h", "window: 2h", "topics must keep records for"),
         (
             "topic: vitals.bedside",
             "topic: vitals.beds",
@@ -87,6 +87,6 @@ fn what_becomes_of_the_state_is_told() {
     ] {
         let plan = Plan::between(&old, &edited(from, to)).to_string();
         assert!(plan.contains(told), "{to}: {plan}");
-        assert_eq!(plan.contains("topics must keep"), to == "window: 6m", "{plan}");
+        assert_eq!(plan.contains("topics must keep"), to == "window: 2h", "{plan}");
     }
 }
