@@ -65,7 +65,10 @@ pub(crate) struct Entry<T> {
     /// The whole of it.
     pub at: At,
     pub name: Option<Spot<String>>,
+    /// Something may stand in for a field that is missing or wrong, where the rest is worth being looked at.
     pub text: Option<T>,
+    /// Whether it says what is there, and nothing stands in.
+    pub is_sound: bool,
 }
 
 /// A topic of observations.
@@ -266,6 +269,11 @@ impl<T> Entry<T> {
     pub fn named(&self) -> Option<&str> {
         self.name.as_ref().map(|name| name.value.as_str())
     }
+
+    /// What it says, if nothing stands in for anything.
+    pub fn sound(&self) -> Option<&T> {
+        self.text.as_ref().filter(|_| self.is_sound)
+    }
 }
 
 // === impl AlarmText ===
@@ -282,7 +290,7 @@ impl AlarmText {
 impl<T> Section<T> {
     /// Whether every entry could be read.
     pub fn is_read(&self) -> bool {
-        self.entries.iter().all(|entry| entry.text.is_some())
+        self.entries.iter().all(|entry| entry.is_sound)
     }
 
     /// Checks that it stays within its bound.

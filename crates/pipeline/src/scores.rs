@@ -46,7 +46,7 @@ pub(crate) fn scores(
         if let Some(name) = &entry.name {
             check_shadow(name, names, &place, problems);
         }
-        let text = entry.text.as_ref();
+        let text = entry.sound();
         let planned = text.and_then(|text| score(text, section, names, shelf, &place, problems));
         let value = match (&planned, text.and_then(|text| text.sql.as_ref())) {
             (None, _) => Value::Unknown,
@@ -206,7 +206,7 @@ fn stand_in(
     let name = fallback.value.as_str();
     let is_by_sql = |text: &ScoreText| text.sql.is_some();
     let entry = section.entries.iter().find(|entry| entry.named() == Some(name));
-    match entry.map(|entry| (entry.index, entry.text.as_ref().is_none_or(is_by_sql))) {
+    match entry.map(|entry| (entry.index, entry.sound().is_none_or(is_by_sql))) {
         Some((index, true)) => Some(index),
         Some((_, false)) => {
             let fix = "use a score by SQL, which needs nothing to stand in for it";
@@ -217,7 +217,7 @@ fn stand_in(
             let by_sql = section
                 .entries
                 .iter()
-                .filter(|entry| entry.text.as_ref().is_some_and(is_by_sql));
+                .filter(|entry| entry.sound().is_some_and(is_by_sql));
             let cause = format!("there is no score {name}");
             problems.unknown(
                 codes::BAD_FALLBACK,

@@ -41,7 +41,7 @@ pub(crate) fn sets(section: &Section<FeatureSetText>, sources: &[Source], proble
         let place = section.entry(entry, problems);
         let text = entry.text.as_ref();
         let plan = text.and_then(|text| set(text, &place, &source_names, problems));
-        if let Some(text) = text.filter(|_| plan.is_some()) {
+        if let Some(text) = entry.sound().filter(|_| plan.is_some()) {
             let place = place.field("sql", text.sql.at);
             known.extend(meaning::of_features(
                 &text.sql,

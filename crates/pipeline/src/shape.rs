@@ -105,7 +105,8 @@ fn section<T: EntryText>(
             index,
             at: node.at,
             name: called,
-            text: text.filter(|_| is_sound),
+            is_sound: is_sound && text.is_some(),
+            text,
         }
     };
     Section {
@@ -192,15 +193,23 @@ impl EntryText for SourceText {
 
 impl EntryText for FeatureSetText {
     fn read(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Self> {
-        let name = fields.must("name", problems);
-        let window = fields.must("window", problems);
-        let every = fields.must("every", problems);
+        let name: Option<Spot<String>> = fields.must("name", problems);
+        let window: Option<Spot<Span>> = fields.must("window", problems);
+        let every: Option<Spot<Span>> = fields.must("every", problems);
         let emit = fields.may("emit", problems);
         let sql = fields.must("sql", problems);
+        let name = name?;
+        // Where one is wrong the SQL is looked at all the same.
+        let minute = || Spot {
+            value: Span::from_secs(60),
+            at: name.at,
+        };
+        let every = every.or_else(|| window.clone()).unwrap_or_else(minute);
+        let window = window.unwrap_or_else(|| every.clone());
         Some(Self {
-            name: name?,
-            window: window?,
-            every: every?,
+            name,
+            window,
+            every,
             emit,
             sql: sql?,
         })
@@ -224,23 +233,31 @@ impl EntryText for ScoreText {
 
 impl EntryText for AlarmText {
     fn read(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Self> {
-        let name = fields.must("name", problems);
+        let name: Option<Spot<String>> = fields.must("name", problems);
         let limit = fields.may("limit", problems);
         let at_once = fields.may("at_once", problems);
         let when = fields.may("when", problems);
         let clear_when = fields.may("clear_when", problems);
         let hold_for = fields.may("for", problems);
         let repeat_after = fields.may("repeat_after", problems);
+        fields.node("priority");
+        let is_sound = fields.is_sound();
         let priority = fields.must("priority", problems);
+        let name = name.filter(|_| is_sound)?;
+        // Where it alone is wrong the limit or condition is looked at all the same.
+        let priority = priority.unwrap_or(Spot {
+            value: AlarmPriority::Low,
+            at: name.at,
+        });
         Some(Self {
-            name: name?,
+            name,
             limit,
             at_once,
             when,
             clear_when,
             hold_for,
             repeat_after,
-            priority: priority?,
+            priority,
         })
     }
 }

@@ -58,7 +58,7 @@ pub(crate) fn sources(document: &Document, problems: &mut Problems) -> Vec<Sourc
     let mut sources: Vec<Source> = Vec::new();
     for entry in &section.entries {
         let place = section.entry(entry, problems);
-        let Some(text) = &entry.text else { continue };
+        let Some(text) = entry.sound() else { continue };
         check_topic(&place, &text.topic, &sources, problems);
         sources.push(source(text, &document.time, &place, problems));
     }

@@ -140,3 +140,35 @@ alarms:
     let places: Vec<String> = told.lines().filter_map(place).collect();
     assert_eq!(places, ["9:30", "9:47", "9:75", "10:14", "10:30"], "{told}");
 }
+
+#[test]
+fn a_wrong_field_hides_nothing_beside_it() {
+    let all = |edits: &[(&str, &str)]| -> Vec<String> {
+        let owned = |(from, to): &(&str, &str)| ((*from).to_owned(), (*to).to_owned());
+        let text = apply(GOOD, &edits.iter().map(owned).collect());
+        let PipelineError::Invalid(invalid) = load(&text).unwrap_err() else {
+            panic!("it is invalid");
+        };
+        let causes = invalid.problems().iter().map(|problem| problem.cause.clone());
+        causes.collect()
+    };
+    let told = all(&[
+        ("window: 5m", "window: 5 minutes"),
+        ("min(spo2)", "min(spo2s)"),
+        ("spo2 < 88", "spo2 < 8888"),
+    ]);
+    assert_eq!(told.len(), 3, "{told:#?}");
+    let told = all(&[
+        ("window: 5m", "window: 5 minutes"),
+        ("news2(resp_rate", "news2(rsp_rate"),
+        (
+            "heart_rate_mean_1h > 40, priority: medium",
+            "heart_rate_mean_2h > 40, priority: urgent",
+        ),
+    ]);
+    assert_eq!(told.len(), 4, "{told:#?}");
+    let words = ["5 minutes", "rsp_rate", "heart_rate_mean_2h", "urgent"];
+    for word in words {
+        assert!(told.iter().any(|cause| cause.contains(word)), "{word}: {told:#?}");
+    }
+}
