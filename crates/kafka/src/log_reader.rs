@@ -15,7 +15,7 @@ use wardwatch_event_time::Timestamp;
 use crate::reader::GROUP;
 use crate::topics::PATIENCE;
 use crate::worker::now;
-use crate::{ClientSettings, EngineConfig, EngineError, JournalRecord, contact, settings};
+use crate::{ClientSettings, EngineConfig, EngineError, JournalRecord, LineageRecord, contact, settings};
 
 /// How many places from the end the last record is looked for first; then twice as many.
 const BACK: i64 = 500;
@@ -75,6 +75,19 @@ impl<'c> LogReader<'c> {
             }
             back *= 2;
         }
+    }
+
+    /// Of a journal, the begin of a lineage of the pipeline with this hash, if it is still there.
+    ///
+    /// # Errors
+    /// [`EngineError::Journal`] when the broker does not answer in time.
+    pub(crate) fn begin_of(&self, hash: &str) -> Result<Option<Box<LineageRecord>>, EngineError> {
+        let mut found = None;
+        self.read(Offset::Beginning, |_, step: JournalRecord| {
+            found = step.begins.filter(|begins| *begins.pipeline_hash == *hash);
+            break_at(found.is_some())
+        })?;
+        Ok(found)
     }
 
     /// The offset of the first record that the broker took at a time or later; the end when there is none.

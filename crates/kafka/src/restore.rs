@@ -91,10 +91,16 @@ fn restore_under_its_own(
     wants: Wants,
 ) -> Result<(Shard, Position, Vec<JournalRecord>), Unfit> {
     let (header, _) = snapshot_file::read_header(object)?;
+    // It lies beside the snapshots, unless the store was away when it was to be kept.
     let text = || {
         let store = config.snapshots.as_ref()?;
         let kept = store.kept_text(&header.pipeline, &config.topics.journal, &header.pipeline_hash);
-        kept.ok()
+        let journaled = || {
+            let reader = LogReader::of_journal(config, number).ok()?;
+            let begins = reader.begin_of(&header.pipeline_hash).ok()??;
+            Some(begins.pipeline_text.to_string())
+        };
+        kept.ok().or_else(journaled)
     };
     let own = predecessor(config, &header.pipeline_hash, text);
     let config = own.as_ref().unwrap_or(config);

@@ -1,13 +1,12 @@
 //! What leads from an alert's id to the step that decided it, and to the pipeline of that time.
 
-use rdkafka::Offset;
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use wardwatch_alarms::Alert;
 use wardwatch_event_time::Span;
 use wardwatch_pipeline::Pipeline;
 
 use crate::bundle::STEP;
-use crate::journal::{JournalRecord, LineageRecord};
+use crate::journal::JournalRecord;
 use crate::log_reader::{LogReader, break_at, read_all};
 use crate::{EngineConfig, EngineError};
 
@@ -61,14 +60,8 @@ pub(super) fn pipeline_of(config: &EngineConfig, alert: &Alert, shard: i32) -> R
     let not_derivable = |reason: &str| EngineError::NotDerivable {
         reason: format!("version {version} of the pipeline decided it, and {reason}"),
     };
-    let mut found = None;
-    LogReader::of_journal(config, shard)?.read(Offset::Beginning, |_, step: JournalRecord| {
-        found = step
-            .begins
-            .filter(|lineage| lineage.pipeline_hash == alert.pipeline_hash);
-        break_at(found.is_some())
-    })?;
-    let lineage: Box<LineageRecord> = found
+    let lineage = LogReader::of_journal(config, shard)?
+        .begin_of(&alert.pipeline_hash)?
         .ok_or_else(|| not_derivable("the journal no longer holds its text; give that version's file"))?;
     let load = config.load.as_ref();
     let load =
