@@ -1,18 +1,19 @@
 //! What of a running pipeline's state a newer one can go on with.
 //!
 //! Parts are known by their names. A feature set that says the same keeps its panes; one that is new or says something else is
-//! filled from the log. An alarm keeps what it has told, and where it says the same also what it waits for.
+//! filled from the log. A score says the same if what it reads does, too; else it is computed anew. An alarm keeps what it has
+//! told, and where it says the same of the same also what it waits for.
 
 use std::sync::Arc;
 
-use crate::{ConditionAlarm, FeatureSet, LimitAlarm, Pipeline, Score, ScoreKind};
+use crate::{ConditionAlarm, FeatureSet, From, Input, LimitAlarm, Pipeline, Score, ScoreKind};
 
 /// For each part of the newer pipeline, where it stands in the older one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Succession {
     /// Feature sets that say the same.
     pub sets: Vec<Option<usize>>,
-    /// Scores that say the same.
+    /// Scores that say the same of the same.
     pub scores: Vec<Option<usize>>,
     /// Limits of the same name.
     pub limits: Vec<Option<Kin>>,
@@ -83,10 +84,22 @@ impl Pipeline {
             return Err(NoSuccession::Sources);
         }
         let place_of = |set: &FeatureSet| old.sets.iter().position(|was| set.says_the_same(was));
+        let sets: Vec<Option<usize>> = self.sets.iter().map(place_of).collect();
         let score_of = |score: &Score| {
             let found = old.scores.iter().position(|was| was.name == score.name);
-            found.filter(|place| self.score_says(score) == old.score_says(&old.scores[*place]))
+            found.filter(|place| {
+                self.score_says(score) == old.score_says(&old.scores[*place])
+                    && reads_the_same(&score.inputs, &sets, &[])
+            })
         };
+        let mut scores: Vec<Option<usize>> = self.scores.iter().map(score_of).collect();
+        for (place, score) in self.scores.iter().enumerate() {
+            if let ScoreKind::Model { fallback, .. } = score.kind
+                && fallback.is_some_and(|fallback| scores[fallback].is_none())
+            {
+                scores[place] = None;
+            }
+        }
         let limits = self.limits.iter().map(|limit| {
             let place = old.limits.iter().position(|was| was.name == limit.name)?;
             let is_same = limit.judges_as(&old.limits[place]);
@@ -94,14 +107,21 @@ impl Pipeline {
         });
         let conditions = self.conditions.iter().map(|alarm| {
             let place = old.conditions.iter().position(|was| was.name == alarm.name)?;
-            let is_same = alarm.judges_as(&old.conditions[place]);
+            let expressions = [Some(&alarm.when), alarm.clear_when.as_ref()];
+            let mut inputs = expressions
+                .into_iter()
+                .flatten()
+                .map(|expression| &expression.inputs);
+            let is_same = alarm.judges_as(&old.conditions[place])
+                && inputs.all(|inputs| reads_the_same(inputs, &sets, &scores));
             Some(Kin { place, is_same })
         });
+        let (limits, conditions) = (limits.collect(), conditions.collect());
         Ok(Succession {
-            sets: self.sets.iter().map(place_of).collect(),
-            scores: self.scores.iter().map(score_of).collect(),
-            limits: limits.collect(),
-            conditions: conditions.collect(),
+            sets,
+            scores,
+            limits,
+            conditions,
         })
     }
 
@@ -136,6 +156,15 @@ impl Pipeline {
             }
         }
     }
+}
+
+/// Whether what these read is the same, where sets and scores have those places in the older pipeline.
+fn reads_the_same(inputs: &[Input], sets: &[Option<usize>], scores: &[Option<usize>]) -> bool {
+    inputs.iter().all(|input| match input.from {
+        From::Feature { set, .. } => sets[set].is_some(),
+        From::Score { score, .. } => scores[score].is_some(),
+        From::Vital(_) | From::OnOxygen | From::Context(_) => true,
+    })
 }
 
 // === impl FeatureSet ===

@@ -41,7 +41,7 @@ impl Shard {
         }
         let rows = self.features(&pending, io)?;
         let mut views = self.views(&pending, rows);
-        let outcomes = self.score(&pending, &views, io)?;
+        let outcomes = self.score(&pending, &views, |_| true, io)?;
         self.carry_scores(&pending, &outcomes, &mut views);
         let judgements = self.judge_conditions(&pending, &views, io)?;
         for (at, (pending, view)) in pending
@@ -192,18 +192,55 @@ impl Shard {
         }
     }
 
-    /// The scores of every window: by score, by window; none where the score belongs to another set.
+    /// Computes scores that changed with the pipeline, of the windows that each patient has by now, as of now.
+    pub(crate) fn score_anew(&mut self, io: &mut Io<'_>) -> Result<(), StepError> {
+        let changed = std::mem::take(&mut self.changed_scores);
+        let mut sets: Vec<usize> = changed
+            .iter()
+            .map(|score| self.pipeline.scores[*score].set)
+            .collect();
+        sets.sort_unstable();
+        sets.dedup();
+        let (mut pending, mut views) = (Vec::new(), Vec::new());
+        for (slot, patient) in (0..).zip(&self.patients) {
+            let Some(patient) = patient else { continue };
+            for set in &sets {
+                let Some((end, _)) = patient.sets[*set].newest else {
+                    continue;
+                };
+                views.push(View::without_scores(patient, patient.latest, self.log_time));
+                pending.push(Pending {
+                    slot,
+                    set: *set,
+                    pane: self.sets[*set].newest_closed(slot).unwrap_or_default(),
+                    end,
+                    revision: patient.sets[*set].revision,
+                    at: self.log_time,
+                    is_newest: true,
+                    latest: patient.latest,
+                });
+            }
+        }
+        if !pending.is_empty() {
+            let outcomes = self.score(&pending, &views, |score| changed.contains(&score), io)?;
+            self.carry_scores(&pending, &outcomes, &mut views);
+        }
+        Ok(())
+    }
+
+    /// Scores of every window: by score, by window; none where the score belongs to another set, or is not wanted.
     fn score(
         &mut self,
         pending: &[Pending],
         views: &[View],
+        is_wanted: impl Fn(usize) -> bool,
         io: &mut Io<'_>,
     ) -> Result<Vec<Vec<Option<Arc<Outcome>>>>, StepError> {
         let mut all = Vec::with_capacity(self.pipeline.scores.len());
-        for score in &self.pipeline.scores {
+        for (place, score) in self.pipeline.scores.iter().enumerate() {
             let mut outcomes: Vec<Option<Arc<Outcome>>> = vec![None; pending.len()];
             let places: Vec<usize> = (0..pending.len())
-                .filter(|at| pending[*at].set == score.set && pending[*at].is_newest)
+                .filter(|at| pending[*at].set == score.set && pending[*at].is_newest && is_wanted(place))
                 .collect();
             if !places.is_empty() {
                 let facts = |at: &usize| self.facts(&pending[*at], &views[*at]);

@@ -66,6 +66,8 @@ pub struct Shard {
     pub(crate) digest: Digest,
     pub(crate) ended: Ended,
     pub(crate) stays: u64,
+    /// Scores that say something else than under the pipeline before: the next step computes them first.
+    pub(crate) changed_scores: Vec<usize>,
 }
 
 /// The world outside a step: models in, outputs out.
@@ -102,6 +104,7 @@ impl Shard {
             digest: Digest::default(),
             ended: Ended::default(),
             stays: 0,
+            changed_scores: Vec::new(),
         }
     }
 
@@ -120,6 +123,7 @@ impl Shard {
         out: &mut Outputs,
     ) -> Result<(), StepError> {
         let mut io = Io { scorer, out };
+        self.score_anew(&mut io)?;
         let mut sayings = Sayings::new(batch);
         let messages = batch.observations.messages();
         let mut slots: NextSlots = [u32::MAX; _];

@@ -5,6 +5,9 @@
 //!   filled    ──▶ panes of sets that are new or say something else ────────────────────────────▶
 //! ```
 //!
+//! Scores that say something else, or of something else, are computed by the next step, of the newest windows: no alarm is judged
+//! by what an old score said. They are told with their next window.
+//!
 //! `filled` is a shard of those sets alone that has stepped the log as far back as they reach, up to the same record and log
 //! time. So each window is told once: by the old pipeline when it closed before, by the new one when it closes after.
 //!
@@ -57,6 +60,11 @@ impl Shard {
         new.digest = self.digest;
         new.stays = self.stays;
         new.ended = std::mem::take(&mut self.ended).under(&passage);
+        let scores = succession.scores.iter().enumerate();
+        new.changed_scores = scores
+            .filter(|(_, place)| place.is_none())
+            .map(|(score, _)| score)
+            .collect();
 
         // By slot of the filled shard, the slot here.
         let slots: Vec<Option<u32>> = filled

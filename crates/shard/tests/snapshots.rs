@@ -524,6 +524,56 @@ fn alarms_go_on_under_their_new_rules() {
     assert_eq!(told, [("told".to_owned(), "end")]);
 }
 
+/// A score that reads a feature that changed is computed anew at once: nobody is told of what the old one said.
+#[test]
+fn alarms_are_judged_by_scores_of_their_own_pipeline() {
+    let text = |spo2: &str, alarms: &str| {
+        format!(
+            "pipeline: test
+version: 1
+sources: [{{ name: bedside, topic: vitals.bedside, format: observation-json }}]
+time: {{ lateness: 2m, hold: 0s, grace: 1s, future_skew: 10s, silent_after: 60s, forget_after: 1h }}
+features:
+  - {{ name: fine, window: 20s, every: 5s, sql: \"SELECT patient_id, avg(heart_rate) AS hr FROM vitals GROUP BY patient_id\" }}
+  - {{ name: coarse, window: 1m, every: 30s, sql: \"SELECT patient_id, {spo2} AS y FROM vitals GROUP BY patient_id\" }}
+scores: [{{ name: sc, sql: y }}]
+alarms:
+{alarms}"
+        )
+    };
+    let old = text(
+        "avg(spo2)",
+        "  - { name: odd, when: sc < 90 AND hr > 0, priority: high }\n",
+    );
+    let new = text(
+        "100 - avg(spo2)",
+        "  - { name: odd, when: sc > 10 AND hr > 0, priority: high }
+  - { name: usual, when: sc < 10 AND hr > 0, priority: low }\n",
+    );
+    let [old, new] = [old, new].map(|text| Arc::new(Pipeline::parse(&text, Path::new("models")).unwrap()));
+    let events = |seconds: std::ops::Range<i64>| -> Vec<(i64, Event)> {
+        let both = |now| {
+            let values = [(HeartRate, 80.0), (Spo2, 96.0)];
+            values.map(|(vital, value)| (now, Event::Row(row("a", 0, vital, value))))
+        };
+        seconds.flat_map(both).collect()
+    };
+    let mut log = Log::new(&old, 500);
+    log.go(&events(0..95), &[false]);
+    log.drain();
+    let mut log = log.succeed(&new, &events(0..95));
+    log.out = Outputs::default();
+    // Windows of `fine` close, none of `coarse`.
+    log.go(&events(95..110), &[false]);
+    let told: Vec<String> = log
+        .out
+        .alerts
+        .iter()
+        .map(|alert| format!("{} {}", alert.alarm, alert.phase.name()))
+        .collect();
+    assert_eq!(told, ["usual start"]);
+}
+
 /// A model's baseline is state too: hours of intensive care, stopped after each.
 #[test]
 fn what_a_model_explains_itself_by_is_restored() {
