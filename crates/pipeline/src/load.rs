@@ -107,7 +107,9 @@ fn shelf(path: &Path, models: Option<&Path>) -> Result<ModelPlace, PipelineError
     if let Some(folder) = models {
         return Ok(ModelPlace::Folder(folder.to_path_buf()));
     }
-    let path = path.canonicalize().map_err(unreadable(path))?;
+    // Of a text that was kept the file may be gone.
+    let whole = path.canonicalize().or_else(|_| std::path::absolute(path));
+    let path = whole.map_err(unreadable(path))?;
     let shelves: Vec<PathBuf> = path
         .ancestors()
         .skip(1)

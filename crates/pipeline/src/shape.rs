@@ -52,7 +52,8 @@ pub(crate) fn document(parts: Vec<Node>, problems: &mut Problems) -> Option<Docu
 /// The parts as one: lists are put behind each other, everything else may be in one part only.
 fn whole(parts: Vec<Node>, problems: &mut Problems) -> Option<Node> {
     let mut whole: Option<Node> = None;
-    for part in parts {
+    // A part may hold nothing, or comments alone.
+    for part in parts.into_iter().filter(|part| !matches!(part.kind, Kind::Null)) {
         let Node {
             at,
             kind: Kind::Map(entries),

@@ -60,6 +60,30 @@ fn a_folder_is_one_pipeline() {
 }
 
 #[test]
+fn a_part_may_hold_nothing() {
+    for nothing in ["", "# nothing yet\n", "---\n# nothing yet\n---\n"] {
+        let folder = folder(&[
+            ("0-notes.yaml", nothing),
+            ("1-ward.yaml", HEAD),
+            ("2-notes.yaml", nothing),
+            ("3-alarms.yaml", MORE),
+            ("4-notes.yaml", nothing),
+        ]);
+        let pipeline = Pipeline::load(folder.path(), None).unwrap();
+        assert_eq!(pipeline.conditions.len(), 1);
+        // Also where the folder is gone.
+        let path = folder.path().join("gone/ward");
+        let again = Pipeline::load_text(&path, &pipeline.text, None).unwrap();
+        assert_eq!(again.hash, pipeline.hash);
+    }
+    let nothing = folder(&[("1.yaml", "# nothing yet\n"), ("2.yaml", "")]);
+    assert_eq!(
+        problems(nothing.path()),
+        [(yaml::MISSING_FIELD, "1.yaml".to_owned(), 1)]
+    );
+}
+
+#[test]
 fn problems_name_the_part() {
     let wrong = MORE.replace("85", "0.85");
     let folder = folder(&[("1-ward.yaml", HEAD), ("2-alarms.yaml", &wrong)]);

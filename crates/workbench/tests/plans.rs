@@ -70,7 +70,7 @@ fn what_becomes_of_the_state_is_told() {
         (
             "spo2 < 88",
             "spo2 < 87",
-            "All windows, values and alarms are kept.",
+            "What is not named here is kept: windows, values, alarms.",
         ),
         ("window: 5m", "window: 4m", "fills these windows from the last"),
         ("window: 1h", "window: 2h", "topics must keep records for"),

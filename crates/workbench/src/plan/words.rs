@@ -35,7 +35,7 @@ impl fmt::Display for Plan {
             )?,
             (None, None) => writeln!(
                 f,
-                "State: a running engine goes over to it between two steps. All windows, values and alarms are kept."
+                "State: a running engine goes over to it between two steps. What is not named here is kept: windows, values, alarms."
             )?,
         }
         if let Some(reach) = self.reaches_further {
