@@ -16,7 +16,7 @@ use wardwatch_workbench::backtest::{
 
 use super::models::ModelsFolder;
 use super::output::{Output, grouped, print, print_json};
-use super::replay::{advance, bar};
+use super::replay::{advance, bar, nothing_twice};
 
 /// Arguments of `wardwatch backtest`.
 #[derive(clap::Args)]
@@ -57,8 +57,12 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: Args) -> anyhow::Result<()> {
-    let paths = std::iter::once(&args.pipeline).chain(&args.new);
-    let pipelines = paths
+    let paths = || std::iter::once(&args.pipeline).chain(&args.new);
+    nothing_twice(
+        args.input.iter().chain(&args.outcomes).chain(paths()),
+        &[("--html", &args.html), ("--alert-ids", &args.alert_ids)],
+    )?;
+    let pipelines = paths()
         .map(|path| args.models.load(path).map(Arc::new))
         .collect::<Result<Vec<_>, _>>()?;
     let fates = args.outcomes.as_deref().map(read_outcomes).transpose()?;
@@ -70,6 +74,19 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         .iter()
         .map(|pipeline| over_data(pipeline, &args))
         .collect::<anyhow::Result<Vec<_>>>()?;
+    let patients = &courses[0].patients;
+    anyhow::ensure!(
+        patients.values().any(|course| course.readings > 0),
+        "no reading was taken, of {} in the input: nothing can be told",
+        grouped(courses[0].rows)
+    );
+    if let Some(fates) = &fates {
+        anyhow::ensure!(
+            patients.keys().any(|patient| fates.contains_key(&**patient)),
+            "none of the {} patients of the outcomes is in the input; both have to name them alike",
+            grouped(fates.len() as u64)
+        );
+    }
     if let Some(file) = alert_ids {
         write(file, &(courses[0].alert_ids.join("\n") + "\n"))?;
     }

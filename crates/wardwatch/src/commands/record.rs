@@ -21,7 +21,7 @@ use super::output::grouped;
 #[derive(clap::Args)]
 #[command(
     after_help = "The file is NDJSON for `replay`, `backtest` and `test`: patient data. When the broker took a record stands in \
-                  it as arrived_at, so alerts are those of the engine, id by id. It reads with the user's own permissions of \
+                  it as arrived_at, so alerts until the last record are those of the engine, id by id. It reads with the user's own permissions of \
                   Kafka: `topics plan` prints those of an operator."
 )]
 pub struct Args {
@@ -66,7 +66,10 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         .within
         .map_or(Timestamp::MIN, |within| SystemClock.now() - within);
     let writing = || format!("writing {}", args.file.display());
-    let mut file = BufWriter::new(File::create(&args.file).with_context(writing)?);
+    // A recording may be all that is left of a day that the topics no longer hold.
+    let file = File::create_new(&args.file)
+        .with_context(|| format!("{}: name a file that is not there yet", writing()))?;
+    let mut file = BufWriter::new(file);
     let (mut copied, mut left_out, mut failed) = (0, 0, None);
     tap(
         &args.cluster.brokers,

@@ -45,7 +45,15 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: Args) -> anyhow::Result<()> {
     let pipeline = Arc::new(args.models.load(&args.pipeline)?);
-    nothing_twice(&args)?;
+    nothing_twice(
+        args.input.iter().chain([&args.pipeline]),
+        &[
+            ("--alerts", &args.alerts),
+            ("--features", &args.features),
+            ("--scores", &args.scores),
+            ("--quarantine", &args.quarantine),
+        ],
+    )?;
     let results = Results {
         alerts: args.alerts,
         features: args.features,
@@ -65,7 +73,10 @@ pub fn run(args: Args) -> anyhow::Result<()> {
 }
 
 /// Refuses a result that would overwrite what is read, or another result.
-fn nothing_twice(args: &Args) -> anyhow::Result<()> {
+pub fn nothing_twice<'p>(
+    read: impl Iterator<Item = &'p PathBuf>,
+    results: &[(&str, &Option<PathBuf>)],
+) -> anyhow::Result<()> {
     // A file that is not there yet has no canonical path, its folder has.
     let place = |path: &Path| {
         path.canonicalize().or_else(|_| {
@@ -74,14 +85,7 @@ fn nothing_twice(args: &Args) -> anyhow::Result<()> {
             std::io::Result::Ok(folder.join(path.file_name().unwrap_or_default()))
         })
     };
-    let read = args.input.iter().chain([&args.pipeline]);
     let mut taken: Vec<PathBuf> = read.filter_map(|path| place(path).ok()).collect();
-    let results = [
-        ("--alerts", &args.alerts),
-        ("--features", &args.features),
-        ("--scores", &args.scores),
-        ("--quarantine", &args.quarantine),
-    ];
     for (option, path) in results {
         let Some(place) = path.as_deref().and_then(|path| place(path).ok()) else {
             continue;

@@ -238,7 +238,10 @@ fn work(pipeline: &Arc<Pipeline>, shards: usize, jobs: &Receiver<Job>) -> Result
     for job in jobs {
         match job {
             Job::Batch(shard, observations, context) => parts[shard].take(observations, context)?,
-            Job::End(at) => parts.iter_mut().try_for_each(|part| part.finish(at))?,
+            // As an engine that stops there: windows that still wait for what comes late are not told.
+            Job::End(at) => parts
+                .iter_mut()
+                .try_for_each(|part| part.step(&Batch::default(), Some(at)))?,
         }
     }
     let mut all = Courses::default();
@@ -280,15 +283,6 @@ impl Part {
             ..Batch::default()
         };
         self.step(&batch, None)
-    }
-
-    fn finish(&mut self, at: Timestamp) -> Result<(), RunError> {
-        self.step(&Batch::default(), Some(at))?;
-        let mut outputs = Outputs::default();
-        // A window that ends later was never whole.
-        self.shard.finish(at, &mut self.models, &mut outputs)?;
-        self.keep(outputs, &Observations::empty());
-        Ok(())
     }
 
     fn step(&mut self, batch: &Batch, tick: Option<Timestamp>) -> Result<(), RunError> {
