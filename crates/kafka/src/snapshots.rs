@@ -93,6 +93,12 @@ pub enum StoreError {
         /// Why.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Configuration: no engine has kept anything there.
+    #[error("there is no folder {url} for snapshots: give the one that engines were started with")]
+    Missing {
+        /// As it was given.
+        url: String,
+    },
     /// Outside system: the store does not answer, or its disk is full.
     #[error("{action} in {url} failed")]
     Failed {
@@ -105,26 +111,51 @@ pub enum StoreError {
     },
 }
 
+fn unusable(url: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {
+    StoreError::Unusable {
+        url: url.to_owned(),
+        source: source.into(),
+    }
+}
+
 // === impl SnapshotStore ===
 
 impl SnapshotStore {
-    /// A folder, or `s3://BUCKET/FOLDER` with the usual `AWS_…` variables for the rest. A file is written and removed, so
-    /// that a wrong setting is noticed at once. A disk that is full or a store that does not answer is no reason to leave
-    /// patients unwatched: that is told, and tried again with each snapshot.
+    /// A place for an engine's snapshots: a folder, which is made, or `s3://BUCKET/FOLDER` with the usual `AWS_…` variables for
+    /// the rest. A file is written and removed, so that a wrong setting is noticed at once. A disk that is full or a store that
+    /// does not answer is no reason to leave patients unwatched: that is told, and tried again with each snapshot.
     ///
     /// # Errors
     /// [`StoreError::Unusable`]
+    pub fn create(url: &str) -> Result<Self, StoreError> {
+        if !url.contains("://") {
+            std::fs::create_dir_all(url).map_err(|error| unusable(url, error))?;
+        }
+        let opened = Self::open(url)?;
+        match opened.probe() {
+            Ok(()) => {}
+            Err(error) if passes(&error, url) => tracing::error!(
+                url,
+                error = &error as &dyn std::error::Error,
+                "snapshots cannot be kept now (--snapshots): see that the disk has room, or that the store at AWS_ENDPOINT answers; \
+                 the engine goes on without until they can"
+            ),
+            Err(error) => return Err(unusable(url, error)),
+        }
+        Ok(opened)
+    }
+
+    /// A place where engines have kept snapshots; nothing is written.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] where the folder is not there; [`StoreError::Unusable`]
     pub fn open(url: &str) -> Result<Self, StoreError> {
-        let unusable = |source: Box<dyn std::error::Error + Send + Sync>| StoreError::Unusable {
-            url: url.to_owned(),
-            source,
-        };
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("wardwatch-store")
             .enable_all()
             .build()
-            .map_err(|error| unusable(error.into()))?;
+            .map_err(|error| unusable(url, error))?;
         let (store, root): (Arc<dyn ObjectStore>, Path) = match url.strip_prefix("s3://") {
             Some(bucket) => {
                 let (bucket, folder) = bucket.split_once('/').unwrap_or((bucket, ""));
@@ -133,46 +164,48 @@ impl SnapshotStore {
                     .with_retry(RETRY)
                     .build();
                 (
-                    Arc::new(store.map_err(|error| unusable(error.into()))?),
+                    Arc::new(store.map_err(|error| unusable(url, error))?),
                     Path::from(folder),
                 )
             }
-            None if url.contains("://") => return Err(unusable("this kind of store is not known".into())),
+            None if url.contains("://") => return Err(unusable(url, "this kind of store is not known")),
+            None if !std::path::Path::new(url).exists() => {
+                return Err(StoreError::Missing { url: url.to_owned() });
+            }
             None => {
-                std::fs::create_dir_all(url).map_err(|error| unusable(error.into()))?;
-                let store = LocalFileSystem::new_with_prefix(url).map_err(|error| unusable(error.into()))?;
+                let store = LocalFileSystem::new_with_prefix(url).map_err(|error| unusable(url, error))?;
                 (Arc::new(store), Path::default())
             }
         };
-        let opened = Self {
+        Ok(Self {
             store,
             root,
             runtime,
             url: url.to_owned(),
-        };
-        let probe = opened.root.clone().join("probe");
-        let probed = opened.runtime.block_on(async {
-            opened
-                .store
+        })
+    }
+
+    /// Whether a file can be written there, and removed.
+    ///
+    /// # Errors
+    /// [`StoreError::Failed`]
+    pub fn check(&self) -> Result<(), StoreError> {
+        self.probe()
+            .map_err(|source| self.failed("writing a file", source))
+    }
+
+    fn probe(&self) -> object_store::Result<()> {
+        let probe = self.root.clone().join("probe");
+        self.runtime.block_on(async {
+            self.store
                 .put(&probe, PutPayload::from_static(b"Wardwatch"))
                 .await?;
-            match opened.store.delete(&probe).await {
+            match self.store.delete(&probe).await {
                 // Another engine that starts at this moment was quicker.
                 Err(object_store::Error::NotFound { .. }) => Ok(()),
                 deleted => deleted,
             }
-        });
-        match probed {
-            Ok(()) => {}
-            Err(error) if passes(&error, url) => tracing::error!(
-                url,
-                error = &error as &dyn std::error::Error,
-                "snapshots cannot be kept now (--snapshots): see that the disk has room, or that the store at AWS_ENDPOINT answers; \
-                 the engine goes on without until they can"
-            ),
-            Err(error) => return Err(unusable(error.into())),
-        }
-        Ok(opened)
+        })
     }
 
     /// Writes a snapshot, given in pieces, and removes those that it makes superfluous.

@@ -7,6 +7,7 @@
 //! Each window has a *view*: the newest values as they stood at its decision, the newest features and scores up to it. So the
 //! work is done in columns, and how many windows are evaluated together changes no result.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray};
@@ -44,6 +45,7 @@ impl Shard {
         let outcomes = self.score(&pending, &views, |_| true, io)?;
         self.carry_scores(&pending, &outcomes, &mut views);
         let judgements = self.judge_conditions(&pending, &views, io)?;
+        let is_last = self.last_of_their_instant(&pending);
         for (at, (pending, view)) in pending
             .iter()
             .zip(views)
@@ -57,7 +59,10 @@ impl Shard {
                     self.move_condition(pending, condition, judgement, &view, io);
                 }
             }
-            if self.wants.scores && self.pipeline.scores.iter().any(|score| score.set == pending.set) {
+            if self.wants.scores
+                && is_last[at]
+                && self.pipeline.scores.iter().any(|score| score.set == pending.set)
+            {
                 self.tell_scores(pending, &view, io);
             }
             let set = pending.set;
@@ -73,6 +78,30 @@ impl Shard {
         }
         self.settle(&pending);
         Ok(())
+    }
+
+    /// Whether no other window of the same patient and end, with scores of its own, was decided at the same time after it: then
+    /// that one tells them all. It may wait for the next evaluation.
+    fn last_of_their_instant(&self, pending: &[Pending]) -> Vec<bool> {
+        let scores = &self.pipeline.scores;
+        let Some(first) = scores.first() else {
+            return vec![true; pending.len()];
+        };
+        if scores.iter().all(|score| score.set == first.set) {
+            return vec![true; pending.len()];
+        }
+        let instant = |pending: &Pending| (pending.slot, pending.end, pending.at);
+        let with_scores =
+            |pending: &&Pending| pending.is_newest && scores.iter().any(|score| score.set == pending.set);
+        let mut later: HashSet<(u32, Timestamp, Timestamp)> =
+            self.pending.iter().filter(with_scores).map(instant).collect();
+        let mut is_last: Vec<bool> = pending
+            .iter()
+            .rev()
+            .map(|pending| !with_scores(&pending) || later.insert(instant(pending)))
+            .collect();
+        is_last.reverse();
+        is_last
     }
 
     /// Patients with nothing left to evaluate may take late rows again without waiting, and give up old panes.

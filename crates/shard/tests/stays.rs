@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use support::{BASE, Row, alerts, at, observations, row, windows};
-use wardwatch_alarms::{AlarmKind, EndReason, Phase};
+use wardwatch_alarms::{AlarmKind, EndReason, Phase, ScoreRecord};
 use wardwatch_clinical::VitalSign::{self, HeartRate, Spo2};
 use wardwatch_event_time::{Span, Timestamp};
 use wardwatch_inference::Models;
@@ -320,6 +320,41 @@ fn a_step_over_hours_dates_its_alerts_to_their_time() {
             "{}: {waited}",
             alert.alarm
         );
+    }
+}
+
+#[test]
+fn scores_of_two_sets_are_told_once_an_instant() {
+    let text = PIPELINE.replace("TREND", "true").replace("EMIT", "rows").replace(
+        "alarms:",
+        "  - name: long
+    window: 2m
+    every: 30s
+    sql: SELECT patient_id, max(heart_rate) AS heart_rate_max FROM vitals GROUP BY patient_id
+scores: [{ name: mean, sql: heart_rate_mean }, { name: max, sql: heart_rate_max }]
+alarms:",
+    );
+    let rows: Vec<Row> = (0..200)
+        .map(|second| row("a", second, HeartRate, second as f64 / 2.0 + 40.0))
+        .collect();
+    let told = |cut: usize, per_step: usize| {
+        let pipeline = Arc::new(Pipeline::parse(&text, Path::new("models")).unwrap());
+        let out = support::run(&pipeline, &rows, &[cut], per_step);
+        let of = |record: &ScoreRecord| {
+            let values = record.scores.iter().map(|score| score.value.map(f64::to_bits));
+            (
+                record.window_end.micros(),
+                record.revision,
+                values.collect::<Vec<_>>(),
+            )
+        };
+        out.scores.iter().map(of).collect::<Vec<_>>()
+    };
+    let whole = told(200, usize::MAX);
+    let instants: BTreeSet<_> = whole.iter().map(|(end, revision, _)| (end, revision)).collect();
+    assert_eq!((whole.len(), instants.len()), (21, 21));
+    for (cut, per_step) in [(1, 1), (7, 1), (50, 3)] {
+        assert_eq!(told(cut, per_step), whole);
     }
 }
 

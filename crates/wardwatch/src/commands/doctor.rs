@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use serde::Serialize;
-use wardwatch_kafka::{EngineConfig, Finding, SnapshotStore, examine};
+use wardwatch_kafka::{EngineConfig, Finding, SnapshotStore, StoreError, examine};
 use wardwatch_yaml::with_causes;
 
 use super::cluster::Cluster;
@@ -62,8 +62,11 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Some(place) = &args.snapshots {
         findings.push(Finding {
             what: "snapshots",
-            found: match SnapshotStore::open(place) {
-                Ok(_) => Ok(format!("{place} can be written to, or the log says why not")),
+            found: match SnapshotStore::open(place).and_then(|store| store.check()) {
+                Ok(()) => Ok(format!("{place} can be written to")),
+                Err(StoreError::Missing { .. }) => Ok(format!(
+                    "{place} is not there yet; an engine makes it when it starts"
+                )),
                 Err(error) => Err(error.into()),
             },
         });

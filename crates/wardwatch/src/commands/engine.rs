@@ -55,7 +55,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     config.load = Some(Arc::new(move |text| models.load_text(&path, text)));
     config.snapshot_every = Duration::from_secs(args.snapshot_every);
     match &args.snapshots {
-        Some(place) => config.snapshots = Some(Arc::new(SnapshotStore::open(place)?)),
+        Some(place) => config.snapshots = Some(Arc::new(SnapshotStore::create(place)?)),
         None => tracing::warn!(
             "without --snapshots a restart steps the whole journal again, or rebuilds the state from the log"
         ),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use wardwatch_kafka::{KeptPipeline, SnapshotStore, TopicNames};
 use wardwatch_pipeline::Pipeline;
-use wardwatch_workbench::plan::Plan;
+use wardwatch_workbench::plan::{Plan, Section};
 
 use super::models::ModelsFolder;
 use super::output::print;
@@ -75,9 +75,17 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         return print(&lines.collect::<String>());
     }
     let is_meant = |one: &&KeptPipeline| match &args.to {
-        Some(begin) => one.hash.starts_with(begin.as_str()),
+        Some(begin) => one.hash.starts_with(&begin.to_lowercase()),
         None => now.as_ref().map_or(true, |now| *now.hash != *one.hash),
     };
+    if let Some(begin) = &args.to {
+        let meant = kept.iter().filter(is_meant).count();
+        anyhow::ensure!(
+            meant == 1 && !begin.is_empty(),
+            "--to {begin}: {meant} of the {} pipelines that are kept begin so; --list shows them",
+            kept.len()
+        );
+    }
     let target = kept.iter().find(is_meant).with_context(|| {
         format!(
             "nothing to go back to: {} holds {} pipelines of the name {name} and the journal {journal}; --list shows them",
@@ -92,7 +100,12 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     }
     write(&args.pipeline, &name, &text)?;
     let plan = match &now {
-        Ok(now) => Plan::between(now, &before).to_string(),
+        Ok(now) => {
+            let mut plan = Plan::between(now, &before);
+            // That the version falls is what was asked for.
+            plan.changes.retain(|change| change.section != Section::Pipeline);
+            plan.to_string()
+        }
         Err(_) => format!(
             "{name}: the file was invalid; it says version {} again\n",
             before.version
@@ -119,7 +132,8 @@ fn name_in(path: &Path) -> Option<String> {
 /// Puts the text in the place of the file, or of all parts of the folder.
 fn write(path: &Path, name: &str, text: &str) -> anyhow::Result<()> {
     let (file, aside) = match path.is_dir() {
-        false => (path.to_path_buf(), Vec::new()),
+        // What a link leads to is written, and the link stays.
+        false => (path.canonicalize().unwrap_or(path.to_path_buf()), Vec::new()),
         true => (path.join(format!("{name}.yaml")), parts(path)?),
     };
     let cannot = || {
@@ -131,6 +145,9 @@ fn write(path: &Path, name: &str, text: &str) -> anyhow::Result<()> {
     // Whole or not at all, and never half under the eyes of an engine.
     let beside = file.with_extension("yaml.new");
     fs::write(&beside, text).with_context(cannot)?;
+    if let Ok(before) = fs::metadata(&file) {
+        fs::set_permissions(&beside, before.permissions()).with_context(cannot)?;
+    }
     for part in aside {
         let name = part.file_name().unwrap_or_default().to_string_lossy();
         fs::rename(&part, part.with_file_name(format!("{name}.{SET_ASIDE}"))).with_context(cannot)?;

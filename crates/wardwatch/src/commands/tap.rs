@@ -76,6 +76,10 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             pipeline.alarm_names().join(", ")
         );
     }
+    anyhow::ensure!(
+        args.alarm.is_none() || args.stage.tells_of_alarms(),
+        "--alarm: records of this stage are of no alarm; alerts, alarms and commands are"
+    );
     let stop = Arc::new(AtomicBool::new(false));
     end_with_signals(&stop)?;
     let topics = args.stage.topics(&pipeline, &args.cluster.topics());
@@ -166,6 +170,10 @@ impl Args {
 // === impl Stage ===
 
 impl Stage {
+    fn tells_of_alarms(self) -> bool {
+        matches!(self, Self::Alerts | Self::Alarms | Self::Commands)
+    }
+
     fn topics(self, pipeline: &Pipeline, names: &TopicNames) -> Vec<String> {
         let one = |name: &String| vec![name.clone()];
         match self {
