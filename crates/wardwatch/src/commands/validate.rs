@@ -83,7 +83,18 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut worst = ExitCode::SUCCESS;
     let in_colour = output::is_in_colour();
     let (mut text, mut verdicts) = (String::new(), Vec::new());
-    for path in &args.pipelines {
+    let (tests, pipelines): (Vec<_>, Vec<_>) = args
+        .pipelines
+        .iter()
+        .partition(|path| path.to_string_lossy().ends_with(".test.yaml"));
+    for path in &tests {
+        eprintln!(
+            "{}: left out: these are tests, for `wardwatch test`",
+            path.display()
+        );
+    }
+    anyhow::ensure!(!pipelines.is_empty(), "no pipeline is named");
+    for path in pipelines {
         let loaded = args.models.load(path);
         text.push_str(&match &loaded {
             Ok(pipeline) => format!(

@@ -58,8 +58,11 @@ fn of_source(source: &Source, pipeline: &Pipeline) -> String {
     }
     let rules = source.rules;
     text + &format!(
-        ". Later than {} behind the newest, or more than {} ahead of its arrival, a value is put aside",
-        rules.lateness, rules.future_skew
+        ". Later than {} behind the newest, or more than {} ahead of its arrival, a value is put aside; of a device whose clock runs \
+         so far ahead somebody is told ({})",
+        rules.lateness,
+        rules.future_skew,
+        pipeline.technical.device_clock.name()
     )
 }
 

@@ -60,7 +60,7 @@ function heading() {
   const outcomes = report.outcomes && `${whole(report.outcomes[1])} of ${whole(report.outcomes[0])}`;
   const facts = [
     [whole(report.patients), 'patients'],
-    [whole(Math.round(report.bed_days)), 'bed-days'],
+    [report.bed_days < 10 ? fixed(report.bed_days, 1) : whole(Math.round(report.bed_days)), 'bed-days'],
     [whole(report.data.readings), 'readings'],
     [reports.map((of) => fixed(of.alerts_per_bed_day)).join(' → '), 'alerts a bed and day'],
     outcomes && [outcomes, 'had the outcome'],
@@ -105,13 +105,15 @@ function alarmsSection(report, name) {
   const columns = ['alerts', 'patients', 'a bed and day', 'precision', 'needed to evaluate', 'sensitivity', 'lead, h: median (IQR)'];
   const rows = report.alarms.map((alarm) => ({ cells: row(alarm, priority(alarm.alarm, alarm.priority)) }));
   rows.push({ sum: true, cells: row(report.any, report.any.alarm) });
-  const byPriority = Object.entries(report.alerts_per_bed_day_by_priority).map(([level, rate]) => ({ cells: [priority(level, level), fixed(rate)] }));
+  const rates = report.alerts_per_bed_day_by_priority;
+  const byPriority = ['high', 'medium', 'low'].filter((level) => level in rates).map((level) => ({ cells: [priority(level, level), fixed(rates[level])] }));
   const overlaps = report.overlaps.toSorted((one, other) => other.share - one.share).slice(0, 20);
   return section(`Alarms${name}`,
     h('p', { class: 'soft' }, report.outcomes
       ? `An alert is right when the outcome comes within ${figures.horizon_hours} h; one whose time is not known comes after everything. Needed to evaluate: alerts looked at for one that is right.`
       : 'No outcomes were given: nothing is said of right and wrong.'),
     table(['|alarm', ...columns], rows),
+    h('p', { class: 'soft' }, 'The last line leaves out alarms on equipment and data.'),
     h('h3', {}, 'By priority'), table(['|priority', 'a bed and day'], byPriority),
     report.groups.length > 0 && [h('h3', {}, 'By age, sex and unit: every alarm of the patient’s'),
       table(['|group', 'in it', ...columns], report.groups.map((group) => ({ cells: [group.group, whole(group.patients), ...row(group.any, '').slice(1)] })))],
@@ -148,7 +150,7 @@ function scoresSection(report, name) {
     at === 0 ? score.score : '', group.group, whole(group.patients), whole(group.outcomes), interval(group.auroc)] })));
   const plots = report.scores.filter((score) => score.calibration.length > 0);
   return section(`Scores${name}`,
-    h('p', { class: 'soft' }, 'A patient counts with the highest value before the outcome. Intervals hold 95 of 100 resamples of the patients.'),
+    h('p', { class: 'soft' }, 'Held against the outcome that was given, whatever a score was made for. A patient counts with the highest value before the outcome. Intervals hold 95 of 100 resamples of the patients.'),
     table(['|score', 'values', 'without one', 'with the outcome', 'AUROC', 'AUPRC', 'Brier'], rows),
     rates.length > 0 && [h('h3', {}, 'As an alarm at a threshold'), table(['|score', 'alerts for 100 patient-days', 'threshold', 'sensitivity', 'precision'], rates)],
     plots.length > 0 && [h('h3', {}, 'Calibration: tenths of the patients by their last value'),
@@ -170,7 +172,7 @@ function dataSection(report, name) {
 function noisiestSection(report, name, show) {
   const rows = report.noisiest.map((noisy) => ({ cells: [
     h('button', { class: 'link', onclick: () => show(noisy.patient_id) }, noisy.patient_id), whole(noisy.alerts), fixed(noisy.per_day, 1)] }));
-  return section(`Noisiest patients${name}`, table(['|patient', 'alerts', 'a day'], rows));
+  return section(`Noisiest patients${name}`, table(['|patient', 'alerts', 'a day, of a day at least'], rows));
 }
 
 // === Courses ===
@@ -353,7 +355,7 @@ function coursesSection(patients) {
     }
     shown = patient;
     select.value = id;
-    title.replaceChildren(`Patient ${id}`, h('span', { class: 'soft', style: 'font-weight:400' }, ` ${[`${starts.get(patient)} alerts`, FATES[patient.fate.kind]].filter(Boolean).join(', ')}`));
+    title.replaceChildren(`Patient ${id}`, h('span', { class: 'soft', style: 'font-weight:400' }, ` ${[`${starts.get(patient)} ${starts.get(patient) === 1 ? 'alert' : 'alerts'}`, FATES[patient.fate.kind]].filter(Boolean).join(', ')}`));
     readout.textContent = 'Point at the course to read its values. Times are UTC.';
     place.replaceChildren(chart(patient, Math.max(place.clientWidth, 520), readout));
   }
