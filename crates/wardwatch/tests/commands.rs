@@ -125,6 +125,32 @@ fn models_are_taken_from_the_folder_named() {
 }
 
 #[test]
+fn a_back_test_spoils_nothing_and_says_when_there_is_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
+    let rows = "patient_id,ts,code,value,unit\np-1,2026-01-31T09:00:00Z,spo2,97,%\n";
+    write("p.yaml", PIPELINE);
+    write("w.csv", rows);
+    write("none.csv", "patient_id,ts,code,value,unit\n");
+    write("fates.csv", "patient_id,outcome\nsomebody-else,1\n");
+    let refused = |more: &[&str], told: &str| {
+        let done = wardwatch(dir.path(), &[&["backtest", "p.yaml"], more].concat());
+        let why = text(&done.stderr);
+        assert!(!done.status.success() && why.contains(told), "{more:?}: {why}");
+    };
+    for spoilt in ["w.csv", "p.yaml", "fates.csv"] {
+        let more = ["--input", "w.csv", "--outcomes", "fates.csv", "--html", spoilt];
+        refused(&more, "is read, or written by another option");
+    }
+    refused(&["--input", "none.csv"], "no reading was taken");
+    refused(
+        &["--input", "w.csv", "--outcomes", "fates.csv"],
+        "name them alike",
+    );
+    assert_eq!(fs::read_to_string(dir.path().join("w.csv")).unwrap(), rows);
+}
+
+#[test]
 fn replay_writes_alerts_features_scores_and_quarantine() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("p.yaml"), PIPELINE).unwrap();

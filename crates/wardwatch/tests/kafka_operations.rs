@@ -358,6 +358,12 @@ fn an_edit_goes_live_while_the_ward_is_watched() {
     let told = rollback(&[]);
     assert!(told.contains("version 3 → lively version 3"), "{told}");
     bench.wait_for("that is gone, too", runs(3));
+    std::fs::remove_file(&pipeline).unwrap();
+    bench.wait_for("a file that is gone changes nothing", |record| {
+        record.pipeline_version == 3 && record.edit_refused
+    });
+    assert!(rollback(&["--name", "lively"]).contains("says version 3 again"));
+    bench.wait_for("it is there again", runs(3));
     let listed = rollback(&["--list"]);
     assert_eq!(listed.lines().count(), 3, "{listed}");
     assert!(
