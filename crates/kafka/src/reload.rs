@@ -229,11 +229,12 @@ impl<'w> Worker<'w> {
 
     /// Evaluates what is decided, under the pipeline that decided it.
     fn drain(&mut self, desk: &Desk<'w>) -> Result<(), EngineError> {
-        let mut did = Stats::default();
+        let (mut bundle, mut did) = (self.bundle(), Stats::default());
         while self.shard.has_more() {
-            self.step(&[], None, self.config.clock.now(), desk, &mut did)?;
+            self.step(&[], None, self.config.clock.now(), &mut bundle, &mut did)?;
         }
         if did.steps > 0 {
+            desk.put(bundle)?;
             self.health.turned(self.number, did, false);
         }
         Ok(())

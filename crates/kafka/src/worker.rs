@@ -35,6 +35,9 @@ use crate::{EngineConfig, EngineError};
 /// Between two ticks of a shard.
 const TICK: Duration = Duration::from_secs(1);
 
+/// A turn of several steps puts down what it has when it is more than so many records; fewer are not worth a transaction.
+const LARGE_BUNDLE: usize = 5_000;
+
 /// How long the thread sleeps when nothing comes; what comes wakes it.
 pub(crate) const IDLE: Duration = Duration::from_millis(10);
 
@@ -206,6 +209,7 @@ impl<'w> Worker<'w> {
         desk: &Desk<'w>,
         did: &mut Stats,
     ) -> Result<(), EngineError> {
+        let mut bundle = self.bundle();
         loop {
             let reach = self.shard.reach_of_step();
             let near = records.iter().take(MOST_RECORDS);
@@ -218,21 +222,28 @@ impl<'w> Worker<'w> {
                 (false, 0) => Some(reach),
                 (false, _) => None,
             };
-            self.step(now, tick, received, desk, did)?;
+            self.step(now, tick, received, &mut bundle, did)?;
             if is_last {
-                return Ok(());
+                return desk.put(bundle);
+            }
+            if bundle.records().len() > LARGE_BUNDLE {
+                desk.put(std::mem::replace(&mut bundle, self.bundle()))?;
             }
             records = later;
         }
     }
 
-    /// One step, its outputs onto the desk.
+    pub(crate) fn bundle(&self) -> Bundle<'w> {
+        Bundle::new(&self.config.topics, self.inputs, self.number)
+    }
+
+    /// One step, its outputs into the bundle.
     pub(crate) fn step(
         &mut self,
         records: &[Received<'_>],
         tick: Option<Timestamp>,
         received: Timestamp,
-        desk: &Desk<'w>,
+        bundle: &mut Bundle<'w>,
         did: &mut Stats,
     ) -> Result<(), EngineError> {
         let span = tracing::info_span!("batch", shard = self.number, records = records.len());
@@ -281,12 +292,10 @@ impl<'w> Worker<'w> {
             alerts = outputs.alerts.len(),
             "stepped"
         );
-        let mut bundle = Bundle::new(&self.config.topics, self.inputs, self.number);
         bundle.outputs(&outputs, received, &journal)?;
         bundle.quarantined(decoded.quarantined, records);
         bundle.refused(refused, records);
-        bundle.journal(journal, &self.position)?;
-        desk.put(bundle)
+        bundle.journal(journal, &self.position)
     }
 
     /// Says which SQL fails over data, and why; each part once, since it may fail with every window.
