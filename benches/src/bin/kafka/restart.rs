@@ -46,7 +46,7 @@ pub struct EngineArgs {
 pub fn engine(brokers: &str, args: &EngineArgs) -> anyhow::Result<()> {
     let mut config = topics::named(brokers, &args.run)?;
     config.instance = Some("bench".to_owned());
-    config.snapshots = Some(Arc::new(wardwatch_kafka::SnapshotStore::open(&args.snapshots)?));
+    config.snapshots = Some(Arc::new(wardwatch_kafka::SnapshotStore::create(&args.snapshots)?));
     config.snapshot_every = Duration::from_secs(args.snapshot_every);
     let engine = Engine::start(config)?;
     while !engine.health().has_ended() {

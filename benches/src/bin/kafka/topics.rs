@@ -29,7 +29,7 @@ pub fn engine(brokers: &str, args: &EngineArgs) -> anyhow::Result<EngineConfig> 
     let mut config = named(brokers, &create(brokers, args.partitions)?)?;
     config.exactly_once = !args.without_transactions;
     if let Some(folder) = &args.snapshots {
-        config.snapshots = Some(Arc::new(SnapshotStore::open(folder)?));
+        config.snapshots = Some(Arc::new(SnapshotStore::create(folder)?));
     }
     Ok(config)
 }
