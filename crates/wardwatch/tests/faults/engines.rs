@@ -7,6 +7,13 @@ use std::time::Duration;
 use super::support::bench::{Bench, EngineProcess};
 use super::{BEDS, Case, Dice, kills};
 
+/// Waits until an engine has come to its failpoint.
+fn ends_itself(mut engine: EngineProcess, at: &str) {
+    let status = engine.wait(Duration::from_secs(60));
+    let log = || std::fs::read_to_string(&engine.log).unwrap();
+    assert_eq!(status.signal(), Some(6), "{at}: {}", log());
+}
+
 /// An engine that ends itself at a failpoint, again and again, restarted in place each time.
 fn die_at(failpoint: &str, seed: u64, first: u32, last: u32) {
     let bench = Bench::new(2);
@@ -14,14 +21,7 @@ fn die_at(failpoint: &str, seed: u64, first: u32, last: u32) {
     let mut dice = Dice(seed);
     for _ in 0..kills() {
         let at = format!("{failpoint}:{}", dice.roll(first, last));
-        let mut engine = bench.engine("one", Some(at.clone()));
-        let status = engine.wait(Duration::from_secs(60));
-        assert_eq!(
-            status.signal(),
-            Some(6),
-            "{at}: {}",
-            std::fs::read_to_string(&engine.log).unwrap()
-        );
+        ends_itself(bench.engine("one", Some(at.clone())), &at);
         // What is looked for at the end of each case can be seen.
         assert!(failpoint != "commit" || bench.has_open_transaction());
     }
@@ -102,7 +102,7 @@ fn killed_while_going_over() {
     let mut window = 20;
     for round in 0..kills() {
         let at = ["go_over:1", "went_over:1", "go_over:2", "went_over:2"][round as usize % 4];
-        let mut engine = bench.engine("one", Some(at.to_owned()));
+        let engine = bench.engine("one", Some(at.to_owned()));
         // At once, so that it starts with it, or later, so that it goes over while it runs.
         thread::sleep(Duration::from_millis(u64::from(dice.roll(0, 6_000))));
         let (version, newer) = (round + 1, 10 + 10 * dice.roll(0, 4));
@@ -123,13 +123,7 @@ fn killed_while_going_over() {
                 .join("pipelines");
             std::fs::remove_dir_all(kept).ok();
         }
-        let status = engine.wait(Duration::from_secs(60));
-        assert_eq!(
-            status.signal(),
-            Some(6),
-            "{at}: {}",
-            std::fs::read_to_string(&engine.log).unwrap()
-        );
+        ends_itself(engine, at);
     }
     let engine = bench.engine("one", None);
     bench.wait_for("the last edit", |record| record.pipeline_version == kills() + 1);
