@@ -43,10 +43,12 @@ features:
 scores:
   - name: news2
     sql: "news2(resp_rate, spo2, spo2_scale, on_oxygen, arterial_systolic, heart_rate, consciousness, temperature)"
+  - { name: shock, sql: "shock_index(heart_rate_mean, arterial_systolic)" }
 alarms:
   - { name: low, limit: spo2 < 96, for: 2s, at_once: spo2 < 94, priority: high, repeat_after: 5s }
   - { name: fast, limit: heart_rate > 80, for: 1s, clear_when: heart_rate < 79, priority: medium }
   - { name: faster, when: heart_rate_slope > 0.05, clear_when: heart_rate_slope < 0, for: 2s, priority: low, repeat_after: 6s }
+  - { name: shocked, when: shock > 0.7, clear_when: shock < 0.65, priority: low, repeat_after: 6s }
   - { name: urgent, when: news2_lowest >= 2, clear_when: news2_highest < 2, for: 1s, priority: medium }
 "#;
 
