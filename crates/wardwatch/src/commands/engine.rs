@@ -14,7 +14,7 @@ use wardwatch_kafka::{Engine, EngineConfig, Health, SnapshotStore};
 use super::cluster::Cluster;
 use super::metrics;
 use super::models::ModelsFolder;
-use super::watch::Watch;
+use super::watch::{Watch, fingerprint};
 
 /// How often it is looked whether the engine still runs.
 const WATCH: Duration = Duration::from_millis(250);
@@ -45,6 +45,7 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: Args) -> anyhow::Result<()> {
     let recorder = metrics::install()?;
+    let judged = fingerprint(&args.pipeline);
     let pipeline = Arc::new(args.models.load(&args.pipeline)?);
     let group = args.cluster.group(&pipeline);
     let mut config = EngineConfig::new(&args.cluster.brokers, group, pipeline);
@@ -71,6 +72,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let stop_watching = Arc::new(AtomicBool::new(false));
     let watch = Watch {
         path: args.pipeline,
+        judged,
         models: args.models,
         running: engine.running(),
         store: store.map(|store| (store, journal)),

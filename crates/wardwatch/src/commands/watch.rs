@@ -5,7 +5,7 @@
 //!                                       invalid? ─▶ told in the log, in the journal and in metrics; what ran goes on
 //! ```
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -21,9 +21,14 @@ use super::models::ModelsFolder;
 /// Between two looks.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// Tells two states of the files apart; what cannot be read is a state too.
+pub type Fingerprint = Result<String, String>;
+
 /// Looks after one engine's pipeline.
 pub struct Watch {
     pub path: PathBuf,
+    /// Of its files, taken before they were loaded: what is edited while the engine starts is an edit, too.
+    pub judged: Fingerprint,
     pub models: ModelsFolder,
     pub running: RunningPipeline,
     /// Where pipelines that have run are kept, and under which journal.
@@ -37,7 +42,7 @@ impl Watch {
     pub fn start(self, stop: Arc<AtomicBool>) -> anyhow::Result<()> {
         let look = move || {
             self.keep(&self.running.pipeline());
-            let mut judged = fingerprint(&self.path);
+            let mut judged = self.judged.clone();
             let mut seen = judged.clone();
             while !stop.load(Ordering::Acquire) {
                 thread::sleep(LOOK);
@@ -118,7 +123,7 @@ impl Watch {
     }
 }
 
-/// Tells two states of the files apart; what cannot be read is a state too.
-fn fingerprint(path: &std::path::Path) -> Result<String, String> {
+/// The state of a pipeline's files.
+pub fn fingerprint(path: &Path) -> Fingerprint {
     Pipeline::fingerprint(path).map_err(|error| error.to_string())
 }
