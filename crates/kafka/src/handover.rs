@@ -62,19 +62,14 @@ pub(crate) fn handed_over_again(
     let succession = new
         .succession(old.pipeline())
         .map_err(|_| impossible("its pipeline does not follow from the one before"))?;
-    let fresh = succession.fresh_sets();
-    let filled = if fresh.is_empty() {
-        None
-    } else {
-        let only = Arc::new(new.only_sets(&fresh));
-        let here = Place {
-            offsets: offsets.clone(),
-            log_time: old.log_time(),
-        };
-        Some(match here.log_time == Timestamp::MIN {
-            true => unfilled(only),
-            false => fill(config, step.shard, only, here, stop)?,
-        })
+    let here = Place {
+        offsets: offsets.clone(),
+        log_time: old.log_time(),
+    };
+    let filled = match new.to_fill(&succession).map(Arc::new) {
+        None => None,
+        Some(only) if here.log_time == Timestamp::MIN => Some(unfilled(only)),
+        Some(only) => Some(fill(config, step.shard, only, here, stop)?),
     };
     Ok(handed_over(
         old,

@@ -158,12 +158,8 @@ impl<'w> Worker<'w> {
         if let Some(filler) = &mut going.filler {
             // Those that are decided are the old pipeline's to tell, so that the shard stands where its records end.
             self.drain(desk)?;
-            let here = Place {
-                offsets: self.position.offsets.clone(),
-                log_time: self.shard.log_time(),
-            };
             let waited = now();
-            match filler.meet(here) {
+            match filler.meet(self.place()) {
                 Ok(None) => self.going_over = Some(going),
                 Ok(Some(filled)) => self.go_over(&going, Some(filled), waited),
                 Err(error) => {
@@ -184,8 +180,8 @@ impl<'w> Worker<'w> {
         }
         let waited = now();
         self.drain(desk)?;
-        let fresh = going.succession.fresh_sets();
-        let nothing = (!fresh.is_empty()).then(|| unfilled(Arc::new(going.pipeline.only_sets(&fresh))));
+        let to_fill = going.pipeline.to_fill(&going.succession).map(Arc::new);
+        let nothing = to_fill.map(unfilled);
         self.go_over(&going, nothing, waited);
         Ok(())
     }
@@ -195,8 +191,8 @@ impl<'w> Worker<'w> {
         let succession = pipeline
             .succession(&self.pipeline)
             .expect("only what can be gone over to is wanted");
-        let fresh = succession.fresh_sets();
-        let log_time = self.shard.log_time();
+        let to_fill = pipeline.to_fill(&succession).map(Arc::new);
+        let here = self.place();
         let mut going = GoingOver {
             pipeline,
             succession,
@@ -205,14 +201,9 @@ impl<'w> Worker<'w> {
             again_at: None,
         };
         // Before the first record there is nothing to fill windows from.
-        if fresh.is_empty() || log_time == Timestamp::MIN {
+        let Some(only) = to_fill.filter(|_| here.log_time != Timestamp::MIN) else {
             return going;
-        }
-        let here = Place {
-            offsets: self.position.offsets.clone(),
-            log_time,
         };
-        let only = Arc::new(going.pipeline.only_sets(&fresh));
         match Filler::start(Arc::new(self.config.clone()), self.number, only, here) {
             Ok(filler) => going.filler = Some(filler),
             Err(error) => {
@@ -225,6 +216,14 @@ impl<'w> Worker<'w> {
             }
         }
         going
+    }
+
+    /// Where the shard stands.
+    fn place(&self) -> Place {
+        Place {
+            offsets: self.position.offsets.clone(),
+            log_time: self.shard.log_time(),
+        }
     }
 
     /// Evaluates what is decided, under the pipeline that decided it.

@@ -66,7 +66,7 @@ pub(crate) fn restore(
                 continue;
             }
         };
-        match restore_under_its_own(config, number, &object, committed, inputs, Wants::default()) {
+        match restore_from(config, number, &object, committed, inputs, Wants::default()) {
             Ok(restored) => {
                 tracing::info!(shard = number, %path, steps = restored.2.len(), "restored; the steps since then are taken again");
                 return Some(restored);
@@ -80,9 +80,9 @@ pub(crate) fn restore(
     None
 }
 
-/// The state in a snapshot, under the pipeline that it was taken of: it goes over to another one where the journal says so, and
-/// to this engine's once it is live.
-fn restore_under_its_own(
+/// The state in a snapshot, and the steps after it up to a position. It is under the pipeline that it was taken of, and goes over
+/// to another one where the journal says so, and to this engine's once it is live.
+fn restore_from(
     config: &EngineConfig,
     number: i32,
     object: &[u8],
@@ -104,37 +104,6 @@ fn restore_under_its_own(
     };
     let own = predecessor(config, &header.pipeline_hash, text);
     let config = own.as_ref().unwrap_or(config);
-    restore_from(config, number, object, until, inputs, wants)
-}
-
-/// This configuration with an earlier pipeline that this engine's can go over from; none where it is the same, or not at hand.
-fn predecessor(
-    config: &EngineConfig,
-    hash: &str,
-    text: impl FnOnce() -> Option<String>,
-) -> Option<EngineConfig> {
-    if hash == &*config.pipeline.hash {
-        return None;
-    }
-    let load = config.load.as_ref()?;
-    let pipeline = load(&text()?).ok().filter(|pipeline| *pipeline.hash == *hash)?;
-    config.pipeline.succession(&pipeline).ok()?;
-    Some(EngineConfig {
-        pipeline: Arc::new(pipeline),
-        ..config.clone()
-    })
-}
-
-/// The state in a snapshot, and the steps after it up to a position.
-fn restore_from(
-    config: &EngineConfig,
-    number: i32,
-    object: &[u8],
-    until: &Position,
-    inputs: &[&str],
-    wants: Wants,
-) -> Result<(Shard, Position, Vec<JournalRecord>), Unfit> {
-    let (header, _) = snapshot_file::read_header(object)?;
     check(config, &header)?;
     let steps = steps_between(config, number, Offset::Offset(header.journal_offset), until);
     let mut steps = steps.map_err(Unfit::JournalUnread)?.into_iter();
@@ -156,6 +125,24 @@ fn restore_from(
     let shard = Shard::restore(Arc::clone(&config.pipeline), wants, &snapshot);
     let shard = shard.map_err(FileError::Tables)?;
     Ok((shard, position, later))
+}
+
+/// This configuration with an earlier pipeline that this engine's can go over from; none where it is the same, or not at hand.
+fn predecessor(
+    config: &EngineConfig,
+    hash: &str,
+    text: impl FnOnce() -> Option<String>,
+) -> Option<EngineConfig> {
+    if hash == &*config.pipeline.hash {
+        return None;
+    }
+    let load = config.load.as_ref()?;
+    let pipeline = load(&text()?).ok().filter(|pipeline| *pipeline.hash == *hash)?;
+    config.pipeline.succession(&pipeline).ok()?;
+    Some(EngineConfig {
+        pipeline: Arc::new(pipeline),
+        ..config.clone()
+    })
 }
 
 /// Nothing, and all steps of the journal up to a position, if it has them from the first and they are not too many.
@@ -249,7 +236,7 @@ pub(crate) fn base_before(
             .map_err(EngineError::Store)?;
         for Stored { path, .. } in those_before(stored, (step.lineage, step.sequence), since) {
             let object = store.load(&path).map_err(EngineError::Store)?;
-            match restore_under_its_own(config, number, &object, &until, &inputs, wants) {
+            match restore_from(config, number, &object, &until, &inputs, wants) {
                 Ok((shard, position, steps)) => {
                     return Ok(Base {
                         shard,

@@ -53,11 +53,21 @@ pub enum NoSuccession {
 impl Succession {
     /// The feature sets of the newer pipeline that have no place in the older one: they are filled from the log.
     pub fn fresh_sets(&self) -> Vec<usize> {
-        let sets = self.sets.iter().enumerate();
-        sets.filter(|(_, place)| place.is_none())
-            .map(|(set, _)| set)
-            .collect()
+        without_place(&self.sets)
     }
+
+    /// The scores of the newer pipeline that have no place in the older one: they are computed anew.
+    pub fn fresh_scores(&self) -> Vec<usize> {
+        without_place(&self.scores)
+    }
+}
+
+fn without_place(parts: &[Option<usize>]) -> Vec<usize> {
+    let parts = parts.iter().enumerate();
+    parts
+        .filter(|(_, place)| place.is_none())
+        .map(|(part, _)| part)
+        .collect()
 }
 
 // === impl Pipeline ===
@@ -123,6 +133,13 @@ impl Pipeline {
             limits,
             conditions,
         })
+    }
+
+    /// This pipeline with the feature sets alone that are to be filled; none where every set keeps its panes.
+    #[must_use]
+    pub fn to_fill(&self, succession: &Succession) -> Option<Self> {
+        let fresh = succession.fresh_sets();
+        (!fresh.is_empty()).then(|| self.only_sets(&fresh))
     }
 
     /// The pipeline with these feature sets alone, and nothing that reads them: enough to fill their panes.

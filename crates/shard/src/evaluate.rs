@@ -45,7 +45,7 @@ impl Shard {
         let outcomes = self.score(&pending, &views, |_| true, io)?;
         self.carry_scores(&pending, &outcomes, &mut views);
         let judgements = self.judge_conditions(&pending, &views, io)?;
-        let is_last = self.last_of_their_instant(&pending);
+        let tells = self.tell_scores_of(&pending);
         for (at, (pending, view)) in pending
             .iter()
             .zip(views)
@@ -59,10 +59,7 @@ impl Shard {
                     self.move_condition(pending, condition, judgement, &view, io);
                 }
             }
-            if self.wants.scores
-                && is_last[at]
-                && self.pipeline.scores.iter().any(|score| score.set == pending.set)
-            {
+            if tells[at] {
                 self.tell_scores(pending, &view, io);
             }
             let set = pending.set;
@@ -80,28 +77,29 @@ impl Shard {
         Ok(())
     }
 
-    /// Whether no other window of the same patient and end, with scores of its own, was decided at the same time after it: then
-    /// that one tells them all. It may wait for the next evaluation.
-    fn last_of_their_instant(&self, pending: &[Pending]) -> Vec<bool> {
-        let scores = &self.pipeline.scores;
-        let Some(first) = scores.first() else {
-            return vec![true; pending.len()];
+    /// Which windows tell the scores: those with scores of their own, and of several that end for a patient at one instant, and
+    /// were decided at one, the last. That one may wait for the next evaluation.
+    fn tell_scores_of(&self, pending: &[Pending]) -> Vec<bool> {
+        let scores = if self.wants.scores {
+            &self.pipeline.scores[..]
+        } else {
+            &[]
         };
-        if scores.iter().all(|score| score.set == first.set) {
-            return vec![true; pending.len()];
+        let has_scores =
+            |pending: &Pending| pending.is_newest && scores.iter().any(|score| score.set == pending.set);
+        // Of one set there is one window an instant.
+        if scores.windows(2).all(|pair| pair[0].set == pair[1].set) {
+            return pending.iter().map(has_scores).collect();
         }
         let instant = |pending: &Pending| (pending.slot, pending.end, pending.at);
-        let with_scores =
-            |pending: &&Pending| pending.is_newest && scores.iter().any(|score| score.set == pending.set);
-        let mut later: HashSet<(u32, Timestamp, Timestamp)> =
-            self.pending.iter().filter(with_scores).map(instant).collect();
-        let mut is_last: Vec<bool> = pending
-            .iter()
-            .rev()
-            .map(|pending| !with_scores(&pending) || later.insert(instant(pending)))
+        let waiting = self.pending.iter().filter(|pending| has_scores(pending));
+        let mut later: HashSet<(u32, Timestamp, Timestamp)> = waiting.map(instant).collect();
+        let backwards = pending.iter().rev();
+        let mut tells: Vec<bool> = backwards
+            .map(|pending| has_scores(pending) && later.insert(instant(pending)))
             .collect();
-        is_last.reverse();
-        is_last
+        tells.reverse();
+        tells
     }
 
     /// Patients with nothing left to evaluate may take late rows again without waiting, and give up old panes.

@@ -60,11 +60,7 @@ impl Shard {
         new.digest = self.digest;
         new.stays = self.stays;
         new.ended = std::mem::take(&mut self.ended).under(&passage);
-        let scores = succession.scores.iter().enumerate();
-        new.changed_scores = scores
-            .filter(|(_, place)| place.is_none())
-            .map(|(score, _)| score)
-            .collect();
+        new.changed_scores = succession.fresh_scores();
 
         // By slot of the filled shard, the slot here.
         let slots: Vec<Option<u32>> = filled

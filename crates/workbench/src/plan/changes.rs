@@ -30,16 +30,13 @@ pub(super) fn plan(old: &Pipeline, new: &Pipeline) -> Plan {
     changes.extend(max_ages(old, new, &mut touched));
     changes.extend(sets(old, new, &mut touched));
     changes.extend(scores(old, new, &mut touched));
-    changes.extend(alarms(old, new, &touched));
+    let succession = new.succession(old);
+    changes.extend(alarms(old, new, &touched, succession.is_ok()));
     changes.extend(technical(old, new));
     let says_something_else = !changes.is_empty();
     changes.splice(0..0, version(old, new, says_something_else));
-    let succession = new.succession(old);
     let reads_back = match &succession {
-        Ok(succession) => {
-            let fresh = succession.fresh_sets();
-            (!fresh.is_empty()).then(|| new.only_sets(&fresh).reach())
-        }
+        Ok(succession) => new.to_fill(succession).map(|only| only.reach()),
         Err(_) => Some(new.reach()),
     };
     Plan {
@@ -306,7 +303,7 @@ fn scores(old: &Pipeline, new: &Pipeline, touched: &mut Touched) -> Vec<Change> 
     changes
 }
 
-fn alarms(old: &Pipeline, new: &Pipeline, touched: &Touched) -> Vec<Change> {
+fn alarms(old: &Pipeline, new: &Pipeline, touched: &Touched, goes_over: bool) -> Vec<Change> {
     let parts = |pipeline: &Pipeline| -> Parts {
         let limits = pipeline
             .limits
@@ -319,9 +316,9 @@ fn alarms(old: &Pipeline, new: &Pipeline, touched: &Touched) -> Vec<Change> {
         limits.chain(conditions).collect()
     };
     let mut changes = compare(Section::Alarm, &parts(old), &parts(new));
-    let of_active = match new.succession(old) {
-        Ok(_) => "where it is active now it ends",
-        Err(_) => "one that is active now is told no end",
+    let of_active = match goes_over {
+        true => "where it is active now it ends",
+        false => "one that is active now is told no end",
     };
     for change in &mut changes {
         if change.kind == Kind::Removed {
