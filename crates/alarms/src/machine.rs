@@ -13,6 +13,13 @@
 //! low value and then silence is no reason to wait for ever. The second way holds up to the judgement's maximum age;
 //! beyond it the state is unknown, and the patient's silence has an alarm of its own.
 //!
+//! The worse limit, which bypasses `for`, may ask to be confirmed: one wild reading then begins nothing by itself. It stays
+//! *unconfirmed* until it has lasted, or has come so many times in a row, and the next reading that is not beyond the worse
+//! limit drops it.
+//!
+//! An active condition that no judgement has decided for its maximum age becomes *unknown*: it says so once, is not repeated,
+//! and stays open until a judgement decides.
+//!
 //! Whoever accepts an active condition is not told of it again until it becomes worse.
 //!
 //! ALARM-1: a condition starts before it is updated, escalated or ended, and ends at most once.
@@ -32,10 +39,27 @@ pub struct Rules {
     pub max_age: Span,
     /// After how long an active condition is told of again.
     pub repeat_after: Option<Span>,
+    /// What a violation of the worse limit needs to be believed.
+    pub confirm: Confirm,
+    /// After how long without a judgement that decides an active condition is unknown; `None`: never.
+    pub unknown_after: Option<Span>,
+}
+
+/// What a violation of the worse limit needs to be believed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Confirm {
+    /// One judgement is enough.
+    #[default]
+    Never,
+    /// It must last so long: in event time by a later judgement, or in log time when nothing follows.
+    For(Span),
+    /// So many judgements in a row, of different times.
+    Times(u32),
 }
 
 /// How a value stands to an alarm's thresholds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
 pub enum Judgement {
     /// No statement can be made: a score that is partial, a model that cannot speak.
     Unknown,
@@ -61,6 +85,8 @@ pub enum Phase {
     Escalate,
     /// Somebody has accepted it.
     Accept,
+    /// Nothing is known of it any more: its value is past its maximum age.
+    Unknown,
     /// It is over.
     End,
 }
@@ -77,6 +103,10 @@ pub enum EndReason {
     Forgotten,
     /// The pipeline was edited, and no longer has the alarm.
     Removed,
+    /// The value behind it was corrected or withdrawn.
+    Corrected,
+    /// Another technical alarm says more: the whole source is silent.
+    Superseded,
 }
 
 /// One change of a condition, to be told of by one alert.
@@ -94,6 +124,8 @@ pub struct Transition {
     pub reason: Option<EndReason>,
     /// Whether the condition goes on, beyond the worse limit.
     pub escalated: bool,
+    /// Whether the condition goes on, and nothing is known of it.
+    pub unknown: bool,
 }
 
 /// What a machine has told last.
@@ -105,6 +137,8 @@ pub struct Told {
     pub escalated: bool,
     /// Accepted by somebody.
     pub accepted: bool,
+    /// Nothing is known of it.
+    pub unknown: bool,
     /// When the condition began, in event time.
     pub condition_start: Timestamp,
     /// The alert's place among those of this condition start.
@@ -124,19 +158,57 @@ enum State {
     },
     Active {
         since: Timestamp,
-        escalated: bool,
-        accepted: bool,
+        flags: Flags,
         told: Timestamp,
+        /// Event time of the newest judgement that decided.
+        judged: Timestamp,
     },
 }
 
-/// The state of one alarm condition of one patient: 56 bytes.
+/// What else an active condition is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Flags {
+    escalated: bool,
+    accepted: bool,
+    unknown: bool,
+}
+
+/// Beyond the worse limit, and not believed yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Unconfirmed {
+    since: Timestamp,
+    /// When it is believed in log time; `MAX` where judgements are counted.
+    due: Timestamp,
+    newest: Timestamp,
+    times: u32,
+}
+
+/// The state of one alarm condition of one patient.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Machine {
     state: State,
+    worse: Option<Unconfirmed>,
+    /// When its timer fires; `None` while none is set.
+    armed: Option<Timestamp>,
     /// The newest condition start that was told of, and the next ordinal under it.
     last_start: Option<Timestamp>,
     next_ordinal: u32,
+}
+
+// === impl Judgement ===
+
+impl Judgement {
+    /// The judgement of this number; none beyond the last.
+    pub const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            0 => Some(Self::Unknown),
+            1 => Some(Self::Clear),
+            2 => Some(Self::Between),
+            3 => Some(Self::Violating),
+            4 => Some(Self::AtOnce),
+            _ => None,
+        }
+    }
 }
 
 // === impl Phase ===
@@ -149,6 +221,7 @@ impl Phase {
             Self::Update => "update",
             Self::Escalate => "escalate",
             Self::Accept => "accept",
+            Self::Unknown => "unknown",
             Self::End => "end",
         }
     }
@@ -158,7 +231,7 @@ impl Phase {
 
 impl Machine {
     /// How many numbers a machine is.
-    pub const NUMBERS: usize = 6;
+    pub const NUMBERS: usize = 11;
 
     /// Takes a judgement of data from `event_time`, at log time `now`.
     pub fn judge(
@@ -168,14 +241,46 @@ impl Machine {
         now: Timestamp,
         rules: Rules,
     ) -> Option<Transition> {
-        use Judgement::{AtOnce, Between, Clear, Unknown, Violating};
-        match (self.state, judgement) {
-            (_, Unknown) | (State::Idle, Clear | Between) => None,
-            (State::Idle, AtOnce) => Some(self.start(event_time, now, true)),
-            (State::Idle, Violating) if rules.hold_for <= Span::ZERO => {
-                Some(self.start(event_time, now, false))
+        if judgement == Judgement::Unknown {
+            return None;
+        }
+        let judgement = self.believed(judgement, event_time, now, rules);
+        match &mut self.state {
+            State::Idle => self.judge_idle(judgement, event_time, now, rules),
+            State::Pending { since, judged, .. } => {
+                let since = *since;
+                match judgement {
+                    Judgement::AtOnce => Some(self.start(since, event_time, now, true)),
+                    Judgement::Violating if event_time - since >= rules.hold_for => {
+                        Some(self.start(since, event_time, now, false))
+                    }
+                    Judgement::Violating => {
+                        *judged = event_time;
+                        None
+                    }
+                    _ => {
+                        self.state = State::Idle;
+                        None
+                    }
+                }
             }
-            (State::Idle, Violating) => {
+            State::Active { .. } => self.judge_active(judgement, event_time, now),
+        }
+    }
+
+    fn judge_idle(
+        &mut self,
+        judgement: Judgement,
+        event_time: Timestamp,
+        now: Timestamp,
+        rules: Rules,
+    ) -> Option<Transition> {
+        match judgement {
+            Judgement::AtOnce => Some(self.start(event_time, event_time, now, true)),
+            Judgement::Violating if rules.hold_for <= Span::ZERO => {
+                Some(self.start(event_time, event_time, now, false))
+            }
+            Judgement::Violating => {
                 self.state = State::Pending {
                     since: event_time,
                     due: now + rules.hold_for,
@@ -183,89 +288,179 @@ impl Machine {
                 };
                 None
             }
-            (State::Pending { .. }, Clear | Between) => {
-                self.state = State::Idle;
-                None
-            }
-            (State::Pending { since, .. }, AtOnce) => Some(self.start(since, now, true)),
-            (State::Pending { since, .. }, Violating) if event_time - since >= rules.hold_for => {
-                Some(self.start(since, now, false))
-            }
-            (State::Pending { since, due, .. }, Violating) => {
-                self.state = State::Pending {
-                    since,
-                    due,
-                    judged: event_time,
-                };
-                None
-            }
-            (State::Active { .. }, Between | Violating) => None,
-            (
-                State::Active {
-                    since,
-                    escalated: false,
-                    ..
-                },
-                AtOnce,
-            ) => {
-                self.state = State::Active {
-                    since,
-                    escalated: true,
-                    accepted: false,
-                    told: now,
-                };
-                Some(self.tell(Phase::Escalate, since, now, None))
-            }
-            (State::Active { .. }, AtOnce) => None,
-            (State::Active { since, .. }, Clear) => {
-                self.state = State::Idle;
-                Some(self.tell(Phase::End, since, now, Some(EndReason::Cleared)))
-            }
+            _ => None,
+        }
+    }
+
+    fn judge_active(
+        &mut self,
+        judgement: Judgement,
+        event_time: Timestamp,
+        now: Timestamp,
+    ) -> Option<Transition> {
+        let State::Active {
+            since,
+            flags,
+            told,
+            judged,
+        } = &mut self.state
+        else {
+            return None;
+        };
+        let (since, was_unknown) = (*since, flags.unknown);
+        *judged = event_time.max(*judged);
+        flags.unknown = false;
+        if judgement == Judgement::Clear {
+            self.state = State::Idle;
+            return Some(self.tell(Phase::End, since, now, Some(EndReason::Cleared)));
+        }
+        if judgement == Judgement::AtOnce && !flags.escalated {
+            flags.escalated = true;
+            flags.accepted = false;
+            *told = now;
+            return Some(self.tell(Phase::Escalate, since, now, None));
+        }
+        if was_unknown {
+            *told = now;
+            return Some(self.tell(Phase::Update, since, now, None));
+        }
+        None
+    }
+
+    /// The judgement as far as it is believed: a violation of the worse limit that is not confirmed is an ordinary one.
+    fn believed(
+        &mut self,
+        judgement: Judgement,
+        event_time: Timestamp,
+        now: Timestamp,
+        rules: Rules,
+    ) -> Judgement {
+        if judgement != Judgement::AtOnce || rules.confirm == Confirm::Never {
+            self.worse = None;
+            return judgement;
+        }
+        if matches!(self.state, State::Active { flags, .. } if flags.escalated) {
+            return judgement;
+        }
+        let worse = self.worse.get_or_insert(Unconfirmed {
+            since: event_time,
+            due: match rules.confirm {
+                Confirm::For(span) => now + span,
+                Confirm::Never | Confirm::Times(_) => Timestamp::MAX,
+            },
+            newest: Timestamp::MIN,
+            times: 0,
+        });
+        if event_time > worse.newest {
+            worse.newest = event_time;
+            worse.times += 1;
+        }
+        let is_confirmed = match rules.confirm {
+            Confirm::Never => true,
+            Confirm::For(span) => event_time - worse.since >= span,
+            Confirm::Times(times) => worse.times >= times,
+        };
+        if is_confirmed {
+            self.worse = None;
+            Judgement::AtOnce
+        } else {
+            Judgement::Violating
         }
     }
 
     /// When this machine next needs [`Machine::on_time`], in log time.
     pub fn due(&self, rules: Rules) -> Option<Timestamp> {
-        match self.state {
+        let worse = self.worse.map(|worse| worse.due);
+        let worse = worse.filter(|due| *due != Timestamp::MAX);
+        let own = match self.state {
             State::Idle => None,
             State::Pending { due, .. } => Some(due),
-            State::Active { accepted: true, .. } => None,
-            State::Active { told, .. } => rules.repeat_after.map(|after| told + after),
+            State::Active { flags, .. } if flags.unknown => None,
+            State::Active {
+                flags, told, judged, ..
+            } => {
+                let repeat = rules.repeat_after.filter(|_| !flags.accepted);
+                let repeat = repeat.map(|after| told + after);
+                let unknown = rules.unknown_after.map(|after| unknown_at(judged, after));
+                repeat.into_iter().chain(unknown).min()
+            }
+        };
+        worse.into_iter().chain(own).min()
+    }
+
+    /// When a timer has to be set for it; nothing while one is set that fires by then. Whoever sets it calls
+    /// [`Machine::disarm`] when it fires.
+    pub fn arm(&mut self, rules: Rules) -> Option<Timestamp> {
+        let due = self.due(rules)?;
+        if self.armed.is_some_and(|armed| armed <= due) {
+            return None;
         }
+        self.armed = Some(due);
+        Some(due)
+    }
+
+    /// A timer fired at log time `now`.
+    pub fn disarm(&mut self, now: Timestamp) {
+        self.armed = self.armed.filter(|armed| *armed > now);
     }
 
     /// Fires what is due by log time `now`; nothing when the timer was overtaken by a judgement.
     pub fn on_time(&mut self, now: Timestamp, rules: Rules) -> Option<Transition> {
         let due = self.due(rules).filter(|due| *due <= now)?;
-        match self.state {
+        if let Some(worse) = self.worse.filter(|worse| worse.due <= due) {
+            self.worse = None;
+            return match self.state {
+                _ if due - worse.newest > rules.max_age => None,
+                State::Idle => Some(self.start(worse.since, worse.newest, due, true)),
+                State::Pending { since, .. } => Some(self.start(since, worse.newest, due, true)),
+                State::Active { .. } => self.judge_active(Judgement::AtOnce, worse.newest, due),
+            };
+        }
+        match &mut self.state {
             State::Idle => None,
-            State::Pending { judged, .. } if due - judged > rules.max_age => {
+            State::Pending { judged, .. } if due - *judged > rules.max_age => {
                 self.state = State::Idle;
                 None
             }
-            State::Pending { since, .. } => Some(self.start(since, due, false)),
+            State::Pending { since, judged, .. } => {
+                let (since, judged) = (*since, *judged);
+                Some(self.start(since, judged, due, false))
+            }
             State::Active {
                 since,
-                escalated,
-                accepted,
-                ..
+                flags,
+                told,
+                judged,
             } => {
-                self.state = State::Active {
-                    since,
-                    escalated,
-                    accepted,
-                    told: due,
-                };
-                Some(self.tell(Phase::Update, since, due, None))
+                let since = *since;
+                *told = due;
+                let is_unknown = rules
+                    .unknown_after
+                    .is_some_and(|after| unknown_at(*judged, after) <= due);
+                flags.unknown = is_unknown;
+                match is_unknown {
+                    true => Some(self.tell(Phase::Unknown, since, due - Span::from_micros(1), None)),
+                    false => Some(self.tell(Phase::Update, since, due, None)),
+                }
             }
         }
+    }
+
+    /// What is active goes on, and there is something new to say of it.
+    pub fn update(&mut self, now: Timestamp) -> Option<Transition> {
+        let State::Active { since, told, .. } = &mut self.state else {
+            return None;
+        };
+        *told = now;
+        let since = *since;
+        Some(self.tell(Phase::Update, since, now, None))
     }
 
     /// Somebody accepts the condition that began then. Nothing when it is over, another one, or accepted already.
     pub fn accept(&mut self, condition_start: Timestamp, now: Timestamp) -> Option<Transition> {
         match &mut self.state {
-            State::Active { since, accepted, .. } if *since == condition_start && !*accepted => {
-                *accepted = true;
+            State::Active { since, flags, .. } if *since == condition_start && !flags.accepted => {
+                flags.accepted = true;
                 Some(self.tell(Phase::Accept, condition_start, now, None))
             }
             _ => None,
@@ -274,6 +469,8 @@ impl Machine {
 
     /// Ends whatever is active, because the patient is no longer monitored.
     pub fn end(&mut self, now: Timestamp, reason: EndReason) -> Option<Transition> {
+        self.worse = None;
+        self.armed = None;
         let state = std::mem::take(&mut self.state);
         match state {
             State::Active { since, .. } => Some(self.tell(Phase::End, since, now, Some(reason))),
@@ -287,16 +484,36 @@ impl Machine {
             false => State::Idle,
             true => State::Active {
                 since: told.condition_start,
-                escalated: told.escalated,
-                accepted: told.accepted,
+                flags: Flags {
+                    escalated: told.escalated,
+                    accepted: told.accepted,
+                    unknown: told.unknown,
+                },
                 told: told.at,
+                judged: told.at,
             },
         };
         Self {
             state,
+            worse: None,
+            armed: None,
             last_start: Some(told.condition_start),
             next_ordinal: told.ordinal + 1,
         }
+    }
+
+    /// As [`Machine::after`], with the newest judgement that this machine, of the same condition, has seen.
+    #[must_use]
+    pub fn taken_over(&self, told: &Told) -> Self {
+        let mut machine = Self::after(told);
+        let seen = match self.state {
+            State::Idle => None,
+            State::Pending { judged, .. } | State::Active { judged, .. } => Some(judged),
+        };
+        if let (State::Active { judged, .. }, Some(seen)) = (&mut machine.state, seen) {
+            *judged = seen;
+        }
+        machine
     }
 
     /// The same machine, with the names of alerts that it has used by the time it told this.
@@ -314,9 +531,15 @@ impl Machine {
         match self.state {
             State::Pending { .. } => Self {
                 state: State::Idle,
+                worse: None,
+                armed: None,
                 ..self
             },
-            State::Idle | State::Active { .. } => self,
+            State::Idle | State::Active { .. } => Self {
+                worse: None,
+                armed: None,
+                ..self
+            },
         }
     }
 
@@ -327,56 +550,80 @@ impl Machine {
             State::Pending { since, due, judged } => [1, since.micros(), due.micros(), judged.micros()],
             State::Active {
                 since,
-                escalated,
-                accepted,
+                flags,
                 told,
+                judged,
             } => {
-                let state = 2 + i64::from(escalated) + 2 * i64::from(accepted);
-                [state, since.micros(), told.micros(), 0]
+                let flags = [flags.escalated, flags.accepted, flags.unknown];
+                let bits = (0..).zip(flags).map(|(bit, flag)| i64::from(flag) << bit);
+                [2 + bits.sum::<i64>(), since.micros(), told.micros(), judged.micros()]
             }
         };
+        let none = Unconfirmed {
+            since: Timestamp::MIN,
+            due: Timestamp::MIN,
+            newest: Timestamp::MIN,
+            times: 0,
+        };
+        let worse = self.worse.unwrap_or(none);
         let last_start = self.last_start.unwrap_or(Timestamp::MIN).micros();
         [
             state,
             since,
             until,
             judged,
+            worse.since.micros(),
+            worse.due.micros(),
+            worse.newest.micros(),
+            i64::from(worse.times),
             last_start,
             i64::from(self.next_ordinal),
+            self.armed.unwrap_or(Timestamp::MAX).micros(),
         ]
     }
 
     /// The machine that gave these numbers; none when no machine gives them.
-    pub fn from_numbers(
-        [state, since, until, judged, last_start, next_ordinal]: [i64; Self::NUMBERS],
-    ) -> Option<Self> {
-        let (since, until) = (Timestamp::from_micros(since), Timestamp::from_micros(until));
+    pub fn from_numbers(numbers: [i64; Self::NUMBERS]) -> Option<Self> {
+        let [state, .., worse_times, _, next_ordinal, _] = numbers;
+        let at = |place: usize| Timestamp::from_micros(numbers[place]);
         let state = match state {
             0 => State::Idle,
             1 => State::Pending {
-                since,
-                due: until,
-                judged: Timestamp::from_micros(judged),
+                since: at(1),
+                due: at(2),
+                judged: at(3),
             },
-            2..=5 => State::Active {
-                since,
-                escalated: state % 2 == 1,
-                accepted: state >= 4,
-                told: until,
+            2..=9 => State::Active {
+                since: at(1),
+                flags: Flags {
+                    escalated: (state - 2) & 1 != 0,
+                    accepted: (state - 2) & 2 != 0,
+                    unknown: (state - 2) & 4 != 0,
+                },
+                told: at(2),
+                judged: at(3),
             },
             _ => return None,
         };
-        let last_start = Some(Timestamp::from_micros(last_start)).filter(|start| *start != Timestamp::MIN);
+        let times = u32::try_from(worse_times).ok()?;
+        let worse = (times > 0).then(|| Unconfirmed {
+            since: at(4),
+            due: at(5),
+            newest: at(6),
+            times,
+        });
         Some(Self {
             state,
-            last_start,
+            worse,
+            armed: Some(at(10)).filter(|armed| *armed != Timestamp::MAX),
+            last_start: Some(at(8)).filter(|start| *start != Timestamp::MIN),
             next_ordinal: next_ordinal.try_into().ok()?,
         })
     }
 
     /// Whether nothing is going on: neither active nor waiting to be. A judgement that is clear then changes nothing.
     pub fn is_idle(&self) -> bool {
-        self.state == State::Idle
+        self.state == State::Idle && self.worse.is_none()
     }
 
     /// Whether the condition is active.
@@ -384,12 +631,15 @@ impl Machine {
         matches!(self.state, State::Active { .. })
     }
 
-    fn start(&mut self, since: Timestamp, now: Timestamp, escalated: bool) -> Transition {
+    fn start(&mut self, since: Timestamp, judged: Timestamp, now: Timestamp, escalated: bool) -> Transition {
         self.state = State::Active {
             since,
-            escalated,
-            accepted: false,
+            flags: Flags {
+                escalated,
+                ..Flags::default()
+            },
             told: now,
+            judged,
         };
         self.tell(Phase::Start, since, now, None)
     }
@@ -408,16 +658,25 @@ impl Machine {
         }
         let ordinal = self.next_ordinal;
         self.next_ordinal += 1;
-        let escalated = matches!(self.state, State::Active { escalated: true, .. });
+        let flags = match self.state {
+            State::Active { flags, .. } => flags,
+            State::Idle | State::Pending { .. } => Flags::default(),
+        };
         Transition {
             phase,
             condition_start: since,
             ordinal,
             at: now,
             reason,
-            escalated,
+            escalated: flags.escalated,
+            unknown: flags.unknown,
         }
     }
+}
+
+/// A value may be as old as its maximum age; just after that it is too old.
+fn unknown_at(judged: Timestamp, after: Span) -> Timestamp {
+    judged + after + Span::from_micros(1)
 }
 
 #[cfg(test)]

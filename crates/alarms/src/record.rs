@@ -44,7 +44,8 @@ pub struct Alert {
     /// The bed, when known from context.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bed: Option<Arc<str>>,
-    /// The alarm's name: from the pipeline, or `silent` or `device_clock` with the source behind a colon.
+    /// The alarm's name: from the pipeline, or `silent` or `device_clock` with the source, `lost` with the
+    /// vital sign behind a colon, or `overdue`.
     pub alarm: String,
     /// The kind of trouble.
     pub kind: AlarmKind,
@@ -73,6 +74,9 @@ pub struct Alert {
     pub condition: String,
     /// The inputs behind the decision, most telling first.
     pub contributors: Vec<Contributor>,
+    /// Vital signs of which a window behind the decision holds a value that was corrected since.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replaced: Vec<Text>,
     /// The model that spoke, for an alarm on a model's output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<Arc<ModelIdentity>>,
@@ -115,6 +119,12 @@ pub struct Input {
     /// Beyond its maximum age: shown, never used.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stale: bool,
+    /// The device that measured it, where several devices measure it and differ.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_id: Option<Text>,
+    /// Whether `observed_at` is not what its device gave, since the device's clock is wrong.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub clock_corrected: bool,
 }
 
 /// An input with its part in the decision.
@@ -178,6 +188,7 @@ impl Alarm {
             active: self.active,
             escalated: self.escalated,
             accepted: self.accepted_by.is_some(),
+            unknown: self.unknown,
             condition_start: self.condition_start,
             ordinal: self.ordinal,
             at: self.changed_at,
@@ -224,6 +235,9 @@ pub struct Alarm {
     /// Whether it is beyond the worse limit.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub escalated: bool,
+    /// Whether nothing is known of it any more: its value is past its maximum age.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unknown: bool,
     /// Who has accepted it, since it began or became worse.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted_by: Option<String>,
@@ -269,6 +283,9 @@ pub struct ScoreRecord {
     pub scores: Vec<ScoreValue>,
     /// The newest value of every vital sign seen, with its age.
     pub inputs: Vec<Input>,
+    /// Vital signs of which a window behind the scores holds a value that was corrected since.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replaced: Vec<Text>,
     /// The pipeline's name.
     pub pipeline: Arc<str>,
     /// The pipeline's version.

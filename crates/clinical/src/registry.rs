@@ -14,6 +14,10 @@
 //!
 //! *Maximum ages* are Wardwatch's own defaults, after how often each is measured on a ward; a pipeline may
 //! override them: monitored continuously 10 min, cuff 1 h, charted by a person 8 h.
+//!
+//! The *best* value decides only which of two values of one instant is the worse, where one must be chosen. Where too low and
+//! too high are both bad it lies midway between the values that NEWS2 gives three points (Royal College of Physicians, 2017),
+//! so that those are equally bad; otherwise at the good end of the range.
 
 use std::ops::RangeInclusive;
 
@@ -40,6 +44,10 @@ pub struct VitalInfo {
     pub whole: bool,
     /// Age in seconds after which a value no longer counts, unless the pipeline says otherwise.
     pub max_age_seconds: u32,
+    /// The value that worries least; of two values the one further from it is the worse. See [`VitalInfo::is_worse`].
+    pub best: f64,
+    /// Measured and charted by a person now and then, not by a device without end.
+    pub charted: bool,
     /// LOINC codes, the preferred one first.
     pub loinc: &'static [&'static str],
     /// MDC codes, the preferred one first.
@@ -64,9 +72,11 @@ const PRESSURE: RangeInclusive<f64> = 5.0..=375.0;
 /// Every vital sign, in the order of [`VitalSign::ALL`].
 pub static REGISTRY: [VitalInfo; VitalSign::COUNT] = [
     row(HeartRate, "heart_rate", "HR", "/min", 0.0..=350.0)
+        .best(85.5)
         .loinc(&["8867-4"])
         .mdc(&[mdc("147842", "MDC_ECG_HEART_RATE")]),
     row(Pulse, "pulse", "Pulse", "/min", 0.0..=350.0)
+        .best(85.5)
         .loinc(&["8889-8"])
         .mdc(&[
             mdc("149530", "MDC_PULS_OXIM_PULS_RATE"),
@@ -77,6 +87,7 @@ pub static REGISTRY: [VitalInfo; VitalSign::COUNT] = [
         ]),
     // No living patient has 0 %: it is a probe without a finger, as charted in MIMIC-III.
     row(Spo2, "spo2", "SpO2", "%", 10.0..=100.0)
+        .best(100.0)
         .loinc(&["59408-5", "2708-6"])
         .mdc(&[
             mdc("150456", "MDC_PULS_OXIM_SAT_O2"),
@@ -84,6 +95,7 @@ pub static REGISTRY: [VitalInfo; VitalSign::COUNT] = [
         ]),
     // Impedance monitors count to 150.
     row(RespRate, "resp_rate", "RR", "/min", 0.0..=150.0)
+        .best(16.5)
         .loinc(&["9279-1"])
         .mdc(&[
             mdc("151562", "MDC_RESP_RATE"),
@@ -91,6 +103,7 @@ pub static REGISTRY: [VitalInfo; VitalSign::COUNT] = [
             mdc("151594", "MDC_CO2_RESP_RATE"),
         ]),
     row(SystolicBp, "systolic_bp", "SBP", "mm[Hg]", PRESSURE)
+        .best(155.0)
         .max_age(HOUR)
         .loinc(&["8480-6"])
         .mdc(&[
@@ -98,6 +111,7 @@ pub static REGISTRY: [VitalInfo; VitalSign::COUNT] = [
             mdc("150301", "MDC_PRESS_CUFF_SYS"),
         ]),
     row(DiastolicBp, "diastolic_bp", "DBP", "mm[Hg]", PRESSURE)
+        .best(80.0)
         .max_age(HOUR)
         .loinc(&["8462-4"])
         .mdc(&[
@@ -105,6 +119,7 @@ pub static REGISTRY: [VitalInfo; VitalSign::COUNT] = [
             mdc("150302", "MDC_PRESS_CUFF_DIA"),
         ]),
     row(MeanBp, "mean_bp", "MAP", "mm[Hg]", PRESSURE)
+        .best(95.0)
         .max_age(HOUR)
         .loinc(&["8478-0"])
         .mdc(&[
@@ -118,6 +133,7 @@ pub static REGISTRY: [VitalInfo; VitalSign::COUNT] = [
         "mm[Hg]",
         PRESSURE,
     )
+        .best(155.0)
     .loinc(&["76215-3"])
     .mdc(&[
         mdc("150033", "MDC_PRESS_BLD_ART_SYS"),
@@ -131,6 +147,7 @@ pub static REGISTRY: [VitalInfo; VitalSign::COUNT] = [
         "mm[Hg]",
         PRESSURE,
     )
+        .best(80.0)
     .loinc(&["76213-8"])
     .mdc(&[
         mdc("150034", "MDC_PRESS_BLD_ART_DIA"),
@@ -138,6 +155,7 @@ pub static REGISTRY: [VitalInfo; VitalSign::COUNT] = [
         mdc("150018", "MDC_PRESS_BLD_DIA"),
     ]),
     row(ArterialMean, "arterial_mean", "ART mean", "mm[Hg]", PRESSURE)
+        .best(95.0)
         .loinc(&["76214-6"])
         .mdc(&[
             mdc("150035", "MDC_PRESS_BLD_ART_MEAN"),
@@ -146,8 +164,9 @@ pub static REGISTRY: [VitalInfo; VitalSign::COUNT] = [
         ]),
     // A probe that fell out reads the room, 20 to 24; and nobody is nursed on a ward below 25.
     row(Temperature, "temperature", "Temp", "Cel", 25.0..=45.0)
+        .best(37.05)
         .decimals(1)
-        .max_age(8 * HOUR)
+        .charted()
         .loinc(&["8310-5"])
         .mdc(&[
             mdc("150364", "MDC_TEMP_BODY"),
@@ -160,28 +179,34 @@ pub static REGISTRY: [VitalInfo; VitalSign::COUNT] = [
             mdc("188496", "MDC_TEMP_AXIL"),
         ]),
     row(Etco2, "etco2", "EtCO2", "mm[Hg]", 0.0..=200.0)
+        .best(40.0)
         .loinc(&["19891-1"])
         .mdc(&[mdc("151708", "MDC_AWAY_CO2_ET"), vendor("151728")]),
     // Room air holds 20.9 %; no mixer gives less.
     row(Fio2, "fio2", "FiO2", "%", 20.0..=100.0)
-        .max_age(8 * HOUR)
+        .best(20.0)
+        .charted()
         .loinc(&["3150-6", "19994-3"])
         .mdc(&[mdc("152196", "MDC_CONC_AWAY_O2_INSP")]),
     // High-flow devices end at 60 to 80 L/min.
     row(O2Flow, "o2_flow", "O2 flow", "L/min", 0.0..=100.0)
         .decimals(1)
-        .max_age(8 * HOUR)
+        .charted()
         .loinc(&["3151-8"]),
     row(GcsEye, "gcs_eye", "GCS eye", "{score}", 1.0..=4.0)
+        .best(4.0)
         .scale()
         .loinc(&["9267-6"]),
     row(GcsVerbal, "gcs_verbal", "GCS verbal", "{score}", 1.0..=5.0)
+        .best(5.0)
         .scale()
         .loinc(&["9270-0"]),
     row(GcsMotor, "gcs_motor", "GCS motor", "{score}", 1.0..=6.0)
+        .best(6.0)
         .scale()
         .loinc(&["9268-4"]),
     row(GcsTotal, "gcs_total", "GCS", "{score}", 3.0..=15.0)
+        .best(15.0)
         .scale()
         .loinc(&["9269-2"]),
     // The LOINC term is AVPU: it cannot say "new confusion", but its four letters mean the same here.
@@ -189,7 +214,7 @@ pub static REGISTRY: [VitalInfo; VitalSign::COUNT] = [
         .scale()
         .loinc(&["67775-7"]),
     // A sprinter takes fewer than 300 steps a minute. The LOINC term counts without a time: the unit decides.
-    row(Steps, "steps", "Steps", "{steps}/min", 0.0..=350.0).loinc(&["55423-8"]),
+    row(Steps, "steps", "Steps", "{steps}/min", 0.0..=350.0).best(350.0).loinc(&["55423-8"]),
 ];
 
 // === impl VitalInfo ===
@@ -211,6 +236,8 @@ const fn row(
         decimals: 0,
         whole: false,
         max_age_seconds: 10 * MINUTE,
+        best: 0.0,
+        charted: false,
         loinc: &[],
         mdc: &[],
     }
@@ -241,11 +268,28 @@ impl VitalInfo {
 
     /// A scale charted by a person.
     const fn scale(self) -> Self {
+        Self { whole: true, ..self }.charted()
+    }
+
+    /// Measured by a person now and then.
+    const fn charted(self) -> Self {
         Self {
-            whole: true,
+            charted: true,
             max_age_seconds: 8 * HOUR,
             ..self
         }
+    }
+
+    /// Where the value that worries least lies.
+    const fn best(self, best: f64) -> Self {
+        Self { best, ..self }
+    }
+
+    /// Whether the value is worse than the other: further from the best one, of two as far the lower.
+    #[inline]
+    pub fn is_worse(&self, value: f64, other: f64) -> bool {
+        let (far, other_far) = ((value - self.best).abs(), (other - self.best).abs());
+        far > other_far || (far == other_far && value < other)
     }
 
     const fn loinc(self, loinc: &'static [&'static str]) -> Self {
@@ -278,6 +322,34 @@ mod tests {
                 "{}",
                 info.name
             );
+        }
+    }
+
+    #[test]
+    fn of_two_values_one_is_the_worse() {
+        use crate::vital_sign::VitalSign;
+        let cases = [
+            (VitalSign::Spo2, 78.0, 95.0),
+            (VitalSign::HeartRate, 38.0, 90.0),
+            (VitalSign::HeartRate, 150.0, 70.0),
+            (VitalSign::RespRate, 8.0, 16.0),
+            (VitalSign::RespRate, 30.0, 12.0),
+            (VitalSign::SystolicBp, 85.0, 130.0),
+            (VitalSign::ArterialSystolic, 230.0, 120.0),
+            (VitalSign::Temperature, 40.6, 36.6),
+            (VitalSign::Temperature, 34.0, 38.0),
+            (VitalSign::GcsTotal, 7.0, 15.0),
+            (VitalSign::Consciousness, 3.0, 0.0),
+            (VitalSign::O2Flow, 4.0, 0.0),
+        ];
+        for (vital, worse, better) in cases {
+            let info = vital.info();
+            assert!(info.is_worse(worse, better) && !info.is_worse(better, worse), "{vital}");
+            assert!(!info.is_worse(worse, worse));
+        }
+        for info in &REGISTRY {
+            let (low, high) = (*info.plausible.start(), *info.plausible.end());
+            assert!(info.plausible.contains(&info.best) && info.is_worse(low, high) != info.is_worse(high, low));
         }
     }
 

@@ -47,4 +47,4 @@ pub use quarantine::{BadReading, Quarantined};
 pub use reading::{Meaning, Reading, Value};
 pub use reason::{Flaw, Reason};
 pub use record::{Arrival, MOST_BYTES, MOST_READINGS, Record};
-pub use status::check_status;
+pub use status::{Kind, read_status};

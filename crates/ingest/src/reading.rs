@@ -45,7 +45,7 @@ impl Reading {
     ///
     /// # Errors
     /// The first flaw found: code, unit, value, in this order.
-    pub fn validate(code: &str, value: Value<'_>, unit: Option<&str>) -> Result<Self, Flaw> {
+    pub fn validate(code: &str, value: Value<'_>, unit: Option<&str>) -> Result<Option<Self>, Flaw> {
         Meaning::of(code, unit)?.reading(value)
     }
 }
@@ -76,24 +76,22 @@ impl Meaning {
         self.vital
     }
 
-    /// Reads one value.
+    /// Reads one value; `None` where its device says by a sentinel that it measured nothing.
     ///
     /// # Errors
-    /// The value is a sentinel for "no measurement", implausible, or no value of this vital sign.
+    /// The value is implausible, or no value of this vital sign.
     #[inline]
-    pub fn reading(self, value: Value<'_>) -> Result<Reading, Flaw> {
+    pub fn reading(self, value: Value<'_>) -> Result<Option<Reading>, Flaw> {
         match value {
-            Value::Number(number) => self.number(number),
-            Value::Text(text) => self.letter(text),
+            // Sentinels are numbers of the device, so they are looked for before any conversion.
+            Value::Number(number) if units::is_no_measurement(number) => Ok(None),
+            Value::Number(number) => self.number(number).map(Some),
+            Value::Text(text) => self.letter(text).map(Some),
         }
     }
 
     #[inline]
     fn number(self, raw: f64) -> Result<Reading, Flaw> {
-        // Sentinels are numbers of the device, so they are looked for before any conversion.
-        if units::is_no_measurement(raw) {
-            return Err(Reason::NoMeasurement.into());
-        }
         let value = self.conversion.apply(raw);
         units::check(self.vital, value).map_err(|_| Reason::Implausible)?;
         // Adding zero turns -0.0 into 0.0: the two are equal but would give digests that differ.
@@ -140,7 +138,7 @@ mod tests {
 
     fn read(code: &str, value: Value<'_>, unit: Option<&str>) -> Result<(VitalSign, f64), Reason> {
         Reading::validate(code, value, unit)
-            .map(|reading| (reading.vital, reading.value))
+            .map(|reading| reading.map(|reading| (reading.vital, reading.value)).unwrap())
             .map_err(|flaw| flaw.reason)
     }
 
@@ -169,10 +167,8 @@ mod tests {
         );
         assert_eq!(number("gcs_total", 9.5, "{score}"), Err(Reason::Implausible));
         for sentinel in [-1.0, -100.0, -999.0, -99.9, 8_388_607.0, f64::NAN, f64::INFINITY] {
-            assert_eq!(
-                number("temperature", sentinel, "[degF]"),
-                Err(Reason::NoMeasurement)
-            );
+            let nothing = Reading::validate("temperature", Value::Number(sentinel), Some("[degF]"));
+            assert_eq!(nothing, Ok(None));
         }
     }
 

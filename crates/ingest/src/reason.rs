@@ -34,13 +34,11 @@ pub enum Reason {
     WrongUnit,
     /// No unit, though this vital sign has one.
     MissingUnit,
-    /// A number by which devices say that they measured nothing.
-    NoMeasurement,
     /// Outside what can be a living patient's value.
     Implausible,
     /// Neither a number nor, for consciousness, a letter of ACVPU.
     BadValue,
-    /// The sender says that the value does not count, or says it in a word we do not know.
+    /// The sender has no result yet, or says what it has in a word we do not know.
     Status,
     /// The Kafka key is not the patient id: another shard would own the patient.
     KeyMismatch,
@@ -52,23 +50,19 @@ pub enum Reason {
     EmptyGroup,
     /// A grouped message with more than [`MOST_READINGS`](crate::MOST_READINGS).
     TooManyReadings,
-    /// Another value of the same vital sign earlier in the same group.
-    DuplicateInGroup,
     /// Decided by the shard: further ahead of its append time than the pipeline allows.
     Future,
-    /// Decided by the shard: further behind its patient's clock than the pipeline allows.
+    /// Decided by the shard: too far behind its device's clock for windows, and neither new nor fresh enough for anything else.
     Late,
-    /// Decided by the shard: the same observation came before with another value.
-    Conflict,
-    /// Decided by the shard: no window can use its pane any more.
-    ExpiredPane,
+    /// Decided by the shard: its device's clock is wrong, and its source does not take such readings.
+    WrongClock,
 }
 
 // === impl Reason ===
 
 impl Reason {
     /// Every reason, in order of declaration.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 22] = [
         Self::BadJson,
         Self::BadUtf8,
         Self::NotAnObject,
@@ -80,7 +74,6 @@ impl Reason {
         Self::UnknownCode,
         Self::WrongUnit,
         Self::MissingUnit,
-        Self::NoMeasurement,
         Self::Implausible,
         Self::BadValue,
         Self::Status,
@@ -89,11 +82,9 @@ impl Reason {
         Self::UnknownAlarm,
         Self::EmptyGroup,
         Self::TooManyReadings,
-        Self::DuplicateInGroup,
         Self::Future,
         Self::Late,
-        Self::Conflict,
-        Self::ExpiredPane,
+        Self::WrongClock,
     ];
 
     /// The stable `snake_case` code.
@@ -110,7 +101,6 @@ impl Reason {
             Self::UnknownCode => "unknown_code",
             Self::WrongUnit => "wrong_unit",
             Self::MissingUnit => "missing_unit",
-            Self::NoMeasurement => "no_measurement",
             Self::Implausible => "implausible",
             Self::BadValue => "bad_value",
             Self::Status => "status",
@@ -119,11 +109,9 @@ impl Reason {
             Self::UnknownAlarm => "unknown_alarm",
             Self::EmptyGroup => "empty_group",
             Self::TooManyReadings => "too_many_readings",
-            Self::DuplicateInGroup => "duplicate_in_group",
             Self::Future => "future",
             Self::Late => "late",
-            Self::Conflict => "conflict",
-            Self::ExpiredPane => "expired_pane",
+            Self::WrongClock => "wrong_clock",
         }
     }
 

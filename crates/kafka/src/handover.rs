@@ -22,7 +22,7 @@ pub(crate) fn handed_over(
     ended: &mut Outputs,
 ) -> Shard {
     // An end asks no model.
-    old.end_removed(succession, &mut Models::default(), ended);
+    old.end_removed(&new, succession, &mut Models::default(), ended);
     old.succeed(new, succession, filled)
 }
 

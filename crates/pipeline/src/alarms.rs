@@ -1,7 +1,7 @@
 //! Alarms: each is a limit on one vital sign or a condition over features and scores.
 
 use arrow::datatypes::DataType;
-use wardwatch_alarms::Rules;
+use wardwatch_alarms::{Confirm, Rules};
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::Span;
 use wardwatch_yaml::{Place, Problems, Spot, codes as yaml_codes};
@@ -19,7 +19,7 @@ use crate::{Condition, ConditionAlarm, From, LimitAlarm, Source};
 const MOST_ALARMS: usize = 256;
 
 /// The names of the technical alarms.
-const TECHNICAL: [&str; 2] = ["silent", "device_clock"];
+const TECHNICAL: [&str; 4] = ["silent", "device_clock", "lost", "overdue"];
 
 /// The alarms of a pipeline that have no problem.
 #[derive(Debug, Default)]
@@ -73,6 +73,8 @@ pub(crate) fn alarms(
                     hold_for: text.hold_for(),
                     max_age: document.time.forget_after.value,
                     repeat_after: text.repeat_after.as_ref().map(|given| given.value),
+                    confirm: Confirm::Never,
+                    unknown_after: None,
                 };
                 alarms.conditions.extend(condition_alarm(
                     text, when, rules, &names, scores, &place, problems,
@@ -121,10 +123,15 @@ fn condition_alarm(
     place: &Place,
     problems: &mut Problems,
 ) -> Option<ConditionAlarm> {
-    if let Some(at_once) = &text.at_once {
+    let spared = [
+        ("at_once", text.at_once.as_ref().map(|given| given.at)),
+        ("confirm", text.confirm.as_ref().map(|given| given.at)),
+    ];
+    for (name, at) in spared {
+        let Some(at) = at else { continue };
         problems.push(
             codes::NO_EFFECT,
-            &place.field("at_once", at_once.at),
+            &place.field(name, at),
             "only a limit can bypass its delay",
             "write the worse condition as an alarm of its own, without `for`",
         );

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use wardwatch_yaml::{At, Place, Problems, Spot};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use wardwatch_alarms::Confirm;
 use wardwatch_clinical::{AlarmPriority, VitalSign};
 use wardwatch_event_time::Span;
 
@@ -35,6 +36,9 @@ pub(crate) struct Document {
     /// By vital sign: after which age its latest value no longer counts.
     #[schemars(with = "Option<MaxAges>")]
     pub max_age: BTreeMap<String, (At, Spot<Span>)>,
+    /// By vital sign: after how long without a usable reading, while its source goes on, it is lost.
+    #[schemars(with = "Option<MaxAges>")]
+    pub lost_after: BTreeMap<String, (At, Spot<Span>)>,
     /// Feature sets.
     #[schemars(with = "Option<Vec<FeatureSetText>>")]
     pub features: Section<FeatureSetText>,
@@ -88,9 +92,21 @@ pub(crate) struct SourceText {
     /// Feeds features, but closes no pane and drives no limit.
     #[schemars(with = "Option<bool>", extend("default" = false))]
     pub trend_only: Option<Spot<bool>>,
+    /// Its values are charted by people: one that does not come is overdue, not lost.
+    #[schemars(with = "Option<bool>", extend("default" = false))]
+    pub charted: Option<Spot<bool>>,
     /// Whether repeats are looked for.
     #[schemars(with = "Option<Switch>", extend("default" = "on"))]
     pub dedupe: Option<Spot<Switch>>,
+    /// How often its devices send; `silent_after` and `lost_after` have to leave room for it.
+    #[schemars(with = "Option<Length>")]
+    pub interval: Option<Spot<Span>>,
+    /// Instead of `time.past_skew`.
+    #[schemars(with = "Option<Grace>")]
+    pub past_skew: Option<Spot<Grace>>,
+    /// What becomes of readings of a device whose clock is wrong.
+    #[schemars(with = "Option<WrongClockText>", extend("default" = "correct"))]
+    pub wrong_clock: Option<Spot<WrongClockText>>,
     /// Instead of `time.lateness`.
     #[schemars(with = "Option<Length>")]
     pub lateness: Option<Spot<Span>>,
@@ -108,6 +124,16 @@ pub(crate) struct SourceText {
 pub(crate) enum Format {
     /// Canonical observation JSON, single or grouped.
     ObservationJson,
+}
+
+/// What becomes of readings of a device whose clock is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+pub(crate) enum WrongClockText {
+    /// They count at their effective time.
+    Correct,
+    /// They go to quarantine.
+    Quarantine,
 }
 
 /// On or off.
@@ -136,6 +162,9 @@ pub(crate) struct TimeText {
     /// How far a device's clock may run ahead.
     #[schemars(with = "Option<Length>", extend("default" = "10s"))]
     pub future_skew: Span,
+    /// How far a device's clock may steadily be behind, or `off`.
+    #[schemars(with = "Option<Grace>", extend("default" = "60s"))]
+    pub past_skew: Grace,
     /// After which silence of a source a technical alarm begins.
     #[schemars(with = "Option<Length>", extend("default" = "60s"))]
     pub silent_after: Spot<Span>,
@@ -210,6 +239,9 @@ pub(crate) struct AlarmText {
     /// The worse limit that does not wait for `for`.
     #[schemars(with = "Option<String>", extend("examples" = ["spo2 < 80"]))]
     pub at_once: Option<Spot<String>>,
+    /// What a value beyond `at_once` needs to be believed: a length of time that it lasts, or `2 readings` in a row.
+    #[schemars(with = "Option<ConfirmText>")]
+    pub confirm: Option<Spot<ConfirmText>>,
     /// A condition over features, scores, vital signs and context.
     #[schemars(with = "Option<String>", extend("examples" = ["news2 >= 5"]))]
     pub when: Option<Spot<String>>,
@@ -235,10 +267,20 @@ pub(crate) struct TechnicalText {
     /// A source of a patient is silent.
     #[schemars(with = "Option<PriorityName>", extend("default" = "high"))]
     pub silent: AlarmPriority,
-    /// A device's clock runs ahead.
+    /// A device's clock is wrong.
     #[schemars(with = "Option<PriorityName>", extend("default" = "medium"))]
     pub device_clock: AlarmPriority,
+    /// A vital sign is lost while its source goes on.
+    #[schemars(with = "Option<PriorityName>", extend("default" = "medium"))]
+    pub lost: AlarmPriority,
+    /// A vital sign that people chart is overdue.
+    #[schemars(with = "Option<PriorityName>", extend("default" = "low"))]
+    pub overdue: AlarmPriority,
 }
+
+/// What a value beyond `at_once` needs to be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ConfirmText(pub Confirm);
 
 /// Stands for [`AlarmPriority`] in the JSON Schema.
 #[derive(JsonSchema)]
@@ -357,6 +399,20 @@ impl JsonSchema for Grace {
         json_schema!({
             "type": "string", "description": "A length of time, or `off`: panes wait for ever.",
             "anyOf": [{ "const": "off" }, { "minLength": 2, "pattern": LENGTH }],
+        })
+    }
+}
+
+impl JsonSchema for ConfirmText {
+    fn schema_name() -> Cow<'static, str> {
+        "Confirm".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string", "examples": ["3s", "2 readings"],
+            "description": "A length of time, or a number of readings in a row such as `2 readings`.",
+            "anyOf": [{ "pattern": "^[2-9] readings$" }, { "minLength": 2, "pattern": LENGTH }],
         })
     }
 }

@@ -18,6 +18,7 @@
 //! | `models` | finding and loading models |
 //! | `meaning` | units that do not fit, thresholds that no value reaches, alarms that never end |
 //! | `alarms`, `limits` | conditions, and limits on one vital sign |
+//! | `presence` | which vital signs rules read, and when one is lost |
 //! | `sql` | what the planner says of SQL, at the word that it is about |
 //! | `spelling` | SQL in one spelling |
 //! | `succession` | what of a running pipeline's state a newer one can go on with |
@@ -38,6 +39,7 @@ mod meaning;
 mod models;
 mod names;
 mod pipeline;
+mod presence;
 mod scores;
 mod sets;
 mod shape;
@@ -48,9 +50,6 @@ mod succession;
 
 pub use cost::SetCost;
 pub use error::PipelineError;
-pub use pipeline::{
-    Condition, ConditionAlarm, ContextField, Emit, FeatureSet, From, Input, LimitAlarm, Part, Pipeline,
-    Score, ScoreKind, Source, TechnicalAlarms, TimeRules,
-};
+pub use pipeline::{Condition, ConditionAlarm, ContextField, Emit, FeatureSet, From, Input, LimitAlarm, lost_alarm, OVERDUE_ALARM, Part, Pipeline, Score, ScoreKind, Source, TechnicalAlarms, TimeRules};
 pub use spelling::SetSql;
 pub use succession::{Kin, NoSuccession, Succession};

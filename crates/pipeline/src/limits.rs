@@ -7,7 +7,7 @@
 //!   < at once    < violating       >= clear; between the two nothing changes
 //! ```
 
-use wardwatch_alarms::{Comparison, ComparisonError, Operator, Rules};
+use wardwatch_alarms::{Comparison, ComparisonError, Confirm, Operator, Rules};
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::Span;
 use wardwatch_yaml::{Code, Place, Problems, Spot};
@@ -80,10 +80,32 @@ pub(crate) fn limit(
     if let Some(end) = clear {
         check_reach(end, &clear_place, codes::NEVER_CLEARS, problems);
     }
+    let confirm = text.confirm.as_ref();
+    if let Some(given) = confirm.filter(|_| at_once.is_none()) {
+        problems.push(
+            codes::NO_EFFECT,
+            &place.field("confirm", given.at),
+            "there is no `at_once` to confirm",
+            "add `at_once`, or remove `confirm`",
+        );
+    }
+    if let Some(given) = confirm
+        && matches!(given.value.0, Confirm::For(span) if span <= Span::ZERO || span >= text.hold_for())
+    {
+        problems.push(
+            codes::NO_EFFECT,
+            &place.field("confirm", given.at),
+            "it is not between nothing and `for`",
+            "make it shorter than `for`, or remove it",
+        );
+    }
+    let max_age = max_age[limit.vital.index()];
     let rules = Rules {
         hold_for: text.hold_for(),
-        max_age: max_age[limit.vital.index()],
+        max_age,
         repeat_after: text.repeat_after.as_ref().map(|given| given.value),
+        confirm: confirm.map_or(Confirm::Never, |given| given.value.0),
+        unknown_after: Some(max_age),
     };
     let alarm = LimitAlarm {
         name: text.name.value.clone(),

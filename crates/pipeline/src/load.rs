@@ -6,10 +6,13 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use wardwatch_yaml::{At, FileText, Invalid, Lookup, Place, Problems, Spot, Texts, codes as yaml_codes};
 
+use crate::alarms::Alarms;
 use crate::document::Document;
 use crate::models::{ModelShelf, Place as ModelPlace};
 use crate::names::Names;
-use crate::{Pipeline, PipelineError, TechnicalAlarms, alarms, scores, sets, shape, sources};
+use crate::{
+    FeatureSet, Pipeline, PipelineError, Score, TechnicalAlarms, alarms, presence, scores, sets, shape, sources,
+};
 
 /// Most bytes of a pipeline, thirty times the longest that is shipped: it goes whole into a record of the journal.
 const MOST_BYTES: u64 = 1 << 17;
@@ -146,6 +149,7 @@ fn build(path: &Path, texts: Texts, around: Surroundings<'_>) -> Result<Pipeline
     let time = sources::time(&document.time, &mut problems);
     let sources = sources::sources(&document, &mut problems);
     let max_age = sources::max_age(&document.max_age, &mut problems);
+    let lost_after = presence::lost_after(&document.lost_after, &max_age, &sources, &mut problems);
     let sets = sets::sets(&document.features, &sources, &mut problems);
     let names = Names::new(&sets.planned, sets.complete, sets.known);
     let mut shelf = ModelShelf::new(shelf(path, around.models)?);
@@ -155,6 +159,18 @@ fn build(path: &Path, texts: Texts, around: Surroundings<'_>) -> Result<Pipeline
     if !problems.notes.is_empty() {
         return refused(problems);
     }
+    let sets: Vec<FeatureSet> = sets.planned.into_iter().flatten().collect();
+    let scores: Vec<Score> = scores
+        .into_iter()
+        .map(|score| score.planned.expect("a score without problems is planned"))
+        .collect();
+    let Alarms {
+        limits,
+        mut conditions,
+    } = alarms;
+    for alarm in &mut conditions {
+        alarm.rules.unknown_after = Some(presence::unknown_after(alarm, &sets, &scores, &max_age));
+    }
     Ok(Pipeline {
         name: document.pipeline.value.into(),
         version: document.version.value,
@@ -163,16 +179,17 @@ fn build(path: &Path, texts: Texts, around: Surroundings<'_>) -> Result<Pipeline
         sources,
         time,
         max_age,
-        sets: sets.planned.into_iter().flatten().collect(),
-        scores: scores
-            .into_iter()
-            .map(|score| score.planned.expect("a score without problems is planned"))
-            .collect(),
-        limits: alarms.limits,
-        conditions: alarms.conditions,
+        lost_after,
+        watched: presence::watched(&sets, &scores, &limits, &conditions),
+        sets,
+        scores,
+        limits,
+        conditions,
         technical: TechnicalAlarms {
             silent: document.technical.silent,
             device_clock: document.technical.device_clock,
+            lost: document.technical.lost,
+            overdue: document.technical.overdue,
         },
         models: shelf.into_models(),
     })

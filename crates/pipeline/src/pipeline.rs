@@ -38,6 +38,10 @@ pub struct Pipeline {
     pub time: TimeRules,
     /// By [`VitalSign::index`]: after which age its latest value no longer counts.
     pub max_age: [Span; VitalSign::COUNT],
+    /// By [`VitalSign::index`]: after how long without a usable reading it is lost; at most its maximum age.
+    pub lost_after: [Span; VitalSign::COUNT],
+    /// The vital signs that a score or an alarm reads, in the registry's order.
+    pub watched: Vec<VitalSign>,
     /// Feature sets, in the order of the file.
     pub sets: Vec<FeatureSet>,
     /// Scores, in the order of the file.
@@ -61,12 +65,18 @@ pub struct Source {
     pub topic: String,
     /// Feeds features, but closes no pane and drives no limit: a wearable that uploads when it likes.
     pub trend_only: bool,
+    /// Its values are charted by people: one that does not come is overdue, not lost.
+    pub charted: bool,
     /// Whether repeats are looked for.
     pub dedupe: bool,
+    /// Whether readings of a device whose clock is wrong count at their effective time, or go to quarantine.
+    pub corrects_clocks: bool,
     /// By which its records are judged late or future.
     pub rules: ClockRules,
     /// After which silence a technical alarm begins.
     pub silent_after: Span,
+    /// How often its devices send, where that is known.
+    pub interval: Option<Span>,
 }
 
 /// When panes close and patients are forgotten.
@@ -254,8 +264,20 @@ pub struct Condition {
 pub struct TechnicalAlarms {
     /// A source of a patient is silent.
     pub silent: AlarmPriority,
-    /// A device's clock runs ahead.
+    /// A device's clock is wrong.
     pub device_clock: AlarmPriority,
+    /// A vital sign is lost while its source goes on.
+    pub lost: AlarmPriority,
+    /// A vital sign that people chart is overdue.
+    pub overdue: AlarmPriority,
+}
+
+/// The name of the alarm when vital signs that people chart are overdue.
+pub const OVERDUE_ALARM: &str = "overdue";
+
+/// The name of the alarm when a vital sign is lost.
+pub fn lost_alarm(vital: VitalSign) -> String {
+    format!("lost:{}", vital.name())
 }
 
 // === impl Source ===
@@ -357,24 +379,42 @@ impl Pipeline {
         let heard = self.sources.iter().filter(|source| !source.trend_only);
         let silent = heard.map(Source::silent_alarm);
         let clocks = self.sources.iter().map(Source::clock_alarm);
-        limits.chain(conditions).chain(silent).chain(clocks).collect()
+        let lost = self.watched.iter().map(|vital| lost_alarm(*vital));
+        let overdue = std::iter::once(OVERDUE_ALARM.to_owned());
+        let technical = silent.chain(clocks).chain(lost).chain(overdue);
+        limits.chain(conditions).chain(technical).collect()
+    }
+
+    /// The names of the alarms that its author has written, and of those of its sources: what a test can be expected to raise.
+    /// Any vital sign that is read can be lost.
+    pub fn written_alarms(&self) -> Vec<String> {
+        let mut names = self.alarm_names();
+        names.truncate(names.len() - self.watched.len() - 1);
+        names
     }
 
     /// The priority of an alarm, by its name.
     pub fn priority_of(&self, name: &str) -> Option<AlarmPriority> {
         let limit = self.limits.iter().find(|limit| limit.name == name);
         let condition = self.conditions.iter().find(|condition| condition.name == name);
-        let technical = || {
+        let of_source = || {
             self.sources.iter().find_map(|source| match name {
                 name if name == source.silent_alarm() => Some(self.technical.silent),
                 name if name == source.clock_alarm() => Some(self.technical.device_clock),
                 _ => None,
             })
         };
+        let of_vital = || {
+            let is_lost = self.watched.iter().any(|vital| name == lost_alarm(*vital));
+            is_lost.then_some(self.technical.lost)
+        };
+        let overdue = (name == OVERDUE_ALARM).then_some(self.technical.overdue);
         limit
             .map(|limit| limit.priority)
             .or(condition.map(|condition| condition.priority))
-            .or_else(technical)
+            .or_else(of_source)
+            .or_else(of_vital)
+            .or(overdue)
     }
 
     /// Whether the pipeline tells an alarm of this name.

@@ -1,12 +1,13 @@
 //! From the YAML's tree to the document.
 
+use wardwatch_alarms::Confirm;
 use wardwatch_clinical::AlarmPriority;
 use wardwatch_event_time::Span;
 use wardwatch_yaml::{At, Fields, Kind, Leaf, Node, Place, Problems, Spot, codes as yaml_codes, map, word};
 
 use crate::document::{
-    AlarmText, Document, EmitText, Entry, FeatureSetText, Format, Grace, ScoreText, Section, SourceText,
-    Switch, TechnicalText, TimeText,
+    AlarmText, ConfirmText, Document, EmitText, Entry, FeatureSetText, Format, Grace, ScoreText, Section, SourceText,
+    Switch, TechnicalText, TimeText, WrongClockText,
 };
 
 /// An entry of a section.
@@ -30,6 +31,8 @@ pub(crate) fn document(parts: Vec<Node>, problems: &mut Problems) -> Option<Docu
     let time = time(fields.node("time"), head.at, problems);
     let ages = fields.node("max_age");
     let max_age = map(ages, &Place::section("max_age", head.at), problems);
+    let ages = fields.node("lost_after");
+    let lost_after = map(ages, &Place::section("lost_after", head.at), problems);
     let features = section(&mut fields, "features", head.at, problems);
     let scores = section(&mut fields, "scores", head.at, problems);
     let alarms = section(&mut fields, "alarms", head.at, problems);
@@ -42,6 +45,7 @@ pub(crate) fn document(parts: Vec<Node>, problems: &mut Problems) -> Option<Docu
         sources,
         time,
         max_age,
+        lost_after,
         features,
         scores,
         alarms,
@@ -123,6 +127,7 @@ fn time(node: Option<&Node>, head: At, problems: &mut Problems) -> TimeText {
         hold: Span::ZERO,
         grace: Grace(Some(Span::from_secs(2))),
         future_skew: Span::from_secs(10),
+        past_skew: Grace(Some(Span::from_secs(60))),
         silent_after: Spot {
             value: Span::from_secs(60),
             at: head,
@@ -138,6 +143,7 @@ fn time(node: Option<&Node>, head: At, problems: &mut Problems) -> TimeText {
     set(&mut text.hold, fields.may("hold", problems));
     set(&mut text.grace, fields.may("grace", problems));
     set(&mut text.future_skew, fields.may("future_skew", problems));
+    set(&mut text.past_skew, fields.may("past_skew", problems));
     if let Some(given) = fields.may("silent_after", problems) {
         text.silent_after = given;
     }
@@ -152,11 +158,15 @@ fn technical(node: Option<&Node>, problems: &mut Problems) -> TechnicalText {
     let mut text = TechnicalText {
         silent: AlarmPriority::High,
         device_clock: AlarmPriority::Medium,
+        lost: AlarmPriority::Medium,
+        overdue: AlarmPriority::Low,
     };
     let Some(node) = node else { return text };
     let mut fields = Fields::of(node, Place::section("technical", node.at), problems);
     set(&mut text.silent, fields.may("silent", problems));
     set(&mut text.device_clock, fields.may("device_clock", problems));
+    set(&mut text.lost, fields.may("lost", problems));
+    set(&mut text.overdue, fields.may("overdue", problems));
     fields.close(problems);
     text
 }
@@ -175,16 +185,24 @@ impl EntryText for SourceText {
         let topic = fields.must("topic", problems);
         let format = fields.must("format", problems);
         let trend_only = fields.may("trend_only", problems);
+        let charted = fields.may("charted", problems);
         let dedupe = fields.may("dedupe", problems);
+        let interval = fields.may("interval", problems);
         let lateness = fields.may("lateness", problems);
         let future_skew = fields.may("future_skew", problems);
+        let past_skew = fields.may("past_skew", problems);
+        let wrong_clock = fields.may("wrong_clock", problems);
         let silent_after = fields.may("silent_after", problems);
         Some(Self {
             name: name?,
             topic: topic?,
             _format: format?,
             trend_only,
+            charted,
             dedupe,
+            interval,
+            past_skew,
+            wrong_clock,
             lateness,
             future_skew,
             silent_after,
@@ -237,6 +255,7 @@ impl EntryText for AlarmText {
         let name: Option<Spot<String>> = fields.must("name", problems);
         let limit = fields.may("limit", problems);
         let at_once = fields.may("at_once", problems);
+        let confirm = fields.may("confirm", problems);
         let when = fields.may("when", problems);
         let clear_when = fields.may("clear_when", problems);
         let hold_for = fields.may("for", problems);
@@ -254,6 +273,7 @@ impl EntryText for AlarmText {
             name,
             limit,
             at_once,
+            confirm,
             when,
             clear_when,
             hold_for,
@@ -274,6 +294,29 @@ impl Leaf for Format {
 impl Leaf for Switch {
     fn read(text: &str) -> Result<Self, (String, String)> {
         word(text, &[("on", Self::On), ("off", Self::Off)])
+    }
+}
+
+impl Leaf for WrongClockText {
+    fn read(text: &str) -> Result<Self, (String, String)> {
+        word(
+            text,
+            &[("correct", Self::Correct), ("quarantine", Self::Quarantine)],
+        )
+    }
+}
+
+impl Leaf for ConfirmText {
+    fn read(text: &str) -> Result<Self, (String, String)> {
+        let readings = text.strip_suffix("readings").map(|count| count.trim().parse());
+        match readings {
+            Some(Ok(times @ 2..=9)) => Ok(Self(Confirm::Times(times))),
+            Some(_) => Err((
+                format!("{text:?} is no number of readings that confirms anything"),
+                "write `2 readings`, at most 9, or a length such as 3s".to_owned(),
+            )),
+            None => Leaf::read(text).map(|span| Self(Confirm::For(span))),
+        }
     }
 }
 

@@ -7,11 +7,14 @@ use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::{ClockRules, Span};
 
 use crate::codes;
-use crate::document::{Document, SourceText, Switch, TimeText};
+use crate::document::{Document, SourceText, Switch, TimeText, WrongClockText};
 use crate::{Source, TimeRules};
 
 /// Most sources of a pipeline: each is a topic that every shard reads.
 const MOST_SOURCES: usize = 16;
+
+/// A source that may be silent for longer is charted by hand or uploads when it likes.
+const MOST_HURRIED: Span = Span::from_secs(5 * 60);
 
 /// Topics of Wardwatch's own, which hold no observations.
 const OWN_TOPICS: [&str; 7] = [
@@ -80,16 +83,43 @@ fn source(text: &SourceText, time: &TimeText, place: &Place, problems: &mut Prob
             "leave silent_after out, or trend_only",
         );
     }
+    let interval = text.interval.as_ref().map(|given| given.value);
+    if let Some(given) = &text.interval {
+        check_interval(given, silent_after, &place.field("interval", given.at), problems);
+    }
+    // Where data are expected late, or seldom, steady lateness tells nothing of a clock.
+    let is_unhurried = is_trend_only || silent_after > MOST_HURRIED;
+    let past_skew = match &text.past_skew {
+        Some(given) => given.value.0,
+        None => time.past_skew.0.filter(|_| !is_unhurried),
+    };
+    let wrong_clock = text.wrong_clock.as_ref().map(|given| given.value);
     Source {
         name: text.name.value.clone(),
         topic: text.topic.value.clone(),
         trend_only: is_trend_only,
+        charted: text.charted.as_ref().is_some_and(|given| given.value),
+        corrects_clocks: wrong_clock != Some(WrongClockText::Quarantine),
         dedupe: text.dedupe.as_ref().is_none_or(|given| given.value == Switch::On),
         rules: ClockRules {
             lateness: or(&text.lateness, time.lateness),
             future_skew: or(&text.future_skew, time.future_skew),
+            past_skew,
         },
         silent_after,
+        interval,
+    }
+}
+
+/// A reading that is on time must not be called a silence, nor one that is a little late.
+fn check_interval(interval: &Spot<Span>, silent_after: Span, place: &Place, problems: &mut Problems) {
+    if interval.value <= Span::ZERO || silent_after < interval.value + Span::from_micros(interval.value.micros() / 2) {
+        problems.push(
+            codes::BAD_TIME,
+            place,
+            format!("a device that sends every {} would be called silent after {silent_after}", interval.value),
+            "make `silent_after` at least one and a half times as long; twice survives a lost message",
+        );
     }
 }
 

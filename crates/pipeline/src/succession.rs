@@ -153,6 +153,8 @@ impl Pipeline {
             sources: self.sources.clone(),
             time: self.time,
             max_age: self.max_age,
+            lost_after: self.lost_after,
+            watched: Vec::new(),
             sets: sets.iter().map(|set| self.sets[*set].clone()).collect(),
             scores: Vec::new(),
             limits: Vec::new(),

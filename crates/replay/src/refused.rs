@@ -6,7 +6,7 @@
 use serde::Serialize;
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::Timestamp;
-use wardwatch_ingest::Observations;
+use wardwatch_ingest::{Kind, Observations};
 use wardwatch_shard::Refused;
 
 use crate::lines::QuarantineLine;
@@ -19,6 +19,8 @@ struct Record<'a> {
     code: &'static str,
     value: f64,
     unit: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     device_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -45,6 +47,9 @@ pub(crate) fn lines(
             code: vital.name(),
             value: observations.values()[place],
             unit: vital.unit(),
+            status: Some(observations.kind(row))
+                .filter(|kind| *kind != Kind::Measured)
+                .map(Kind::status),
             device_id: observations.device_id(row),
             source: observations.source(row),
             arrived_at: Timestamp::from_micros(observations.append_time()[row]),

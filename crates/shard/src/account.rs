@@ -5,13 +5,14 @@ use std::sync::Arc;
 use wardwatch_alarms::{Contributor, Input, ScoreRecord, ScoreValue, Text};
 use wardwatch_clinical::{Acvpu, VitalSign};
 use wardwatch_event_time::Timestamp;
-use wardwatch_pipeline::{From as Origin, Input as Named, Score, ScoreKind};
+use wardwatch_pipeline::{ConditionAlarm, From as Origin, Input as Named, Score, ScoreKind};
 
 use crate::Shard;
 use crate::closing::Pending;
 use crate::inputs::{Facts, View};
 use crate::outcome::Outcome;
 use crate::patient::{Latest, Patient};
+use crate::presence::bit;
 use crate::shard::Io;
 
 // === impl Shard ===
@@ -43,6 +44,13 @@ impl Shard {
                 model,
             }
         };
+        let facts = Facts {
+            pipeline: &self.pipeline,
+            context: &patient.context,
+            view,
+        };
+        let read = self.pipeline.scores.iter().flat_map(|score| &score.inputs);
+        let replaced = self.replaced_in(patient, read, &facts);
         let known = VitalSign::ALL
             .iter()
             .map(|vital| (*vital, view.latest[vital.index()]))
@@ -58,9 +66,47 @@ impl Shard {
             revision: pending.revision,
             scores: self.pipeline.scores.iter().zip(&view.scores).map(score).collect(),
             inputs,
+            replaced,
             pipeline: self.pipeline.name.clone(),
             pipeline_version: self.pipeline.version,
         });
+    }
+
+    /// What a condition reads, itself and through its scores.
+    pub(crate) fn read_by<'a>(&'a self, alarm: &'a ConditionAlarm) -> impl Iterator<Item = &'a Named> {
+        let scores = alarm
+            .scores
+            .iter()
+            .flat_map(|score| &self.pipeline.scores[*score].inputs);
+        alarm.when.inputs.iter().chain(scores)
+    }
+
+    /// Vital signs of which a window behind these inputs holds a value that was corrected since.
+    pub(crate) fn replaced_in<'a>(
+        &self,
+        patient: &Patient,
+        inputs: impl Iterator<Item = &'a Named>,
+        facts: &Facts<'_>,
+    ) -> Vec<Text> {
+        if patient.replaced.is_empty() {
+            return Vec::new();
+        }
+        let mut found = 0u32;
+        for input in inputs {
+            let Origin::Feature { set, column } = input.from else {
+                continue;
+            };
+            let Some((end, _)) = &facts.view.newest[set] else {
+                continue;
+            };
+            let plan = &self.pipeline.sets[set].plan;
+            let begin = *end - plan.trailing().window();
+            let of_feature = plan.reads(column).into_iter().fold(0, |all, vital| all | bit(vital));
+            let held = patient.replaced.iter().filter(|held| begin <= held.at && held.at < *end);
+            found |= held.fold(0, |all, held| all | 1 << held.vital) & of_feature;
+        }
+        let all = VitalSign::ALL.iter();
+        all.filter(|vital| found & bit(**vital) != 0).map(|vital| vital.name().into()).collect()
     }
 
     /// The inputs of a point score with their points, most points first.
@@ -149,6 +195,8 @@ impl Shard {
             age_seconds: observed_at.map(|at| (facts.view.at - at).secs_f64()),
             max_age_seconds: None,
             stale: false,
+            device_id: None,
+            clock_corrected: false,
         }
     }
 
@@ -171,6 +219,8 @@ impl Shard {
             age_seconds: latest.is_known().then(|| age.secs_f64()),
             max_age_seconds: Some(max_age.secs_f64()),
             stale: latest.is_known() && age > max_age,
+            device_id: None,
+            clock_corrected: latest.is_known() && latest.is_corrected,
         }
     }
 }

@@ -7,10 +7,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use wardwatch_alarms::{Alarm, Machine};
+use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::{Span, Timestamp};
+use wardwatch_pipeline::{OVERDUE_ALARM, lost_alarm};
 
 use crate::Shard;
 use crate::patient::{MachineKind, MachinePlace};
+use crate::technical::Technical;
 use crate::timers::TimerKind;
 
 /// What was told last of a patient's alarms, by place.
@@ -60,41 +63,35 @@ impl Shard {
     fn adopt(&mut self, slot: u32, told: &ToldOf<'_>) {
         for place in self.places().collect::<Vec<_>>() {
             let told = told.iter().find(|(of, _)| *of == place).map(|(_, alarm)| *alarm);
+            let index = usize::from(place.index);
+            let timing = match place.kind {
+                MachineKind::Limit => Some((
+                    self.pipeline.limits[index].rules,
+                    TimerKind::Limit { index: place.index },
+                )),
+                MachineKind::Condition => Some((
+                    self.pipeline.conditions[index].rules,
+                    TimerKind::Condition { index: place.index },
+                )),
+                _ => None,
+            };
             let patient = self.patient_mut(slot);
-            if let Some(alarm) = told.filter(|_| place.kind == MachineKind::DeviceClock) {
-                // Which device it is about, where the log no longer says so: it may have become another since it was told.
-                let fast = &mut patient.sources[usize::from(place.index)].fast_device;
-                *fast = match alarm.active {
-                    true => fast
-                        .take()
-                        .or_else(|| Some(alarm.device_id.as_deref().map(Into::into))),
-                    false => None,
-                };
+            if told.is_none() && !patient.has_machine(place) {
+                continue;
             }
             let machine = patient.machine_mut(place).expect("a place of this pipeline");
             *machine = match told.map(Alarm::told) {
-                Some(told) if told.active || machine.is_active() => Machine::after(&told),
+                Some(told) if told.active || machine.is_active() => machine.taken_over(&told),
                 Some(told) => machine.with_names_of(&told),
                 None if machine.is_active() => Machine::default(),
                 None => *machine,
             };
-            let machine = *machine;
-            let index = place.index;
-            let (rules, kind) = match place.kind {
-                MachineKind::Limit => {
-                    self.patient_mut(slot).judged[usize::from(index)].is_idle = machine.is_idle();
-                    (
-                        self.pipeline.limits[usize::from(index)].rules,
-                        TimerKind::Limit { index },
-                    )
-                }
-                MachineKind::Condition => (
-                    self.pipeline.conditions[usize::from(index)].rules,
-                    TimerKind::Condition { index },
-                ),
-                MachineKind::Silent | MachineKind::DeviceClock => continue,
-            };
-            if let Some(due) = machine.due(rules) {
+            let Some((rules, kind)) = timing else { continue };
+            let (due, is_idle) = (machine.arm(rules), machine.is_idle());
+            if place.kind == MachineKind::Limit {
+                patient.judged[index].is_idle = is_idle;
+            }
+            if let Some(due) = due {
                 // What a changed rule makes overdue comes with the next step, which is in the journal.
                 self.set_timer(slot, kind, due.max(self.log_time + Span::from_micros(1)));
             }
@@ -120,10 +117,13 @@ impl Shard {
     pub(crate) fn places(&self) -> impl Iterator<Item = MachinePlace> + use<> {
         let sources = self.pipeline.sources.len();
         let of = |kind, count: usize| (0..count as u16).map(move |index| MachinePlace { kind, index });
+        let lost: Vec<MachinePlace> = self.pipeline.watched.iter().map(|vital| Technical::Lost(*vital).place()).collect();
         of(MachineKind::Limit, self.pipeline.limits.len())
             .chain(of(MachineKind::Condition, self.pipeline.conditions.len()))
             .chain(of(MachineKind::Silent, sources))
             .chain(of(MachineKind::DeviceClock, sources))
+            .chain(lost)
+            .chain([Technical::Overdue.place()])
     }
 
     /// The alarm's name in records.
@@ -134,6 +134,8 @@ impl Shard {
             MachineKind::Condition => self.pipeline.conditions[index].name.clone(),
             MachineKind::Silent => self.pipeline.sources[index].silent_alarm(),
             MachineKind::DeviceClock => self.pipeline.sources[index].clock_alarm(),
+            MachineKind::Lost => lost_alarm(VitalSign::ALL[index]),
+            MachineKind::Overdue => OVERDUE_ALARM.to_owned(),
         }
     }
 }

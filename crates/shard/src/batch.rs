@@ -118,21 +118,33 @@ pub struct FeatureRows {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Counts {
-    /// Readings taken.
+    /// Readings that came: the sum of those below up to `wrong_clock`.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub readings: u64,
+    /// Readings that were used: in a window, as newest value, or by a limit.
     #[serde(skip_serializing_if = "is_zero")]
     pub observations: u64,
+    /// Readings that say that nothing was measured.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub absent: u64,
+    /// Readings that correct or withdraw an earlier one, and originals that came after their correction.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub corrections: u64,
     /// Equal repeats, dropped.
     #[serde(skip_serializing_if = "is_zero")]
     pub repeats: u64,
-    /// Messages behind their patient's clock by more than the lateness.
+    /// Readings that were too late for windows, and neither new nor fresh enough for anything else.
     #[serde(skip_serializing_if = "is_zero")]
     pub late: u64,
-    /// Messages ahead of the broker by more than the skew.
+    /// Readings ahead of the broker by more than the skew.
     #[serde(skip_serializing_if = "is_zero")]
     pub future: u64,
-    /// Readings that contradict an earlier one of the same identity.
+    /// Readings of devices whose clock is wrong, where their source does not take those.
     #[serde(skip_serializing_if = "is_zero")]
-    pub conflicts: u64,
+    pub wrong_clock: u64,
+    /// Devices that were forgotten, since a patient has more than sixteen of one source.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub evicted_devices: u64,
     /// Messages for panes that no future window of a set can use, counted once a set.
     #[serde(skip_serializing_if = "is_zero")]
     pub expired: u64,
@@ -262,13 +274,23 @@ impl Default for Wants {
 // === impl Counts ===
 
 impl Counts {
+    /// READINGS-1: each reading that came is counted as one thing.
+    pub fn balance(&self) -> bool {
+        let rejected = self.late + self.future + self.wrong_clock;
+        self.readings == self.observations + self.absent + self.corrections + self.repeats + rejected
+    }
+
     /// Adds another step's counts; the gauge takes the newer value.
     pub fn add(&mut self, newer: &Self) {
+        self.readings += newer.readings;
         self.observations += newer.observations;
+        self.absent += newer.absent;
+        self.corrections += newer.corrections;
         self.repeats += newer.repeats;
         self.late += newer.late;
         self.future += newer.future;
-        self.conflicts += newer.conflicts;
+        self.wrong_clock += newer.wrong_clock;
+        self.evicted_devices += newer.evicted_devices;
         self.expired += newer.expired;
         self.windows += newer.windows;
         self.revisions += newer.revisions;

@@ -30,6 +30,8 @@ pub(crate) struct Pending {
     pub(crate) at: Timestamp,
     /// Whether it was the newest window when it was decided; older ones, opened by late data, are features only.
     pub(crate) is_newest: bool,
+    /// Whether it is evaluated again because a value was corrected.
+    pub(crate) is_corrected: bool,
     pub(crate) latest: LatestValues,
 }
 
@@ -119,6 +121,19 @@ impl Shard {
         }
     }
 
+    /// Queues a patient's newest windows once more, now: a value that scores read was corrected.
+    pub(crate) fn queue_corrected(&mut self, slot: u32) {
+        for set in self.ranks.clone() {
+            if let Some(pane) = self.sets[set].newest_closed(slot) {
+                let revision = self.patient_mut(slot).sets[set].revision + 1;
+                self.queue(slot, set, pane, revision, true, self.log_time);
+                if let Some(queued) = self.pending.back_mut() {
+                    queued.is_corrected = true;
+                }
+            }
+        }
+    }
+
     fn queue(&mut self, slot: u32, set: usize, pane: i64, revision: u32, is_newest: bool, at: Timestamp) {
         let Some(patient) = self.patients[slot as usize].as_mut() else {
             return;
@@ -139,6 +154,7 @@ impl Shard {
             revision,
             at,
             is_newest,
+            is_corrected: false,
             latest: patient.latest,
         });
     }

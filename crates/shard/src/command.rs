@@ -94,23 +94,13 @@ impl Shard {
             return;
         };
         let index = usize::from(place.index);
-        match place.kind {
-            MachineKind::Limit => self.tell_limit(slot, index, transition, io),
-            MachineKind::Condition => {
+        match (place.kind, Technical::at(place)) {
+            (_, Some(technical)) => self.tell_technical(slot, technical, transition, io),
+            (MachineKind::Limit, _) => self.tell_limit(slot, index, transition, io),
+            _ => {
                 let set = self.pipeline.conditions[index].set;
                 let view = self.patient_mut(slot).view_at(set, now);
                 self.tell_condition(slot, index, transition, view.as_ref(), io);
-            }
-            MachineKind::Silent => {
-                self.tell_technical(slot, index, Technical::Silent, transition, None, io);
-            }
-            MachineKind::DeviceClock => {
-                let device = self.patient_mut(slot).sources[index]
-                    .fast_device
-                    .clone()
-                    .flatten();
-                let technical = Technical::DeviceClock;
-                self.tell_technical(slot, index, technical, transition, device.as_deref(), io);
             }
         }
         if let (Some(alert), Some(alarm)) = (io.out.alerts.last_mut(), io.out.alarms.last_mut()) {

@@ -2,7 +2,7 @@
 
 use arrow::array::AsArray;
 use datafusion::error::DataFusionError;
-use wardwatch_alarms::Judgement;
+use wardwatch_alarms::{EndReason, Judgement};
 use wardwatch_event_time::Timestamp;
 use wardwatch_pipeline::Condition;
 use wardwatch_windowing::RowErrors;
@@ -62,12 +62,13 @@ impl Shard {
     ) {
         let rules = self.pipeline.conditions[index].rules;
         let machine = &mut self.patient_mut(pending.slot).conditions[index];
-        let before = machine.due(rules);
         let transition = machine.judge(judgement, pending.end, pending.at, rules);
-        if let Some(due) = machine.due(rules).filter(|due| Some(*due) != before) {
+        if let Some(due) = machine.arm(rules) {
             self.set_timer(pending.slot, TimerKind::Condition { index: index as u16 }, due);
         }
-        if let Some(transition) = transition {
+        if let Some(mut transition) = transition {
+            let ended = transition.reason.filter(|_| pending.is_corrected);
+            transition.reason = ended.map(|_| EndReason::Corrected).or(transition.reason);
             self.tell_condition(pending.slot, index, transition, Some(view), io);
         }
     }
@@ -81,6 +82,7 @@ impl Shard {
         io: &mut Io<'_>,
     ) -> Result<(), StepError> {
         self.evaluate_waiting(slot, io)?;
+        self.patient_mut(slot).conditions[index].disarm(now);
         self.condition_due(slot, index, now, io);
         Ok(())
     }
@@ -113,14 +115,13 @@ impl Shard {
             let Some(patient) = self.patients[slot as usize].as_mut() else {
                 return;
             };
-            let Some(transition) = patient.conditions[index].on_time(now, rules) else {
-                return;
-            };
-            let next = patient.conditions[index].due(rules);
-            let view = patient.view_at(set, transition.at);
-            if let Some(due) = next {
+            let transition = patient.conditions[index].on_time(now, rules);
+            let armed = patient.conditions[index].arm(rules);
+            let view = transition.and_then(|transition| patient.view_at(set, transition.at));
+            if let Some(due) = armed {
                 self.set_timer(slot, TimerKind::Condition { index: index as u16 }, due);
             }
+            let Some(transition) = transition else { return };
             self.tell_condition(slot, index, transition, view.as_ref(), io);
         }
     }

@@ -18,8 +18,10 @@ pub struct Digest(u64);
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Decision {
     Taken,
-    Late,
     Future,
+    WrongClock,
+    Absent,
+    Corrected,
     Window,
     Score,
     Alert,
@@ -144,7 +146,7 @@ mod tests {
             Event::new(Decision::Taken, 7).whole(1).value(72.0),
             Event::new(Decision::Taken, 7).whole(1).value(73.0),
             Event::new(Decision::Taken, 7).value(72.0).whole(1),
-            Event::new(Decision::Late, 7).whole(1).value(72.0),
+            Event::new(Decision::Future, 7).whole(1).value(72.0),
             Event::new(Decision::Taken, 8).whole(1).value(72.0),
             Event::new(Decision::Taken, 7).whole(1).value(-0.0),
             Event::new(Decision::Taken, 7).whole(1).option(None),

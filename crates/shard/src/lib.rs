@@ -15,11 +15,15 @@
 //! | `shard` | the state and the step: rows in log order, timers before rows |
 //! | `adopt` | alarms taken over where the state had to be rebuilt |
 //! | `command` | what people say, among the messages; accepting an alarm |
-//! | `admit` | one message: clock, repeats, panes, limits |
+//! | `admit` | one message: clock, repeats, panes, newest values |
+//! | `limits` | limits, judged device by device |
+//! | `correct` | values that were corrected or withdrawn |
 //! | `roster` | patients by id and by dense slot |
 //! | `patient` | one patient's state |
 //! | `ended` | what is left of a stay that has ended |
-//! | `seen` | which observations have been taken: repeats and conflicts |
+//! | `devices` | the devices of a source, each with its clock |
+//! | `seen` | which observations have been accepted: repeats |
+//! | `presence` | which vital signs still come: lost, overdue |
 //! | `timers` | what is due by log time |
 //! | `closing` | when panes close, and what waits to be evaluated |
 //! | `evaluate` | windows to features to scores |
@@ -28,10 +32,11 @@
 //! | `outcome` | a score's result, row by row |
 //! | `baseline` | a patient's own usual values |
 //! | `tell` | transitions to alerts |
+//! | `words` | what technical alarms say |
 //! | `account` | what records say of scores and inputs |
 //! | `digest` | what has been decided so far, as one number |
 //! | `snapshot` | the whole state as Arrow tables, and back |
-//! | `technical` | silence and fast clocks |
+//! | `technical` | technical alarms: silence, wrong clocks |
 //!
 //! SHARD-1: log time never goes back. SHARD-2: batch cuts never change a result. SHARD-3: one patient's clock, silence or
 //! lateness changes nothing of another's. When a decided window is evaluated, and so `decided_at` and the order among the
@@ -46,12 +51,16 @@ mod batch;
 mod closing;
 mod command;
 mod conditions;
+mod correct;
+mod devices;
 mod digest;
 mod ended;
 mod evaluate;
 mod inputs;
+mod limits;
 mod outcome;
 mod patient;
+mod presence;
 mod roster;
 mod seen;
 mod shard;
@@ -60,6 +69,7 @@ mod succeed;
 mod technical;
 mod tell;
 mod timers;
+mod words;
 
 pub use batch::{
     Batch, CommandInput, ContextInput, Counts, Failure, FeatureRows, Outputs, Refused, StepError, Wants,

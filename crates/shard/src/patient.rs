@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wardwatch_alarms::Machine;
+use wardwatch_alarms::{Judgement, Machine};
 use wardwatch_clinical::VitalSign;
 use wardwatch_clinical::scores::Spo2Scale;
 use wardwatch_event_time::{Clock, Timestamp};
@@ -11,24 +11,46 @@ use wardwatch_pipeline::Pipeline;
 use wardwatch_prefetch::{prefetch, prefetch_all};
 
 use crate::baseline::Baseline;
+use crate::devices::{DeviceId, Devices};
 use crate::digest::{Decision, Event, hash};
 use crate::inputs::View;
 use crate::outcome::Outcome;
-use crate::seen::Seen;
+use crate::presence::Presence;
 
-/// The newest value of a vital sign; [`Timestamp::MIN`] before the first.
+/// The newest value of a vital sign, by effective time; [`Timestamp::MIN`] before the first.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Latest {
     pub(crate) ts: Timestamp,
     pub(crate) value: f64,
+    /// Which device measured it.
+    pub(crate) device: DeviceId,
+    /// Whether the device's clock is wrong, so that `ts` is not what it gave.
+    pub(crate) is_corrected: bool,
 }
 
-/// What a limit has judged last. Every reading needs this, and the limit's machine only when there is something to judge.
+/// What a limit has judged last of one device. Every reading needs this, and the limit's machine only when there is something
+/// to judge.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Judged {
     pub(crate) latest: Latest,
+    pub(crate) judgement: Judgement,
     /// Whether the machine is idle.
     pub(crate) is_idle: bool,
+}
+
+/// What a limit has judged last of a further device that measures its vital sign.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rival {
+    pub(crate) limit: u16,
+    pub(crate) latest: Latest,
+    pub(crate) judgement: Judgement,
+}
+
+/// A reading that was corrected or withdrawn after windows had taken it in.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Replaced {
+    pub(crate) vital: u8,
+    pub(crate) at: Timestamp,
 }
 
 /// The newest values of all vital signs, by [`VitalSign::index`].
@@ -48,14 +70,15 @@ pub(crate) struct Context {
 /// One source of one patient.
 #[derive(Debug, Default)]
 pub(crate) struct SourceState {
+    /// The greatest effective time of its devices: no device holds a pane open for the others.
     pub(crate) clock: Clock,
-    pub(crate) seen: Seen,
-    /// Log time of its newest accepted message.
+    pub(crate) devices: Devices,
+    /// Log time of its newest message that was not of the future.
     pub(crate) heard_at: Option<Timestamp>,
+    /// Log time of the first message after a pause; `MIN` before there was one.
+    pub(crate) went_on_at: Timestamp,
     pub(crate) silent: Machine,
     pub(crate) device_clock: Machine,
-    /// The device whose clock ran fast.
-    pub(crate) fast_device: Option<Option<Box<str>>>,
 }
 
 /// A patient's standing in one feature set.
@@ -86,6 +109,12 @@ pub(crate) struct Patient {
     pub(crate) limits: Vec<Machine>,
     /// By limit.
     pub(crate) judged: Vec<Judged>,
+    /// Where several devices measure one vital sign, what limits judged of the others.
+    pub(crate) rivals: Vec<Rival>,
+    /// Values that windows hold and that are wrong, the oldest first.
+    pub(crate) replaced: Vec<Replaced>,
+    /// Which vital signs still come.
+    pub(crate) presence: Presence,
     pub(crate) conditions: Vec<Machine>,
     pub(crate) sets: Vec<SetStanding>,
     pub(crate) scores: Vec<Arc<Outcome>>,
@@ -114,13 +143,24 @@ pub(crate) enum MachineKind {
     Condition = 1,
     Silent = 2,
     DeviceClock = 3,
+    /// Its index is that of the vital sign.
+    Lost = 4,
+    /// There is one.
+    Overdue = 5,
 }
 
 // === impl MachineKind ===
 
 impl MachineKind {
     pub(crate) fn from_number(number: u8) -> Option<Self> {
-        let all = [Self::Limit, Self::Condition, Self::Silent, Self::DeviceClock];
+        let all = [
+            Self::Limit,
+            Self::Condition,
+            Self::Silent,
+            Self::DeviceClock,
+            Self::Lost,
+            Self::Overdue,
+        ];
         all.get(usize::from(number)).copied()
     }
 }
@@ -147,6 +187,8 @@ impl Latest {
     pub(crate) const NONE: Self = Self {
         ts: Timestamp::MIN,
         value: f64::NAN,
+        device: DeviceId::NONE,
+        is_corrected: false,
     };
 
     pub(crate) fn is_known(&self) -> bool {
@@ -157,8 +199,9 @@ impl Latest {
 // === impl Judged ===
 
 impl Judged {
-    const NONE: Self = Self {
+    pub(crate) const NONE: Self = Self {
         latest: Latest::NONE,
+        judgement: Judgement::Unknown,
         is_idle: true,
     };
 }
@@ -178,6 +221,9 @@ impl Patient {
             latest: [Latest::NONE; VitalSign::COUNT],
             limits: vec![Machine::default(); pipeline.limits.len()],
             judged: vec![Judged::NONE; pipeline.limits.len()],
+            rivals: Vec::new(),
+            replaced: Vec::new(),
+            presence: Presence::default(),
             conditions: vec![Machine::default(); pipeline.conditions.len()],
             sets: vec![SetStanding::default(); pipeline.sets.len()],
             scores: pipeline
@@ -199,6 +245,7 @@ impl Patient {
         prefetch_all(&self.judged);
         if let Some(source) = self.sources.get(usize::from(topic)) {
             prefetch(source);
+            source.devices.prefetch();
         }
     }
 
@@ -206,7 +253,7 @@ impl Patient {
     #[inline]
     pub(crate) fn prefetch_seen(&self, topic: u16) {
         if let Some(source) = self.sources.get(usize::from(topic)) {
-            source.seen.prefetch();
+            source.devices.prefetch_seen();
         }
     }
 
@@ -243,7 +290,14 @@ impl Patient {
             .chain(numbered(MachineKind::Condition, &self.conditions))
             .chain(technical(MachineKind::Silent, |source| source.silent))
             .chain(technical(MachineKind::DeviceClock, |source| source.device_clock))
+            .chain(numbered(MachineKind::Lost, &self.presence.lost))
+            .chain(numbered(MachineKind::Overdue, &[self.presence.overdue]))
             .filter(|(_, machine)| *machine != Machine::default())
+    }
+
+    /// Whether there is a machine at a place that may have moved. Of lost vital signs there is none before the first is lost.
+    pub(crate) fn has_machine(&self, place: MachinePlace) -> bool {
+        place.kind != MachineKind::Lost || !self.presence.lost.is_empty()
     }
 
     /// The machine at a place; none when the pipeline has no such one.
@@ -254,6 +308,8 @@ impl Patient {
             MachineKind::Condition => self.conditions.get_mut(index),
             MachineKind::Silent => self.sources.get_mut(index).map(|source| &mut source.silent),
             MachineKind::DeviceClock => self.sources.get_mut(index).map(|source| &mut source.device_clock),
+            MachineKind::Lost => self.presence.lost_mut(index),
+            MachineKind::Overdue => (index == 0).then_some(&mut self.presence.overdue),
         }
     }
 

@@ -1,33 +1,34 @@
-//! Which observations have been taken from one source of one patient.
+//! Which observations have been accepted from one device of one patient.
 //!
-//! An observation is identified by (patient, source, device, code, ts). The first wins; an equal repeat is dropped, another
-//! value under the same identity is a conflict. Only what is within lateness is kept: anything older is late anyway.
+//! An observation is identified by (patient, source, device, code, ts, value): a device that stamps whole seconds or minutes
+//! sends several values of one time, and all of them count. Only an exact repeat is dropped. What is within lateness is kept;
+//! of what is older a few are kept aside, so that a reading that is sent again and again is counted once.
 //!
 //! ```text
-//!   instants   | 10:00:01 | 10:00:02 | 10:00:03 |     what one device measured at one instant, in time order
-//!   readings   | 72 97 16 |    73    |  72 96   |     those of each instant, in the order they came
+//!   instants   | 10:00:01 | 10:00:02 | 10:00:03 |     times that the device gave, in order
+//!   readings   | 72 97 16 |    73    |  72 96   |     those of each time, in the order they came
 //! ```
 //!
-//! SEEN-1: the log covers every observation taken at or after the clock minus the lateness.
+//! SEEN-1: the log covers every observation accepted at or after the device's clock minus the lateness.
 
 use std::collections::VecDeque;
 use std::slice;
 
 use wardwatch_prefetch::{prefetch, prefetch_end};
 
-/// What one device measured at one instant.
+/// What a device measured at one time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Instant {
     ts: i64,
-    device: u32,
     readings: u32,
 }
 
+/// One accepted value.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Reading {
+pub(crate) struct Reading {
     /// In single precision: seven digits tell any two measurements apart.
-    value: f32,
-    vital: u8,
+    pub(crate) value: f32,
+    pub(crate) vital: u8,
 }
 
 /// Where an instant stands, or where it would go: its place among the instants, and the end of its readings.
@@ -40,31 +41,38 @@ struct Spot {
 const GROWTH: (usize, usize) = (16, 128);
 /// Readings that a message adds, as a rule.
 const NEXT: usize = 8;
+/// Readings older than lateness that are kept aside.
+const MOST_ASIDE: usize = 64;
 
 /// Observations as plain numbers, for a snapshot.
 #[derive(Debug, Default)]
 pub(crate) struct SeenNumbers {
-    /// Of each instant: time, device, how many readings.
-    pub(crate) instants: Vec<(i64, u32, u32)>,
+    /// Of each instant: time, how many readings.
+    pub(crate) instants: Vec<(i64, u32)>,
     /// Of each reading: value and vital sign.
     pub(crate) readings: Vec<(f32, u8)>,
+    /// Of each reading kept aside: time, value and vital sign.
+    pub(crate) aside: Vec<(i64, f32, u8)>,
 }
 
-/// The observations taken within lateness: 16 bytes an instant and 8 a reading.
+/// How many of [`SeenNumbers`] are of one device, and the oldest time kept.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SeenCounts {
+    pub(crate) instants: u32,
+    pub(crate) readings: u32,
+    pub(crate) aside: u32,
+    pub(crate) oldest_kept: i64,
+}
+
+/// The observations accepted within lateness: 16 bytes an instant and 8 a reading.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
     instants: VecDeque<Instant>,
     readings: VecDeque<Reading>,
+    /// The newest of those that came later than lateness, last.
+    aside: VecDeque<(i64, Reading)>,
     /// Instants older than this have been dropped.
     oldest_kept: i64,
-}
-
-/// What is known of an observation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sameness {
-    New,
-    Repeat,
-    Conflict,
 }
 
 /// A device's name as a number: FNV-1a, stable over runs and builds.
@@ -76,94 +84,158 @@ pub(crate) fn device_number(device: Option<&str>) -> u32 {
     })
 }
 
+/// A kept value as the number that was sent: the shortest decimal that single precision tells apart.
+pub(crate) fn as_sent(value: f32) -> f64 {
+    format!("{value}").parse().unwrap_or(f64::from(value))
+}
+
 // === impl Seen ===
 
 impl Seen {
-    /// Adds them to `numbers`; returns how many instants and readings those are, and the oldest time kept.
-    pub(crate) fn to_numbers(&self, numbers: &mut SeenNumbers) -> (u32, u32, i64) {
+    /// Adds them to `numbers`; returns how many those are.
+    pub(crate) fn to_numbers(&self, numbers: &mut SeenNumbers) -> SeenCounts {
         let instants = self.instants.iter();
         numbers
             .instants
-            .extend(instants.map(|instant| (instant.ts, instant.device, instant.readings)));
+            .extend(instants.map(|instant| (instant.ts, instant.readings)));
         let readings = self.readings.iter();
         numbers
             .readings
             .extend(readings.map(|reading| (reading.value, reading.vital)));
-        (
-            self.instants.len() as u32,
-            self.readings.len() as u32,
-            self.oldest_kept,
-        )
+        let aside = self.aside.iter();
+        numbers
+            .aside
+            .extend(aside.map(|(ts, reading)| (*ts, reading.value, reading.vital)));
+        SeenCounts {
+            instants: self.instants.len() as u32,
+            readings: self.readings.len() as u32,
+            aside: self.aside.len() as u32,
+            oldest_kept: self.oldest_kept,
+        }
     }
 
     /// The observations that gave these numbers.
     pub(crate) fn from_numbers(
-        instants: impl Iterator<Item = (i64, u32, u32)>,
+        instants: impl Iterator<Item = (i64, u32)>,
         readings: impl Iterator<Item = (f32, u8)>,
+        aside: impl Iterator<Item = (i64, f32, u8)>,
         oldest_kept: i64,
     ) -> Self {
         Self {
-            instants: instants
-                .map(|(ts, device, readings)| Instant { ts, device, readings })
-                .collect(),
+            instants: instants.map(|(ts, readings)| Instant { ts, readings }).collect(),
             readings: readings.map(|(value, vital)| Reading { value, vital }).collect(),
+            aside: aside
+                .map(|(ts, value, vital)| (ts, Reading { value, vital }))
+                .collect(),
             oldest_kept,
         }
     }
 
-    /// Looks an observation up and, when it is new, keeps it.
-    pub(crate) fn take(&mut self, ts: i64, device: u32, vital: u8, value: f64) -> Sameness {
-        let value = value as f32;
-        let reading = Reading { value, vital };
+    /// Looks an observation up and, when it is new, keeps it; whether it is.
+    pub(crate) fn accept(&mut self, ts: i64, vital: u8, value: f64) -> bool {
+        let reading = Reading {
+            value: value as f32,
+            vital,
+        };
         self.make_room(1);
-        match self.find(ts, device) {
+        match self.find(ts) {
             Ok(Spot { at, end }) => {
-                let instant = &mut self.instants[at];
-                let start = end - instant.readings as usize;
-                match (start..end).find(|place| self.readings[*place].vital == vital) {
-                    Some(place) if self.readings[place].value == value => Sameness::Repeat,
-                    Some(_) => Sameness::Conflict,
-                    None => {
-                        instant.readings += 1;
-                        self.readings.insert(end, reading);
-                        Sameness::New
-                    }
+                let start = end - self.instants[at].readings as usize;
+                if self.readings.range(start..end).any(|kept| *kept == reading) {
+                    return false;
                 }
+                self.instants[at].readings += 1;
+                self.readings.insert(end, reading);
             }
             Err(Spot { at, end }) => {
                 let readings = 1;
-                self.instants.insert(at, Instant { ts, device, readings });
+                self.instants.insert(at, Instant { ts, readings });
                 self.readings.insert(end, reading);
-                Sameness::New
             }
         }
+        true
     }
 
-    /// Keeps a message whose timestamp is beyond the clock: nothing of it can have been seen.
+    /// As [`Seen::accept`], for one that is too late to be kept in its order.
+    pub(crate) fn accept_late(&mut self, ts: i64, vital: u8, value: f64) -> bool {
+        let late = (
+            ts,
+            Reading {
+                value: value as f32,
+                vital,
+            },
+        );
+        if self.aside.contains(&late) {
+            return false;
+        }
+        if self.aside.len() == MOST_ASIDE {
+            self.aside.pop_front();
+        }
+        self.aside.push_back(late);
+        true
+    }
+
+    /// Keeps a message whose time is beyond the clock: nothing of it can have been seen.
     #[inline]
-    pub(crate) fn keep(&mut self, ts: i64, device: u32, vitals: &[u8], values: &[f64]) {
+    pub(crate) fn keep(&mut self, ts: i64, vitals: &[u8], values: &[f64]) {
         self.make_room(vitals.len());
         let readings = vitals.len() as u32;
-        self.instants.push_back(Instant { ts, device, readings });
+        self.instants.push_back(Instant { ts, readings });
         let values = values.iter().map(|value| *value as f32);
         let readings = values.zip(vitals).map(|(value, &vital)| Reading { value, vital });
         self.readings.extend(readings);
     }
 
+    /// Takes out every value of a vital sign at a time; whether there was one.
+    pub(crate) fn take_out(&mut self, ts: i64, vital: u8) -> bool {
+        let aside = self.aside.len();
+        self.aside
+            .retain(|(at, reading)| (*at, reading.vital) != (ts, vital));
+        let mut found = self.aside.len() < aside;
+        if let Ok(Spot { at, end }) = self.find(ts) {
+            let start = end - self.instants[at].readings as usize;
+            for place in (start..end).rev() {
+                if self.readings[place].vital == vital {
+                    self.readings.remove(place);
+                    self.instants[at].readings -= 1;
+                    found = true;
+                }
+            }
+        }
+        found
+    }
+
+    /// The values of a vital sign that are kept, each with its time.
+    pub(crate) fn kept(&self, vital: u8) -> impl Iterator<Item = (i64, f32)> + '_ {
+        let mut readings = self.readings.iter();
+        let in_order = self.instants.iter().flat_map(move |instant| {
+            let of_instant: Vec<Reading> = readings.by_ref().take(instant.readings as usize).copied().collect();
+            of_instant.into_iter().map(|reading| (instant.ts, reading))
+        });
+        in_order
+            .chain(self.aside.iter().copied())
+            .filter(move |(_, reading)| reading.vital == vital)
+            .map(|(ts, reading)| (ts, reading.value))
+    }
+
+    /// Forgets everything: the device's clock was set, so its earlier times tell nothing of later ones.
+    pub(crate) fn clear(&mut self) {
+        self.instants.clear();
+        self.readings.clear();
+        self.aside.clear();
+        self.oldest_kept = i64::MIN;
+    }
+
     /// Looks for an instant from the end: late rows are nearly always a little late.
-    fn find(&self, ts: i64, device: u32) -> Result<Spot, Spot> {
+    fn find(&self, ts: i64) -> Result<Spot, Spot> {
         let mut spot = Spot {
             at: self.instants.len(),
             end: self.readings.len(),
         };
-        let mut gap = None;
         for instant in self.instants.iter().rev() {
-            if (instant.ts, instant.device) == (ts, device) {
+            if instant.ts == ts {
                 spot.at -= 1;
                 return Ok(spot);
-            }
-            if instant.ts <= ts {
-                gap.get_or_insert((spot.at, spot.end));
             }
             if instant.ts < ts {
                 break;
@@ -171,8 +243,7 @@ impl Seen {
             spot.at -= 1;
             spot.end -= instant.readings as usize;
         }
-        let (at, end) = gap.unwrap_or((spot.at, spot.end));
-        Err(Spot { at, end })
+        Err(spot)
     }
 
     /// Not doubled: patients who came together would all move to twice the memory at one moment.
@@ -214,50 +285,59 @@ impl Seen {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
+    use std::collections::HashSet;
 
     use proptest::prelude::*;
 
     use super::*;
 
     #[test]
-    fn the_first_wins() {
+    fn only_an_exact_repeat_is_one() {
         let mut seen = Seen::default();
-        seen.keep(10, 1, &[0], &[80.0]);
-        assert_eq!(seen.take(10, 1, 1, 97.0), Sameness::New);
-        assert_eq!(seen.take(5, 1, 0, 79.0), Sameness::New);
-        assert_eq!(seen.take(10, 1, 0, 80.0), Sameness::Repeat);
-        assert_eq!(seen.take(10, 1, 0, 81.0), Sameness::Conflict);
-        assert_eq!(seen.take(10, 2, 0, 81.0), Sameness::New);
-        assert_eq!(seen.take(5, 1, 0, 79.0), Sameness::Repeat);
+        seen.keep(10, &[0], &[80.0]);
+        assert!(seen.accept(10, 1, 97.0));
+        assert!(seen.accept(5, 0, 79.0));
+        assert!(!seen.accept(10, 0, 80.0));
+        assert!(seen.accept(10, 0, 81.0), "another value of the same time");
+        assert!(!seen.accept(10, 0, 81.0) && !seen.accept(10, 0, 80.0) && !seen.accept(5, 0, 79.0));
+        assert!(seen.accept_late(1, 0, 70.0) && !seen.accept_late(1, 0, 70.0));
+        let mut kept: Vec<_> = seen.kept(0).collect();
+        kept.sort_by(|one, other| one.partial_cmp(other).unwrap());
+        assert_eq!(kept, [(1, 70.0), (5, 79.0), (10, 80.0), (10, 81.0)]);
+        assert!(seen.take_out(10, 0) && !seen.take_out(10, 0) && seen.take_out(1, 0));
+        assert_eq!(seen.kept(0).collect::<Vec<_>>(), [(5, 79.0)]);
+        assert_eq!(seen.kept(1).collect::<Vec<_>>(), [(10, 97.0)]);
         seen.prune(6, 0);
-        assert_eq!(seen.take(5, 1, 0, 70.0), Sameness::New);
+        assert!(seen.accept(5, 0, 79.0));
+    }
+
+    #[test]
+    fn a_kept_value_comes_back_as_it_was_sent() {
+        for tenths in 0..4_000 {
+            let sent = f64::from(tenths) / 10.0;
+            assert_eq!(as_sent(sent as f32), sent);
+        }
     }
 
     proptest! {
-        /// Against a map of what was taken; what is within lateness is never forgotten.
+        /// Against a set of what was accepted; what is within lateness is never forgotten.
         #[test]
-        fn as_a_map_would_say(
-            observations in proptest::collection::vec((0i64..40, 0u32..3, 0u8..20, 0u8..3), 1..200),
+        fn as_a_set_would_say(
+            observations in proptest::collection::vec((0i64..40, 0u8..20, 0u8..3), 1..200),
         ) {
             const LATENESS: i64 = 16;
             let mut seen = Seen::default();
-            let mut known = HashMap::new();
+            let mut known = HashSet::new();
             let mut clock = 0;
-            for (ahead, device, vital, value) in observations {
+            for (ahead, vital, value) in observations {
                 let ts = (clock + 5 - ahead).max(clock - LATENESS).max(0);
                 let newest = ts > clock;
                 clock = clock.max(ts);
-                let expected = match known.get(&(ts, device, vital)) {
-                    None => Sameness::New,
-                    Some(first) if *first == value => Sameness::Repeat,
-                    Some(_) => Sameness::Conflict,
-                };
-                known.entry((ts, device, vital)).or_insert(value);
+                let is_new = known.insert((ts, vital, value));
                 if newest {
-                    seen.keep(ts, device, &[vital], &[f64::from(value)]);
+                    seen.keep(ts, &[vital], &[f64::from(value)]);
                 } else {
-                    prop_assert_eq!(seen.take(ts, device, vital, f64::from(value)), expected);
+                    prop_assert_eq!(seen.accept(ts, vital, f64::from(value)), is_new);
                 }
                 seen.prune(clock - LATENESS, LATENESS);
                 let readings = seen.instants.iter().map(|instant| instant.readings as usize);

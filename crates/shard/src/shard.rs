@@ -23,6 +23,7 @@ use crate::command::Sayings;
 use crate::digest::{Decision, Digest, Event};
 use crate::ended::Ended;
 use crate::patient::Patient;
+use crate::presence::bit;
 use crate::roster::Roster;
 use crate::timers::{Timer, TimerKind, Timers};
 use crate::{Batch, Outputs, StepError, Wants};
@@ -66,6 +67,8 @@ pub struct Shard {
     pub(crate) digest: Digest,
     pub(crate) ended: Ended,
     pub(crate) stays: u64,
+    /// The vital signs that rules read, a bit each.
+    pub(crate) watched: u32,
     /// Scores that say something else than under the pipeline before: the next step computes them first.
     pub(crate) changed_scores: Vec<usize>,
 }
@@ -90,6 +93,7 @@ impl Shard {
             .collect();
         Self {
             baselines: crate::inputs::explained_sets(&pipeline),
+            watched: pipeline.watched.iter().fold(0, |all, vital| all | bit(*vital)),
             models: pipeline.model_identities().into_iter().map(Arc::new).collect(),
             pipeline,
             wants,
@@ -156,6 +160,7 @@ impl Shard {
         self.evaluate(may_evaluate.max(overdue), &mut io)?;
         self.fire_due(self.log_time, &mut io)?;
         io.out.counts.silent_patients = self.silent_patients;
+        debug_assert!(io.out.counts.balance(), "READINGS-1: {:?}", io.out.counts);
         Ok(())
     }
 
@@ -317,6 +322,10 @@ impl Shard {
                 self.silence_on_time(slot, source as usize, due, io);
                 Ok(())
             }
+            TimerKind::Presence => {
+                self.presence_on_time(slot, due, io);
+                Ok(())
+            }
             TimerKind::Forget => self.forget_on_time(slot, due, io),
         }
     }
@@ -368,6 +377,13 @@ impl Shard {
         self.patients[slot as usize]
             .as_mut()
             .expect("a slot on the roster holds a patient")
+    }
+
+    /// How far a patient's sources have come.
+    #[inline]
+    pub(crate) fn clock_of(&self, slot: u32) -> Timestamp {
+        let patient = self.patients[slot as usize].as_ref();
+        patient.map_or(Timestamp::MIN, |patient| patient.clock(&self.pipeline))
     }
 
     /// Sets a timer of a patient's stay.

@@ -23,8 +23,9 @@ use wardwatch_pipeline::{Kin, Pipeline, Succession};
 use crate::ended::Ended;
 use crate::inputs::View;
 use crate::outcome::Outcome;
-use crate::patient::{Judged, MachineKind, MachinePlace, Patient, SetStanding};
+use crate::patient::{Judged, MachineKind, MachinePlace, Patient, Rival, SetStanding};
 use crate::shard::Io;
+use crate::technical::{Technical, silent_at};
 use crate::timers::{Timer, TimerKind};
 use crate::{Outputs, Shard};
 
@@ -112,34 +113,29 @@ impl Shard {
 
     /// Ends what is active of alarms that the newer pipeline does not have: nobody would ever tell its end. Comes before
     /// [`Shard::succeed`].
-    pub fn end_removed(&mut self, succession: &Succession, scorer: &mut dyn Scorer, out: &mut Outputs) {
+    pub fn end_removed(
+        &mut self,
+        pipeline: &Pipeline,
+        succession: &Succession,
+        scorer: &mut dyn Scorer,
+        out: &mut Outputs,
+    ) {
         let passage = Passage::new(&self.pipeline, succession);
         let mut io = Io { scorer, out };
-        let removed = |alarms: &[Option<(usize, Kin)>]| -> Vec<usize> {
-            let alarms = alarms.iter().enumerate();
-            alarms
-                .filter(|(_, to)| to.is_none())
-                .map(|(index, _)| index)
-                .collect()
+        let removed = |kind, alarms: &[Option<(usize, Kin)>]| -> Vec<MachinePlace> {
+            let alarms = (0..).zip(alarms);
+            let removed = alarms.filter(|(_, to)| to.is_none());
+            removed.map(|(index, _)| MachinePlace { kind, index }).collect()
         };
-        let (limits, conditions) = (removed(&passage.limits), removed(&passage.conditions));
+        let limits = removed(MachineKind::Limit, &passage.limits);
+        let conditions = removed(MachineKind::Condition, &passage.conditions);
+        let watched = self.pipeline.watched.iter();
+        let unwatched = watched.filter(|vital| !pipeline.watched.contains(vital));
+        let unwatched: Vec<MachinePlace> = unwatched.map(|vital| Technical::Lost(*vital).place()).collect();
         let now = self.log_time;
         for slot in 0..self.patients.len() as u32 {
-            for index in &limits {
-                let machine = self.patients[slot as usize]
-                    .as_mut()
-                    .map(|patient| &mut patient.limits[*index]);
-                if let Some(ended) = machine.and_then(|machine| machine.end(now, EndReason::Removed)) {
-                    self.tell_limit(slot, *index, ended, &mut io);
-                }
-            }
-            for index in &conditions {
-                let machine = self.patients[slot as usize]
-                    .as_mut()
-                    .map(|patient| &mut patient.conditions[*index]);
-                if let Some(ended) = machine.and_then(|machine| machine.end(now, EndReason::Removed)) {
-                    self.tell_condition(slot, *index, ended, None, &mut io);
-                }
+            for place in limits.iter().chain(&conditions).chain(&unwatched) {
+                self.end_alarm(slot, *place, EndReason::Removed, now, &mut io);
             }
         }
     }
@@ -178,7 +174,7 @@ impl Shard {
                     TimerKind::Condition { index } => TimerKind::Condition {
                         index: same(passage.conditions[usize::from(index)])?,
                     },
-                    TimerKind::Silence { .. } | TimerKind::Forget => timer.kind,
+                    TimerKind::Silence { .. } | TimerKind::Presence | TimerKind::Forget => timer.kind,
                 };
                 Some(Timer { kind, ..*timer })
             })
@@ -198,14 +194,18 @@ impl Shard {
         let pipeline = Arc::clone(&self.pipeline);
         let is_other = |kin: &Option<Kin>| kin.is_some_and(|kin| !kin.is_same);
         for (index, limit) in pipeline.limits.iter().enumerate() {
-            let due = self.patient_mut(slot).limits[index].due(limit.rules);
-            if let Some(due) = due.filter(|_| is_other(&passage.to.limits[index])) {
+            if !is_other(&passage.to.limits[index]) {
+                continue;
+            }
+            if let Some(due) = self.patient_mut(slot).limits[index].arm(limit.rules) {
                 self.set_timer(slot, TimerKind::Limit { index: index as u16 }, due.max(soonest));
             }
         }
         for (index, condition) in pipeline.conditions.iter().enumerate() {
-            let due = self.patient_mut(slot).conditions[index].due(condition.rules);
-            if let Some(due) = due.filter(|_| is_other(&passage.to.conditions[index])) {
+            if !is_other(&passage.to.conditions[index]) {
+                continue;
+            }
+            if let Some(due) = self.patient_mut(slot).conditions[index].arm(condition.rules) {
                 self.set_timer(
                     slot,
                     TimerKind::Condition { index: index as u16 },
@@ -218,9 +218,11 @@ impl Shard {
             let heard_at = self.patient_mut(slot).sources[index].heard_at;
             if let Some(heard_at) = heard_at.filter(|_| is_sooner && !source.trend_only) {
                 let kind = TimerKind::Silence { source: index as u16 };
-                self.set_timer(slot, kind, (heard_at + source.silent_after).max(soonest));
+                self.set_timer(slot, kind, silent_at(heard_at, source.silent_after).max(soonest));
             }
         }
+        // What is watched for, and for how long it may stay away, may have changed.
+        self.arm_presence(slot, soonest);
         if pipeline.time.forget_after < old.pipeline.time.forget_after {
             let due = self.patient_mut(slot).heard_at + pipeline.time.forget_after;
             self.set_timer(slot, TimerKind::Forget, due.max(soonest));
@@ -297,7 +299,16 @@ impl<'s> Passage<'s> {
         new.context = old.context;
         new.sources = old.sources;
         new.latest = old.latest;
+        new.replaced = old.replaced;
+        new.presence = old.presence;
         new.heard_at = old.heard_at;
+        for rival in old.rivals {
+            let place = self.limits[usize::from(rival.limit)].filter(|(_, kin)| kin.is_same);
+            new.rivals.extend(place.map(|(place, _)| Rival {
+                limit: place as u16,
+                ..rival
+            }));
+        }
         for (place, kin) in self.to.limits.iter().enumerate() {
             let Some(kin) = kin else { continue };
             let machine = under(old.limits[kin.place], *kin);
@@ -353,7 +364,7 @@ impl<'s> Passage<'s> {
         let alarms = match place.kind {
             MachineKind::Limit => &self.limits,
             MachineKind::Condition => &self.conditions,
-            MachineKind::Silent | MachineKind::DeviceClock => return Some((place, machine)),
+            _ => return Some((place, machine)),
         };
         let (index, kin) = alarms[usize::from(place.index)]?;
         let place = MachinePlace {

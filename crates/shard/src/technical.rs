@@ -1,10 +1,12 @@
-//! Technical alarms by name: a source that has gone silent, a device whose clock runs fast.
+//! Technical alarms by name: a source that has gone silent, a device whose clock is wrong, a vital sign that comes no more.
 
-use wardwatch_alarms::{EndReason, Judgement, Rules};
+use wardwatch_alarms::{EndReason, Judgement, Machine, Rules};
+use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::{Span, Timestamp};
 
 use crate::Shard;
-use crate::patient::MachineKind;
+use crate::patient::{MachineKind, MachinePlace};
+use crate::presence::SETTLE;
 use crate::shard::Io;
 use crate::timers::TimerKind;
 
@@ -13,22 +15,46 @@ pub(crate) const RULES: Rules = Rules {
     hold_for: Span::ZERO,
     max_age: Span::ZERO,
     repeat_after: None,
+    confirm: wardwatch_alarms::Confirm::Never,
+    unknown_after: None,
 };
 
 /// What a technical alarm is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Technical {
-    Silent,
-    DeviceClock,
+    /// A source, by its index.
+    Silent(usize),
+    /// A source, by its index.
+    DeviceClock(usize),
+    Lost(VitalSign),
+    Overdue,
 }
 
 // === impl Technical ===
 
 impl Technical {
-    pub(crate) fn machine(self) -> MachineKind {
-        match self {
-            Self::Silent => MachineKind::Silent,
-            Self::DeviceClock => MachineKind::DeviceClock,
+    /// Where its machine stands.
+    pub(crate) fn place(self) -> MachinePlace {
+        let (kind, index) = match self {
+            Self::Silent(source) => (MachineKind::Silent, source),
+            Self::DeviceClock(source) => (MachineKind::DeviceClock, source),
+            Self::Lost(vital) => (MachineKind::Lost, vital.index()),
+            Self::Overdue => (MachineKind::Overdue, 0),
+        };
+        MachinePlace {
+            kind,
+            index: index as u16,
+        }
+    }
+
+    /// What the machine at a place is about; none where that is no technical alarm.
+    pub(crate) fn at(MachinePlace { kind, index }: MachinePlace) -> Option<Self> {
+        match kind {
+            MachineKind::Limit | MachineKind::Condition => None,
+            MachineKind::Silent => Some(Self::Silent(usize::from(index))),
+            MachineKind::DeviceClock => Some(Self::DeviceClock(usize::from(index))),
+            MachineKind::Lost => VitalSign::from_index(index as u8).map(Self::Lost),
+            MachineKind::Overdue => Some(Self::Overdue),
         }
     }
 }
@@ -36,29 +62,27 @@ impl Technical {
 // === impl Shard ===
 
 impl Shard {
-    /// A message was accepted: the source is not silent, and this device's clock is right.
-    pub(crate) fn heard(&mut self, slot: u32, source: usize, device: Option<&str>, io: &mut Io<'_>) {
+    /// A message came that is not of the future: the source is not silent.
+    #[inline]
+    pub(crate) fn heard(&mut self, slot: u32, source: usize, io: &mut Io<'_>) {
         let now = self.log_time;
         let patient = self.patient_mut(slot);
         patient.heard_at = now;
         let state = &mut patient.sources[source];
-        let is_first = state.heard_at.replace(now).is_none();
+        let before = state.heard_at.replace(now);
         let was_silent = state.silent.is_active();
-        let fast_is_right = state
-            .fast_device
-            .as_ref()
-            .is_some_and(|fast| fast.as_deref() == device);
-        let rules = &self.pipeline.sources[source];
-        if (is_first || was_silent) && !rules.trend_only {
-            self.set_timer(slot, silence(source), now + rules.silent_after);
+        let after_pause = before.is_some_and(|before| now - before > SETTLE);
+        if before.is_some() && !was_silent && !after_pause {
+            return;
         }
-        if fast_is_right {
+        let rules = &self.pipeline.sources[source];
+        if (before.is_none() || was_silent) && !rules.trend_only {
+            self.set_timer(slot, silence(source), silent_at(now, rules.silent_after));
+        }
+        if after_pause {
             let state = &mut self.patient_mut(slot).sources[source];
-            state.fast_device = None;
-            let ended = state.device_clock.judge(Judgement::Clear, now, now, RULES);
-            if let Some(transition) = ended {
-                self.tell_technical(slot, source, Technical::DeviceClock, transition, device, io);
-            }
+            state.went_on_at = now;
+            self.arm_presence(slot, now + SETTLE);
         }
         if was_silent {
             self.set_silence(slot, source, Judgement::Clear, now, io);
@@ -70,7 +94,7 @@ impl Shard {
         let slot = self.begin_stay(id);
         let expected = self.pipeline.sources.iter().position(|source| !source.trend_only);
         if let Some(source) = expected {
-            let due = self.log_time + self.pipeline.sources[source].silent_after;
+            let due = silent_at(self.log_time, self.pipeline.sources[source].silent_after);
             self.set_timer(slot, silence(source), due);
         }
         slot
@@ -89,17 +113,16 @@ impl Shard {
         let Some(heard_at) = state.heard_at.or(no_data.then_some(patient.begun_at)) else {
             return;
         };
-        let silent_at = heard_at + self.pipeline.sources[source].silent_after;
+        let silent_at = silent_at(heard_at, self.pipeline.sources[source].silent_after);
         if silent_at > due {
             self.set_timer(slot, silence(source), silent_at);
             return;
         }
-        self.set_silence(slot, source, Judgement::AtOnce, due, io);
+        // The silence is as long as it has to be just before.
+        self.set_silence(slot, source, Judgement::AtOnce, just_before(due), io);
+        self.check_presence(slot, due, io);
         // The other sources no longer wait for this one.
-        let clock = self.patients[slot as usize]
-            .as_ref()
-            .map_or(Timestamp::MIN, |patient| patient.clock(&self.pipeline));
-        self.close_until(slot, clock, due);
+        self.close_until(slot, self.clock_of(slot), due);
     }
 
     fn set_silence(
@@ -119,66 +142,56 @@ impl Shard {
             _ => {}
         }
         if let Some(transition) = transition {
-            self.tell_technical(slot, source, Technical::Silent, transition, None, io);
+            self.tell_technical(slot, Technical::Silent(source), transition, io);
         }
     }
 
-    /// A message came from ahead of its arrival: its device is flagged by name until it sends a right time.
-    pub(crate) fn flag_fast_clock(
-        &mut self,
-        slot: u32,
-        source: usize,
-        device: Option<&str>,
-        io: &mut Io<'_>,
-    ) {
-        let now = self.log_time;
-        let patient = self.patient_mut(slot);
-        let state = &mut patient.sources[source];
-        let is_known = state
-            .fast_device
-            .as_ref()
-            .is_some_and(|fast| fast.as_deref() == device);
-        if !is_known {
-            state.fast_device = Some(device.map(Into::into));
-        }
+    /// A device's clock was found to be wrong, by another amount than before, or right.
+    pub(crate) fn device_clock_changed(&mut self, slot: u32, source: usize, io: &mut Io<'_>) {
         // The condition starts in log time: the device's own time is what is wrong.
-        let transition = state.device_clock.judge(Judgement::AtOnce, now, now, RULES);
+        let now = self.log_time;
+        let state = &mut self.patient_mut(slot).sources[source];
+        let is_wrong = state.devices.iter().any(|device| device.is_wrong());
+        let machine = &mut state.device_clock;
+        let transition = match (is_wrong, machine.is_active()) {
+            (true, true) => machine.update(now),
+            (true, false) => machine.judge(Judgement::AtOnce, now, now, RULES),
+            (false, _) => machine.judge(Judgement::Clear, now, now, RULES),
+        };
         if let Some(transition) = transition {
-            self.tell_technical(slot, source, Technical::DeviceClock, transition, device, io);
+            self.tell_technical(slot, Technical::DeviceClock(source), transition, io);
         }
     }
 
     /// Ends every alarm of a patient who is no longer monitored.
     pub(crate) fn end_alarms(&mut self, slot: u32, reason: EndReason, now: Timestamp, io: &mut Io<'_>) {
-        for index in 0..self.pipeline.limits.len() {
-            let ended = self.patients[slot as usize]
-                .as_mut()
-                .and_then(|patient| patient.limits[index].end(now, reason));
-            if let Some(transition) = ended {
-                self.tell_limit(slot, index, transition, io);
-            }
+        for place in self.places().collect::<Vec<_>>() {
+            self.end_alarm(slot, place, reason, now, io);
         }
-        for index in 0..self.pipeline.conditions.len() {
-            let ended = self.patients[slot as usize]
-                .as_mut()
-                .and_then(|patient| patient.conditions[index].end(now, reason));
-            if let Some(transition) = ended {
-                self.tell_condition(slot, index, transition, None, io);
-            }
-        }
-        for source in 0..self.pipeline.sources.len() {
-            for technical in [Technical::Silent, Technical::DeviceClock] {
-                let ended = self.patients[slot as usize].as_mut().and_then(|patient| {
-                    let state = &mut patient.sources[source];
-                    match technical {
-                        Technical::Silent => state.silent.end(now, reason),
-                        Technical::DeviceClock => state.device_clock.end(now, reason),
-                    }
-                });
-                if let Some(transition) = ended {
-                    self.tell_technical(slot, source, technical, transition, None, io);
-                }
-            }
+    }
+
+    /// Ends one alarm of a patient, if it is active.
+    pub(crate) fn end_alarm(
+        &mut self,
+        slot: u32,
+        place: MachinePlace,
+        reason: EndReason,
+        now: Timestamp,
+        io: &mut Io<'_>,
+    ) {
+        let patient = self.patients[slot as usize].as_mut();
+        let is_untouched = |machine: &&mut Machine| **machine != Machine::default();
+        let machine = patient.filter(|patient| patient.has_machine(place));
+        let machine = machine.and_then(|patient| patient.machine_mut(place));
+        let ended = machine
+            .filter(is_untouched)
+            .and_then(|machine| machine.end(now, reason));
+        let Some(transition) = ended else { return };
+        let index = usize::from(place.index);
+        match Technical::at(place) {
+            Some(technical) => self.tell_technical(slot, technical, transition, io),
+            None if place.kind == MachineKind::Limit => self.tell_limit(slot, index, transition, io),
+            None => self.tell_condition(slot, index, transition, None, io),
         }
     }
 }
@@ -187,4 +200,14 @@ fn silence(source: usize) -> TimerKind {
     TimerKind::Silence {
         source: source as u16,
     }
+}
+
+/// The instant before.
+pub(crate) fn just_before(at: Timestamp) -> Timestamp {
+    at - Span::from_micros(1)
+}
+
+/// A reading that comes just as the time is over is on time.
+pub(crate) fn silent_at(heard_at: Timestamp, after: Span) -> Timestamp {
+    heard_at + after + Span::from_micros(1)
 }

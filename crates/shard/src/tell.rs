@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use wardwatch_alarms::{
-    Alarm, AlarmKind, Alert, AlertId, AlertKey, Comparison, Contributor, Deadline, EndReason, ModelIdentity,
-    Phase, StageTimes, Transition,
+    Alarm, AlarmKind, Alert, AlertId, AlertKey, Comparison, Contributor, Deadline, EndReason, Input,
+    ModelIdentity, Phase, StageTimes, Text, Transition,
 };
 use wardwatch_clinical::{AlarmPriority, VitalSign};
-use wardwatch_event_time::Timestamp;
+use wardwatch_event_time::{Span, Timestamp};
 use wardwatch_pipeline::{From as Origin, ScoreKind};
 
 use crate::Shard;
 use crate::digest::{Decision, Event};
 use crate::inputs::{Facts, View};
-use crate::patient::MachinePlace;
+use crate::patient::Latest;
 use crate::shard::Io;
 use crate::technical::Technical;
 
@@ -26,6 +26,7 @@ struct Saying {
     value: Option<f64>,
     condition: String,
     contributors: Vec<Contributor>,
+    replaced: Vec<Text>,
     model: Option<Arc<ModelIdentity>>,
     device: Option<String>,
     observed_at: Timestamp,
@@ -40,8 +41,9 @@ impl Shard {
         };
         let alarm = &self.pipeline.limits[index];
         let vital = alarm.limit.vital;
-        // Not the newest value: of two devices at one instant it may be the other's.
-        let latest = patient.judged[index].latest;
+        // Not the newest value: of two devices it may be the other's. At its end the value that is clear, at its start the worst.
+        let max_age = alarm.rules.max_age;
+        let (_, latest) = patient.judgement_of(index, transition.at, max_age);
         let limits = [Some(alarm.limit), alarm.at_once, alarm.clear];
         let shown = format!(
             "{} {} {}",
@@ -50,29 +52,46 @@ impl Shard {
             shown_unit(vital.unit())
         );
         let text = match transition.phase {
-            Phase::End => ended(&shown, transition.reason),
-            Phase::Start | Phase::Update | Phase::Escalate | Phase::Accept => {
+            Phase::End if latest.is_known() => ended(&shown, transition.reason),
+            Phase::End => ended(vital.label(), transition.reason),
+            _ if transition.unknown => unknown(vital.label(), max_age),
+            _ => {
                 let worse = alarm.at_once.filter(|limit| limit.is_violated_by(latest.value));
                 format!("{}, limit {}", shown.trim_end(), worse.unwrap_or(alarm.limit))
             }
         };
-        let input = self.vital_input(vital, latest, transition.at);
+        let contributor = |latest: &Latest, device: Option<Text>| Contributor {
+            input: Input {
+                device_id: device,
+                ..self.vital_input(vital, *latest, transition.at)
+            },
+            points: None,
+            attribution: None,
+            baseline: None,
+        };
+        let mut contributors = vec![contributor(&latest, None)];
+        if !patient.rivals.is_empty() {
+            // Devices that disagree are all shown, the one that decides first.
+            let mut values = patient.values_of(index, transition.at, max_age);
+            values.sort_by_key(|value| value.device != latest.device);
+            if values.len() > 1 {
+                let named = values.iter().map(|value| contributor(value, patient.device_name(value.device)));
+                contributors = named.collect();
+            }
+        }
+        let is_decided = latest.is_known() && !transition.unknown;
         let saying = Saying {
             alarm: alarm.name.clone(),
             kind: AlarmKind::Physiological,
             priority: alarm.priority,
             text,
-            value: latest.is_known().then_some(latest.value),
+            value: is_decided.then_some(latest.value),
             condition: alarm.limit.to_string(),
-            contributors: vec![Contributor {
-                input,
-                points: None,
-                attribution: None,
-                baseline: None,
-            }],
+            contributors,
+            replaced: Vec::new(),
             model: None,
             device: None,
-            observed_at: latest.ts,
+            observed_at: if latest.is_known() { latest.ts } else { transition.at },
         };
         self.tell(slot, transition, saying, io);
     }
@@ -141,10 +160,12 @@ impl Shard {
         let shown = shown.join(", ");
         let text = match transition.phase {
             Phase::End => ended(&shown, transition.reason),
-            Phase::Start | Phase::Update | Phase::Escalate | Phase::Accept => {
-                format!("{shown}: {}", alarm.text)
+            _ if transition.unknown => {
+                unknown(&alarm.text, alarm.rules.unknown_after.unwrap_or(alarm.rules.max_age))
             }
+            _ => format!("{shown}: {}", alarm.text),
         };
+        let replaced = self.replaced_in(patient, self.read_by(alarm), &facts);
         let observed_at = facts.view.newest[alarm.set]
             .as_ref()
             .map_or(transition.at, |(end, _)| *end);
@@ -160,6 +181,7 @@ impl Shard {
             value,
             condition: alarm.text.clone(),
             contributors,
+            replaced,
             model,
             device: None,
             observed_at,
@@ -170,60 +192,38 @@ impl Shard {
     pub(crate) fn tell_technical(
         &mut self,
         slot: u32,
-        source: usize,
         technical: Technical,
         transition: Transition,
-        device: Option<&str>,
         io: &mut Io<'_>,
     ) {
-        let rules = &self.pipeline.sources[source];
-        let named = device.map(str::to_owned);
-        let device = device.unwrap_or("unnamed");
-        let place = MachinePlace {
-            kind: technical.machine(),
-            index: source as u16,
+        let Some(patient) = self.patients[slot as usize].as_ref() else {
+            return;
         };
-        let (priority, condition, text) = match technical {
-            Technical::Silent => (
-                self.pipeline.technical.silent,
-                format!("no data for {}", rules.silent_after),
-                format!("No data from {} for {}", rules.name, rules.silent_after),
-            ),
-            Technical::DeviceClock => (
-                self.pipeline.technical.device_clock,
-                format!("ahead by more than {}", rules.rules.future_skew),
-                format!(
-                    "The clock of device {device} ({}) runs fast; its data are set aside",
-                    rules.name
-                ),
-            ),
+        let words = self.technical_words(patient, technical, transition);
+        let observed_at = match technical {
+            Technical::Lost(vital) => Some(patient.latest[vital.index()])
+                .filter(Latest::is_known)
+                .map_or(transition.at, |latest| latest.ts),
+            _ => patient.heard_at,
         };
-        let text = match (transition.phase, technical) {
-            (Phase::End, Technical::Silent) if transition.reason == Some(EndReason::Cleared) => {
-                format!("Data from {} again", rules.name)
-            }
-            (Phase::End, Technical::Silent) => {
-                ended(&format!("No data from {}", rules.name), transition.reason)
-            }
-            (Phase::End, Technical::DeviceClock) => {
-                ended(&format!("The clock of device {device}"), transition.reason)
-            }
-            _ => text,
+        let ends = transition.phase == Phase::End;
+        let text = match ends && transition.reason != Some(EndReason::Cleared) {
+            true => ended(&words.what, transition.reason),
+            false if ends => words.over,
+            false => words.text,
         };
-        let heard = self.patients[slot as usize]
-            .as_ref()
-            .map_or(transition.at, |patient| patient.heard_at);
         let saying = Saying {
-            alarm: self.alarm_name(place),
+            alarm: self.alarm_name(technical.place()),
             kind: AlarmKind::Technical,
-            priority,
+            priority: words.priority,
             text,
             value: None,
-            condition,
+            condition: words.condition,
             contributors: Vec::new(),
+            replaced: Vec::new(),
             model: None,
-            device: named,
-            observed_at: heard,
+            device: words.device,
+            observed_at,
         };
         self.tell(slot, transition, saying, io);
     }
@@ -258,6 +258,7 @@ impl Shard {
             priority: saying.priority,
             active: transition.phase != Phase::End,
             escalated: transition.escalated,
+            unknown: transition.unknown,
             accepted_by: None,
             ordinal: transition.ordinal,
             device_id: saying.device,
@@ -283,6 +284,7 @@ impl Shard {
             value: saying.value,
             condition: saying.condition,
             contributors: saying.contributors,
+            replaced: saying.replaced,
             model: saying.model,
             pipeline: self.pipeline.name.clone(),
             pipeline_version: self.pipeline.version,
@@ -302,9 +304,16 @@ fn ended(what: &str, reason: Option<EndReason>) -> String {
         Some(EndReason::Discharged) => "ended, patient discharged",
         Some(EndReason::Forgotten) => "ended, no data for too long to be monitored",
         Some(EndReason::Removed) => "ended, no longer watched for",
+        Some(EndReason::Corrected) => "ended, the value was corrected",
+        Some(EndReason::Superseded) => "ended, no data at all from its source",
         Some(EndReason::Cleared) | None => "ended",
     };
     format!("{}: {why}", what.trim_end())
+}
+
+/// What is said of a condition of which nothing is known any more.
+fn unknown(what: &str, max_age: Span) -> String {
+    format!("Unknown: nothing newer than {max_age} of {what}")
 }
 
 /// A value as it is usually written, with more digits where it would seem to be on the other side of a limit.

@@ -26,6 +26,8 @@ pub(crate) enum TimerKind {
     Condition { index: u16 },
     /// A source may have gone silent.
     Silence { source: u16 },
+    /// A vital sign may be lost or overdue.
+    Presence,
     /// The patient may have to be forgotten.
     Forget,
 }
@@ -65,6 +67,7 @@ impl TimerKind {
             Self::Condition { index } => (3, index, 0),
             Self::Silence { source } => (4, source, 0),
             Self::Forget => (5, 0, 0),
+            Self::Presence => (6, 0, 0),
         }
     }
 
@@ -77,6 +80,7 @@ impl TimerKind {
             3 => Self::Condition { index: part },
             4 => Self::Silence { source: part },
             5 => Self::Forget,
+            6 => Self::Presence,
             _ => return None,
         })
     }

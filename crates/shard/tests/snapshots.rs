@@ -296,7 +296,7 @@ impl Log {
             filler.shard
         });
         let mut shard = std::mem::replace(&mut self.shard, Shard::new(Arc::clone(pipeline), self.wants));
-        shard.end_removed(&succession, &mut self.models, &mut self.out);
+        shard.end_removed(pipeline, &succession, &mut self.models, &mut self.out);
         self.shard = shard.succeed(Arc::clone(pipeline), &succession, filled);
         self.pipeline = Arc::clone(pipeline);
         self.models = Models::new(pipeline.models.clone());

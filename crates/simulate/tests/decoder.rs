@@ -6,7 +6,7 @@ mod canonical;
 use canonical::{run, start};
 use std::collections::BTreeMap;
 use wardwatch_event_time::Span;
-use wardwatch_ingest::{Arrival, ContextEvent, Decoded, Reason, Record, decode_context, decode_observations};
+use wardwatch_ingest::{Arrival, ContextEvent, Decoded, Kind, Reason, Record, decode_context, decode_observations};
 use wardwatch_simulate::{Charting, Message, Rebase, Topic};
 
 fn record((offset, message): (usize, &Message)) -> Record<'_> {
@@ -32,6 +32,14 @@ fn decode(messages: &[Message]) -> (Decoded, BTreeMap<Reason, usize>) {
     (decoded, refused)
 }
 
+/// Readings of a kind.
+fn of_kind(decoded: &Decoded, kind: Kind) -> usize {
+    let observations = &decoded.observations;
+    let offsets = observations.readings_offsets();
+    let rows = (0..observations.len()).filter(|row| observations.kind(*row) == kind);
+    rows.map(|row| (offsets[row + 1] - offsets[row]) as usize).sum()
+}
+
 /// Admissions, updates and discharges.
 fn contexts(messages: &[Message]) -> Vec<ContextEvent> {
     messages
@@ -42,7 +50,7 @@ fn contexts(messages: &[Message]) -> Vec<ContextEvent> {
 }
 
 #[test]
-fn of_the_charting_only_the_withdrawn_and_the_impossible_are_refused() {
+fn of_the_charting_only_the_impossible_is_refused() {
     let rebase = Rebase {
         start: start(),
         pause: Span::from_secs(180),
@@ -55,9 +63,9 @@ fn of_the_charting_only_the_withdrawn_and_the_impossible_are_refused() {
     assert_eq!(decoded.repeats, 0);
     assert_eq!(
         refused.keys().copied().collect::<Vec<_>>(),
-        [Reason::Implausible, Reason::Status]
+        [Reason::Implausible]
     );
-    assert_eq!(refused[&Reason::Status], 25);
+    assert_eq!(of_kind(&decoded, Kind::Withdrawn), 25);
     // Seventeen rows are impossible by any measure; how many more are is for the plausible ranges to say.
     assert!((17..500).contains(&refused[&Reason::Implausible]), "{refused:?}");
     let events = contexts(&messages);
@@ -69,18 +77,13 @@ fn of_the_charting_only_the_withdrawn_and_the_impossible_are_refused() {
 }
 
 #[test]
-fn of_the_simulated_ward_only_values_that_say_no_measurement_are_refused() {
+fn of_the_simulated_ward_nothing_is_refused_and_probes_that_are_off_say_so() {
     let messages = run(11, 24, 600);
     let (decoded, refused) = decode(&messages);
-    assert_eq!(
-        refused.keys().copied().collect::<Vec<_>>(),
-        [Reason::NoMeasurement]
-    );
+    assert_eq!(refused, BTreeMap::new());
     // Bed 9's probe alone is off for 20 s: SpO2 and pulse each.
-    assert!(
-        (40..2_000).contains(&refused[&Reason::NoMeasurement]),
-        "{refused:?}"
-    );
+    let absent = of_kind(&decoded, Kind::Absent);
+    assert!((40..2_000).contains(&absent), "{absent}");
     assert!(decoded.observations.readings_len() > 80_000);
     assert_eq!(contexts(&messages).len(), 25);
 }

@@ -21,7 +21,9 @@ use arrow::datatypes::SchemaRef;
 use datafusion::error::Result;
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
+use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr::{GroupsAccumulatorAdapter, PhysicalExpr};
+use wardwatch_clinical::VitalSign;
 
 /// A guess at the state of one that keeps values, such as `median`.
 const LIST_BYTES: usize = 96;
@@ -66,6 +68,15 @@ impl GenericAggregate {
     pub(crate) fn state_bytes(&self) -> usize {
         let width = |column: &ArrayRef| column.data_type().primitive_width().unwrap_or(LIST_BYTES);
         self.nothing.iter().map(width).sum()
+    }
+
+    /// The vital signs that it reads.
+    pub(crate) fn vitals(&self) -> Vec<VitalSign> {
+        let expressions = self.arguments.iter().chain([&self.filter]);
+        expressions
+            .flat_map(collect_columns)
+            .filter_map(|column| VitalSign::from_name(column.name()))
+            .collect()
     }
 
     /// An aggregate over rows of `input`; `arguments` and `filter` are expressions over its columns.

@@ -148,6 +148,20 @@ impl SetPlan {
         all.into_iter()
     }
 
+    /// The vital signs that a feature is computed from.
+    pub fn reads(&self, feature: usize) -> Vec<VitalSign> {
+        let columns = collect_columns(&self.projection[feature]);
+        // `patient_id` and `window_end` come first.
+        let aggregates = columns.iter().filter_map(|column| column.index().checked_sub(2));
+        let vitals: BTreeSet<VitalSign> = aggregates
+            .flat_map(|place| match self.aggregates[place] {
+                Aggregate::Fused { place, .. } => vec![self.fused[place.group * LANES + place.lane]],
+                Aggregate::Generic(place) => self.generic[place].vitals(),
+            })
+            .collect();
+        vitals.into_iter().collect()
+    }
+
     /// The aggregates as DataFusion names them, and whether each shares the fused state of its vital sign.
     pub fn aggregates(&self) -> impl Iterator<Item = (&str, bool)> {
         // `patient_id` and `window_end` come first.

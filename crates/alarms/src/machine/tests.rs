@@ -9,6 +9,8 @@ const RULES: Rules = Rules {
     hold_for: Span::from_secs(15),
     max_age: Span::from_secs(600),
     repeat_after: Some(Span::from_secs(60)),
+    confirm: Confirm::Never,
+    unknown_after: None,
 };
 
 fn at(seconds: i64) -> Timestamp {
@@ -164,6 +166,74 @@ fn the_end_of_monitoring_ends_the_condition_once() {
     assert_eq!(machine.end(at(10), EndReason::Discharged), None);
 }
 
+#[test]
+fn one_wild_reading_begins_nothing_where_it_must_be_confirmed() {
+    let confirmed = |confirm| Rules { confirm, ..RULES };
+    let run = |rules: Rules, script: &[(Judgement, i64)]| {
+        let mut machine = Machine::default();
+        let mut told = Vec::new();
+        for (judgement, second) in script {
+            while let Some(due) = machine.on_time(at(*second), rules) {
+                told.push((due.phase, due.at.millis() / 1_000));
+            }
+            let judged = machine.judge(*judgement, at(*second), at(*second), rules);
+            told.extend(judged.map(|judged| (judged.phase, judged.at.millis() / 1_000)));
+            assert_eq!(Machine::from_numbers(machine.to_numbers()), Some(machine));
+        }
+        told
+    };
+    let three_seconds = confirmed(Confirm::For(Span::from_secs(3)));
+    assert_eq!(run(three_seconds, &[(AtOnce, 0), (Clear, 1), (AtOnce, 2), (Clear, 3), (Clear, 9)]), []);
+    assert_eq!(run(three_seconds, &[(AtOnce, 0), (AtOnce, 1), (AtOnce, 2), (AtOnce, 3)]), [(Phase::Start, 3)]);
+    // Nothing follows: then it is believed by the log's time.
+    assert_eq!(run(three_seconds, &[(AtOnce, 0), (Clear, 8)]), [(Phase::Start, 3), (Phase::End, 8)]);
+    // A violation in between drops the doubt, not the wait for `for`.
+    assert_eq!(run(three_seconds, &[(AtOnce, 0), (Violating, 2), (Violating, 15)]), [(Phase::Start, 15)]);
+    let escalates = [(Violating, 0), (Violating, 15), (AtOnce, 16), (Violating, 17), (AtOnce, 20), (AtOnce, 23)];
+    assert_eq!(run(three_seconds, &escalates), [(Phase::Start, 15), (Phase::Escalate, 23)]);
+    let twice = confirmed(Confirm::Times(2));
+    assert_eq!(run(twice, &[(AtOnce, 0), (AtOnce, 0), (Clear, 1)]), []);
+    assert_eq!(run(twice, &[(AtOnce, 0), (AtOnce, 5)]), [(Phase::Start, 5)]);
+    assert_eq!(run(twice, &[(AtOnce, 0), (Clear, 20)]), [(Phase::Start, 15), (Phase::End, 20)]);
+}
+
+#[test]
+fn past_its_maximum_age_an_active_condition_is_unknown_once() {
+    let rules = Rules { unknown_after: Some(Span::from_secs(100)), ..RULES };
+    let mut machine = Machine::default();
+    machine.judge(AtOnce, at(0), at(0), rules).unwrap();
+    let mut fired = Vec::new();
+    let mut until = |machine: &mut Machine, second: i64| {
+        while let Some(told) = machine.on_time(at(second), rules) {
+            fired.push((told.phase, told.at.millis() / 1_000, told.unknown));
+        }
+        std::mem::take(&mut fired)
+    };
+    assert_eq!(until(&mut machine, 100), [(Phase::Update, 60, false)]);
+    assert_eq!(until(&mut machine, 500), [(Phase::Unknown, 100, true)]);
+    assert!(machine.is_active() && machine.due(rules).is_none());
+    assert_eq!(machine.judge(Unknown, at(510), at(510), rules), None);
+    let known = machine.judge(Between, at(520), at(520), rules).unwrap();
+    assert_eq!((known.phase, known.unknown), (Phase::Update, false));
+    assert_eq!(until(&mut machine, 580), [(Phase::Update, 580, false)]);
+    assert_eq!(until(&mut machine, 1_000), [(Phase::Unknown, 620, true)]);
+    assert_eq!(machine.judge(Clear, at(1_001), at(1_001), rules).unwrap().phase, Phase::End);
+}
+
+#[test]
+fn a_timer_is_asked_for_once() {
+    let rules = Rules { unknown_after: Some(Span::from_secs(100)), ..RULES };
+    let mut machine = Machine::default();
+    machine.judge(Violating, at(0), at(0), rules);
+    assert_eq!(machine.arm(rules), Some(at(15)));
+    assert_eq!(machine.arm(rules), None);
+    machine.judge(AtOnce, at(2), at(2), rules).unwrap();
+    assert_eq!(machine.arm(rules), None, "the one that is set comes earlier");
+    machine.disarm(at(15));
+    assert_eq!(machine.on_time(at(15), rules), None);
+    assert_eq!(machine.arm(rules), Some(at(62)));
+}
+
 fn judgement() -> impl Strategy<Value = Judgement> {
     prop_oneof![
         Just(Unknown),
@@ -177,19 +247,24 @@ fn judgement() -> impl Strategy<Value = Judgement> {
 proptest! {
     /// ALARM-1 and ALARM-2, with event times that repeat as those of revisions do.
     #[test]
-    fn transitions_are_well_formed(script in proptest::collection::vec((judgement(), 0i64..20, any::<bool>(), any::<bool>()), 1..80)) {
+    fn transitions_are_well_formed(
+        script in proptest::collection::vec((judgement(), 0i64..20, any::<bool>(), any::<bool>()), 1..80),
+        confirm in prop_oneof![Just(Confirm::Never), Just(Confirm::For(Span::from_secs(3))), Just(Confirm::Times(2))],
+        unknown_after in proptest::option::of(Just(Span::from_secs(40))),
+    ) {
+        let rules = Rules { confirm, unknown_after, ..RULES };
         let mut machine = Machine::default();
         let (mut now, mut event_time) = (at(0), at(0));
         let mut seen = std::collections::HashSet::new();
         let mut active = None;
-        let mut accepted = false;
+        let (mut accepted, mut unknown) = (false, false);
         for (judgement, step, same_event, accepts) in script {
             now = now + Span::from_secs(step);
             if !same_event {
                 event_time = now;
             }
-            let mut told: Vec<Transition> = machine.on_time(now, RULES).into_iter().collect();
-            told.extend(machine.judge(judgement, event_time, now, RULES));
+            let mut told: Vec<Transition> = machine.on_time(now, rules).into_iter().collect();
+            told.extend(machine.judge(judgement, event_time, now, rules));
             let newest = told.last().map(|transition| transition.condition_start).or(active);
             if let Some(start) = newest.filter(|_| accepts) {
                 told.extend(machine.accept(start, now));
@@ -204,7 +279,8 @@ proptest! {
                     }
                     Phase::Update => {
                         prop_assert_eq!(active, Some(transition.condition_start));
-                        prop_assert!(!accepted);
+                        // What is accepted is told again only when something is known of it again.
+                        prop_assert!(!accepted || unknown);
                     }
                     Phase::Escalate => {
                         prop_assert_eq!(active, Some(transition.condition_start));
@@ -215,11 +291,16 @@ proptest! {
                         prop_assert!(!accepted);
                         accepted = true;
                     }
+                    Phase::Unknown => {
+                        prop_assert_eq!(active, Some(transition.condition_start));
+                        prop_assert!(transition.unknown && !unknown);
+                    }
                     Phase::End => {
                         prop_assert_eq!(active, Some(transition.condition_start));
                         active = None;
                     }
                 }
+                unknown = transition.unknown;
             }
             prop_assert_eq!(machine.is_active(), active.is_some());
             prop_assert_eq!(Machine::from_numbers(machine.to_numbers()), Some(machine));

@@ -26,13 +26,14 @@ pub(super) struct Number<'a> {
     pub value: f64,
 }
 
-/// Code, value, unit and status of one reading.
+/// What one reading says.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Fields<'a> {
     pub code: Field<'a>,
     pub value: Field<'a>,
     pub unit: Field<'a>,
     pub status: Field<'a>,
+    pub absent: Field<'a>,
 }
 
 /// One element of a group.

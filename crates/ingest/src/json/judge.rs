@@ -4,7 +4,7 @@
 //! times, size of the group. Then each reading is judged by itself, so a bad one takes no good one with it.
 //!
 //! JUDGE-1: every reading of a message is taken, counted as a repeat, or quarantined; every message without readings is
-//! quarantined.
+//! quarantined. A reading that says that nothing was measured is taken as that.
 
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::Timestamp;
@@ -14,10 +14,10 @@ use crate::identity;
 use crate::meanings::Meanings;
 use crate::observations::{MessageHead, ObservationsBuilder, Placed};
 use crate::quarantine::{BadReading, Quarantined};
-use crate::reading::{Reading, Value};
+use crate::reading::{Meaning, Reading, Value};
 use crate::reason::{Flaw, Reason};
 use crate::record::{Arrival, MOST_READINGS, Record};
-use crate::status;
+use crate::status::{Kind, read_status};
 
 const MALFORMED: Flaw = Flaw::new(Reason::BadJson, "a field is given twice, or a text is none");
 
@@ -53,15 +53,19 @@ impl Judge {
             Ok(head) => head,
             Err(flaw) => return self.refuse(record, flaw),
         };
+        let kind = head.kind;
         match document.form {
-            Form::Single => self.fields(0, &document.single, None),
+            Form::Single => self.fields(0, &document.single, kind),
             _ => {
                 for (index, element) in (0..).zip(&document.elements) {
-                    self.element(index, element);
+                    self.element(index, element, kind);
                 }
             }
         }
-        self.taken.close(&head);
+        self.taken.close(&MessageHead {
+            kind: Kind::Measured,
+            ..head
+        });
         if !self.flaws.is_empty() {
             self.refuse_readings(record, head.append_time);
         }
@@ -79,7 +83,7 @@ impl Judge {
         if record.key.is_some_and(|key| key != patient_id.as_bytes()) {
             return Err(Reason::KeyMismatch.into());
         }
-        pass_status(&document.single.status)?;
+        let kind = kind(&document.single.status)?;
         let device_id = origin(&document.device_id, "device_id")?;
         let source = origin(&document.source, "source")?;
         let ts = time(&document.ts, "ts")?;
@@ -103,45 +107,83 @@ impl Judge {
             append_time,
             topic: record.topic,
             offset: record.offset,
+            kind,
         })
     }
 
     #[inline]
-    fn element(&mut self, index: u16, element: &Element<'_>) {
+    fn element(&mut self, index: u16, element: &Element<'_>, of_message: Kind) {
         match element {
+            Element::Known(meaning, _) if of_message >= Kind::Absent => {
+                self.take(of_message, meaning.vital(), None);
+            }
             Element::Known(meaning, value) => match meaning.reading(Value::Number(*value)) {
-                Ok(reading) => self.take(index, reading),
+                Ok(Some(reading)) if of_message == Kind::Measured => {
+                    self.count(|taken| taken.reading(reading));
+                }
+                Ok(reading) => self.take(of_message, meaning.vital(), reading),
                 Err(flaw) => self.flaw(index, Some(meaning.vital()), flaw),
             },
-            Element::Fields(fields) => self.fields(index, fields, Some(&fields.status)),
+            Element::Fields(fields) => match kind(&fields.status) {
+                Ok(kind) => self.fields(index, fields, kind.max(of_message)),
+                Err(flaw) => {
+                    let code = code(fields).ok();
+                    self.flaw(index, code.and_then(VitalSign::from_code), flaw);
+                }
+            },
             Element::NotAnObject => self.flaw(index, None, Reason::NotAnObject.into()),
             Element::Malformed => self.flaw(index, None, MALFORMED),
         }
     }
 
-    fn fields(&mut self, index: u16, fields: &Fields<'_>, status: Option<&Field<'_>>) {
-        let code = match &fields.code {
-            Field::Text(code) => Ok(&**code),
-            Field::Number(code) => Ok(code.text),
-            Field::Absent => Err(Flaw::new(Reason::MissingField, "code")),
-            Field::Other => Err(Flaw::new(Reason::UnknownCode, "neither text nor number")),
-        };
-        let reading = status.map_or(Ok(()), pass_status).and_then(|()| {
-            let meaning = self.meanings.of(code?, unit(&fields.unit)?)?;
-            meaning.reading(value(&fields.value)?)
-        });
-        match reading {
-            Ok(reading) => self.take(index, reading),
-            Err(flaw) => self.flaw(index, code.ok().and_then(VitalSign::from_code), flaw),
+    fn fields(&mut self, index: u16, fields: &Fields<'_>, kind: Kind) {
+        match self.read(fields, kind) {
+            Ok((kind, vital, reading)) => self.take(kind, vital, reading),
+            Err(flaw) => self.flaw(index, code(fields).ok().and_then(VitalSign::from_code), flaw),
         }
     }
 
+    /// Reads a reading. What withdraws one, or says that nothing was measured, needs no value.
+    fn read(
+        &mut self,
+        fields: &Fields<'_>,
+        kind: Kind,
+    ) -> Result<(Kind, VitalSign, Option<Reading>), Flaw> {
+        let code = code(fields)?;
+        let kind = match &fields.absent {
+            Field::Absent => kind,
+            Field::Text(reason) if !reason.is_empty() && fields.value == Field::Absent => kind.max(Kind::Absent),
+            Field::Text(_) => return Err(Flaw::new(Reason::BadValue, "both a value and absent, or absent without a reason")),
+            _ => return Err(Flaw::new(Reason::BadValue, "absent is not a text")),
+        };
+        if matches!(kind, Kind::Absent | Kind::Withdrawn) {
+            unit(&fields.unit)?;
+            check_form(&fields.value)?;
+            let vital = VitalSign::from_code(code).ok_or(Reason::UnknownCode)?;
+            return Ok((kind, vital, None));
+        }
+        let meaning = self.meanings.of(code, unit(&fields.unit)?)?;
+        Ok((kind, meaning.vital(), meaning.reading(value(&fields.value)?)?))
+    }
+
+    /// Takes a reading that says so, or `None`: nothing was measured.
+    fn take(&mut self, kind: Kind, vital: VitalSign, reading: Option<Reading>) {
+        let kind = match (kind, reading) {
+            (Kind::Measured, Some(reading)) => return self.count(|taken| taken.reading(reading)),
+            (Kind::Measured, None) => Kind::Absent,
+            (Kind::Corrected, None) => Kind::Withdrawn,
+            (kind, _) => kind,
+        };
+        let reading = reading.filter(|_| kind == Kind::Corrected);
+        let reading = reading.unwrap_or(Reading { vital, value: 0.0 });
+        self.count(|taken| taken.special(kind, reading));
+    }
+
     #[inline]
-    fn take(&mut self, index: u16, reading: Reading) {
-        match self.taken.reading(reading) {
+    fn count(&mut self, take: impl FnOnce(&mut ObservationsBuilder) -> Placed) {
+        match take(&mut self.taken) {
             Placed::Taken => {}
             Placed::Repeat => self.repeats += 1,
-            Placed::Conflict => self.flaw(index, Some(reading.vital), Reason::DuplicateInGroup.into()),
         }
     }
 
@@ -168,13 +210,17 @@ impl Judge {
 
 fn form(document: &Document<'_>) -> Result<(), Flaw> {
     let Fields {
-        code, value, unit, ..
+        code,
+        value,
+        unit,
+        absent,
+        ..
     } = &document.single;
     match document.form {
         Form::Single => Ok(()),
         Form::NotAnArray => Err(Flaw::new(Reason::BadJson, "observations is no array")),
         Form::Group
-            if [code, value, unit]
+            if [code, value, unit, absent]
                 .into_iter()
                 .all(|field| *field == Field::Absent) =>
         {
@@ -216,12 +262,22 @@ fn time(field: &Field<'_>, name: &'static str) -> Result<Timestamp, Flaw> {
     }
 }
 
+/// What a status makes of readings.
 #[inline]
-fn pass_status(field: &Field<'_>) -> Result<(), Flaw> {
-    match field {
-        Field::Absent => Ok(()),
-        Field::Text(word) => status::check_status(word),
+fn kind(status: &Field<'_>) -> Result<Kind, Flaw> {
+    match status {
+        Field::Absent => Ok(Kind::Measured),
+        Field::Text(word) => read_status(word),
         _ => Err(Flaw::new(Reason::Status, "not a text")),
+    }
+}
+
+fn code<'f>(fields: &'f Fields<'_>) -> Result<&'f str, Flaw> {
+    match &fields.code {
+        Field::Text(code) => Ok(code),
+        Field::Number(code) => Ok(code.text),
+        Field::Absent => Err(Flaw::new(Reason::MissingField, "code")),
+        Field::Other => Err(Flaw::new(Reason::UnknownCode, "neither text nor number")),
     }
 }
 
@@ -233,9 +289,20 @@ fn unit<'d>(field: &'d Field<'_>) -> Result<Option<&'d str>, Flaw> {
     }
 }
 
+/// Lets a value pass that is not used: what has the wrong form is a defect of its sender all the same.
+fn check_form(value: &Field<'_>) -> Result<(), Flaw> {
+    match value {
+        Field::Absent | Field::Number(_) => Ok(()),
+        Field::Text(text) => Meaning::of(VitalSign::Consciousness.name(), None)?
+            .reading(Value::Text(text))
+            .map(|_| ()),
+        Field::Other => Err(Flaw::new(Reason::BadValue, "neither number nor text")),
+    }
+}
+
 fn value<'d>(field: &'d Field<'_>) -> Result<Value<'d>, Flaw> {
     match field {
-        Field::Absent => Err(Flaw::new(Reason::MissingField, "value")),
+        Field::Absent => Err(Flaw::new(Reason::MissingField, "value; where nothing was measured, say why in absent")),
         Field::Number(number) => Ok(Value::Number(number.value)),
         Field::Text(text) => Ok(Value::Text(text)),
         Field::Other => Err(Flaw::new(Reason::BadValue, "neither number nor text")),

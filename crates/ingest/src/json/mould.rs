@@ -20,7 +20,7 @@ use super::scan::Scanner;
 use super::usual::Name;
 use crate::meanings::Meanings;
 use crate::reading::Meaning;
-use crate::status::check_status;
+use crate::status::{Kind, read_status};
 
 /// Most fields of a message that are remembered.
 const MOST_FIELDS: usize = 16;
@@ -121,8 +121,11 @@ impl<'a> Moulds<'a> {
 fn meaning(fields: &Fields<'_>, meanings: &mut Meanings) -> Option<Meaning> {
     match &fields.status {
         Field::Absent => {}
-        Field::Text(status) => check_status(status).ok()?,
+        Field::Text(status) if read_status(status) == Ok(Kind::Measured) => {}
         _ => return None,
+    }
+    if fields.absent != Field::Absent {
+        return None;
     }
     let code = match &fields.code {
         Field::Text(code) => &**code,

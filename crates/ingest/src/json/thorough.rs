@@ -34,6 +34,8 @@ struct Message<'a> {
     #[serde(borrow)]
     unit: Option<&'a RawValue>,
     #[serde(borrow)]
+    absent: Option<&'a RawValue>,
+    #[serde(borrow)]
     observations: Option<&'a RawValue>,
 }
 
@@ -47,6 +49,8 @@ struct InGroup<'a> {
     unit: Option<&'a RawValue>,
     #[serde(borrow)]
     status: Option<&'a RawValue>,
+    #[serde(borrow)]
+    absent: Option<&'a RawValue>,
 }
 
 /// Reads any text into an empty document.
@@ -66,6 +70,7 @@ pub(super) fn read<'a>(text: &'a str, into: &mut Document<'a>) -> Result<(), Fla
         value: field(message.value)?,
         unit: field(message.unit)?,
         status: field(message.status)?,
+        absent: field(message.absent)?,
     };
     let Some(group) = message.observations else {
         return Ok(());
@@ -106,6 +111,7 @@ fn fields(text: &str) -> Result<Fields<'_>, Flaw> {
         value: field(reading.value)?,
         unit: field(reading.unit)?,
         status: field(reading.status)?,
+        absent: field(reading.absent)?,
     })
 }
 

@@ -31,6 +31,7 @@ pub(super) enum Name {
     Code,
     Value,
     Unit,
+    Absent,
     Observations,
 }
 
@@ -93,7 +94,7 @@ fn slot<'d, 'a>(name: Name, document: &'d mut Document<'a>) -> Option<&'d mut Fi
         Name::ArrivedAt => &mut document.arrived_at,
         Name::DeviceId => &mut document.device_id,
         Name::Source => &mut document.source,
-        Name::Status | Name::Code | Name::Value | Name::Unit => {
+        Name::Status | Name::Code | Name::Value | Name::Unit | Name::Absent => {
             return in_reading(name, &mut document.single);
         }
         Name::Observations => return None,
@@ -106,6 +107,7 @@ fn in_reading<'d, 'a>(name: Name, fields: &'d mut Fields<'a>) -> Option<&'d mut 
         Name::Value => Some(&mut fields.value),
         Name::Unit => Some(&mut fields.unit),
         Name::Status => Some(&mut fields.status),
+        Name::Absent => Some(&mut fields.absent),
         _ => None,
     }
 }
@@ -192,6 +194,7 @@ impl Name {
             b"code" => Self::Code,
             b"value" => Self::Value,
             b"unit" => Self::Unit,
+            b"absent" => Self::Absent,
             b"observations" => Self::Observations,
             _ => return None,
         })

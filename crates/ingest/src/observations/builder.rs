@@ -13,6 +13,7 @@ use wardwatch_event_time::Timestamp;
 use super::Observations;
 use super::schema::{ELEMENT, OBSERVATIONS, READING, UTC};
 use crate::reading::Reading;
+use crate::status::Kind;
 
 /// What the readings of one message share.
 #[derive(Clone, Copy)]
@@ -31,6 +32,8 @@ pub struct MessageHead<'a> {
     pub topic: u16,
     /// Offset in the partition.
     pub offset: i64,
+    /// What its readings do, but for those that say otherwise.
+    pub kind: Kind,
 }
 
 /// Builds [`Observations`]: readings first ([`reading`](Self::reading)), then the message that holds them
@@ -46,8 +49,11 @@ pub struct ObservationsBuilder {
     append_time: Vec<i64>,
     topic: Vec<u16>,
     offset: Vec<i64>,
+    kind: Vec<u8>,
     /// Vital signs of the open message, a bit each.
     open_vitals: u32,
+    /// Readings of the open message that its first row has no place for: of another kind, or a second of one vital sign.
+    extra: Vec<(Kind, Reading)>,
 }
 
 const _: () = assert!(
@@ -63,8 +69,6 @@ pub enum Placed {
     Taken,
     /// The message has it already, with the same value: count it.
     Repeat,
-    /// The message has another value of its vital sign: quarantine it.
-    Conflict,
 }
 
 // === impl ObservationsBuilder ===
@@ -85,11 +89,14 @@ impl ObservationsBuilder {
             append_time: Vec::with_capacity(messages),
             topic: Vec::with_capacity(messages),
             offset: Vec::with_capacity(messages),
+            kind: Vec::with_capacity(messages),
             open_vitals: 0,
+            extra: Vec::new(),
         }
     }
 
-    /// Adds a reading to the open message, unless it has one of this vital sign already (OBS-2).
+    /// Adds a reading to the open message, unless it has the same one already. Another value of a vital sign goes to a row of
+    /// its own (OBS-2).
     #[inline]
     pub fn reading(&mut self, reading: Reading) -> Placed {
         let bit = 1 << reading.vital.index();
@@ -104,19 +111,62 @@ impl ObservationsBuilder {
 
     /// A second reading of a vital sign.
     #[cold]
-    fn another(&self, reading: Reading) -> Placed {
-        let open = self.closed_readings()..self.vitals.len();
+    fn another(&mut self, reading: Reading) -> Placed {
+        let mut open = self.closed_readings()..self.vitals.len();
         let same = |at: usize| usize::from(self.vitals[at]) == reading.vital.index();
-        match open.into_iter().find(|at| same(*at)) {
-            Some(first) if self.values[first] == reading.value => Placed::Repeat,
-            _ => Placed::Conflict,
+        if open.any(|at| same(at) && self.values[at] == reading.value) {
+            return Placed::Repeat;
         }
+        self.special(Kind::Measured, reading)
+    }
+
+    /// Adds a reading that does something else than the message's others, unless the message has the same one already.
+    #[cold]
+    pub fn special(&mut self, kind: Kind, reading: Reading) -> Placed {
+        if self.extra.contains(&(kind, reading)) {
+            return Placed::Repeat;
+        }
+        self.extra.push((kind, reading));
+        Placed::Taken
+    }
+
+    /// Whether the open message has a reading of this vital sign.
+    #[inline]
+    pub fn holds(&self, vital: VitalSign) -> bool {
+        self.open_vitals & 1 << vital.index() != 0
     }
 
     /// Closes the open message: its readings get their head. Without open readings nothing happens, since a message
     /// without readings is no observation.
     #[inline]
     pub fn close(&mut self, head: &MessageHead<'_>) {
+        self.close_row(head);
+        if !self.extra.is_empty() {
+            self.close_extra(head);
+        }
+    }
+
+    /// The rows of the readings that the first one has no place for.
+    #[cold]
+    fn close_extra(&mut self, head: &MessageHead<'_>) {
+        while let Some((kind, _)) = self.extra.first().copied() {
+            let mut later = Vec::new();
+            for (other, reading) in std::mem::take(&mut self.extra) {
+                if other != kind || self.holds(reading.vital) {
+                    later.push((other, reading));
+                    continue;
+                }
+                self.open_vitals |= 1 << reading.vital.index();
+                self.vitals.push(reading.vital as u8);
+                self.values.push(reading.value);
+            }
+            self.extra = later;
+            self.close_row(&MessageHead { kind, ..*head });
+        }
+    }
+
+    #[inline]
+    fn close_row(&mut self, head: &MessageHead<'_>) {
         if self.vitals.len() == self.closed_readings() {
             return;
         }
@@ -130,6 +180,7 @@ impl ObservationsBuilder {
         self.append_time.push(head.append_time.micros());
         self.topic.push(head.topic);
         self.offset.push(head.offset);
+        self.kind.push(head.kind as u8);
     }
 
     /// Takes the readings of the open message back, so that a later batch can have the whole of it.
@@ -148,7 +199,8 @@ impl ObservationsBuilder {
     /// If two readings are of one vital sign; where that can happen, use [`reading`](Self::reading).
     pub fn push(&mut self, head: &MessageHead<'_>, readings: &[Reading]) {
         for reading in readings {
-            assert_eq!(self.reading(*reading), Placed::Taken, "one reading a vital sign");
+            assert!(!self.holds(reading.vital), "one reading a vital sign");
+            assert_eq!(self.reading(*reading), Placed::Taken);
         }
         self.close(head);
     }
@@ -191,6 +243,7 @@ impl ObservationsBuilder {
             Arc::new(TimestampMicrosecondArray::from(self.append_time).with_timezone(UTC)),
             Arc::new(UInt16Array::from(self.topic)),
             Arc::new(Int64Array::from(self.offset)),
+            Arc::new(UInt8Array::from(self.kind)),
         ];
         let batch = RecordBatch::try_new(OBSERVATIONS.clone(), columns)
             .expect("the builder makes columns of the schema, all of one length");

@@ -3,6 +3,7 @@
 use arrow::array::StringViewArray;
 
 use super::{Observations, present};
+use crate::status::Kind;
 
 /// The rows of a batch; see [`Observations::messages`].
 #[derive(Clone, Copy)]
@@ -15,6 +16,7 @@ pub struct Messages<'a> {
     offsets: &'a [i32],
     vitals: &'a [u8],
     values: &'a [f64],
+    kinds: &'a [u8],
 }
 
 /// One row.
@@ -32,8 +34,10 @@ pub struct Message<'a> {
     pub topic: u16,
     /// `VitalSign::index` of each reading.
     pub vitals: &'a [u8],
-    /// Canonical value of each reading.
+    /// Canonical value of each reading; 0 where its kind has none.
     pub values: &'a [f64],
+    /// What its readings do.
+    pub kind: Kind,
 }
 
 // === impl Messages ===
@@ -49,6 +53,7 @@ impl<'a> Messages<'a> {
             offsets: observations.readings_offsets(),
             vitals: observations.vitals(),
             values: observations.values(),
+            kinds: observations.kinds(),
         }
     }
 
@@ -95,6 +100,7 @@ impl<'a> Messages<'a> {
             topic: self.topic[row],
             vitals: &self.vitals[readings.clone()],
             values: &self.values[readings],
+            kind: Kind::from_number(self.kinds[row]).unwrap_or_default(),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Observations in Arrow: one row a message, its readings in a list beside it.
 //!
 //! A message carries one reading or many at one time; keeping it as one row means that patient, time and origin are
-//! stored and looked at once, however many readings there are. The readings of all rows lie end to end:
+//! stored and looked at once, however many readings there are. Only a message whose readings do different things, or that
+//! has two values of one vital sign, is several rows. The readings of all rows lie end to end:
 //!
 //! ```text
 //!  row   patient_id  ts        readings_offsets     vitals   values
@@ -10,7 +11,8 @@
 //! ```
 //!
 //! OBS-1: every reading has a known vital sign and a finite value; columns hold no nulls but in `device_id`, `source`.
-//! OBS-2: a message has at least one reading, and at most one of each vital sign.
+//! OBS-2: a row has at least one reading, and at most one of each vital sign.
+//! OBS-3: the rows of a message follow one another.
 
 mod builder;
 mod messages;
@@ -25,6 +27,7 @@ use arrow::datatypes::{
 use wardwatch_clinical::VitalSign;
 
 use crate::error::IngestError;
+use crate::status::Kind;
 use schema::{OBSERVATIONS, column};
 
 pub use builder::{MessageHead, ObservationsBuilder, Placed};
@@ -81,6 +84,10 @@ impl Observations {
         }
         if let Some(row) = observations.first_unfit_row() {
             return Err(IngestError::Readings { row });
+        }
+        let kinds = observations.kinds().iter();
+        if let Some(row) = kinds.clone().position(|kind| Kind::from_number(*kind).is_none()) {
+            return Err(IngestError::Kind { row });
         }
         Ok(observations)
     }
@@ -215,6 +222,16 @@ impl Observations {
     /// Offset of each row in its partition.
     pub fn offset(&self) -> &[i64] {
         self.primitive::<Int64Type>(column::OFFSET)
+    }
+
+    /// What the readings of each row do: [`Kind`] as a number.
+    pub fn kinds(&self) -> &[u8] {
+        self.batch.column(column::KIND).as_primitive::<UInt8Type>().values()
+    }
+
+    /// What the readings of a row do.
+    pub fn kind(&self, row: usize) -> Kind {
+        Kind::from_number(self.kinds()[row]).unwrap_or_default()
     }
 
     fn list(&self) -> &ListArray {

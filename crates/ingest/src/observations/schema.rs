@@ -10,6 +10,7 @@
 //! | `append_time` | Timestamp(µs, UTC) | when it came to the log |
 //! | `topic` | UInt16 | ordinal of the topic in the pipeline |
 //! | `offset` | Int64 | in the partition |
+//! | `kind` | UInt8 | [`Kind`](crate::Kind): what its readings do |
 
 use std::sync::{Arc, LazyLock};
 
@@ -25,7 +26,8 @@ pub(super) mod column {
     pub const APPEND_TIME: usize = 5;
     pub const TOPIC: usize = 6;
     pub const OFFSET: usize = 7;
-    pub const NAMES: [&str; 8] = [
+    pub const KIND: usize = 8;
+    pub const NAMES: [&str; 9] = [
         "patient_id",
         "ts",
         "device_id",
@@ -34,6 +36,7 @@ pub(super) mod column {
         "append_time",
         "topic",
         "offset",
+        "kind",
     ];
 }
 
@@ -64,6 +67,7 @@ pub(super) static OBSERVATIONS: LazyLock<SchemaRef> = LazyLock::new(|| {
         (time, false),
         (DataType::UInt16, false),
         (DataType::Int64, false),
+        (DataType::UInt8, false),
     ];
     let fields = column::NAMES.into_iter().zip(types);
     Arc::new(Schema::new(

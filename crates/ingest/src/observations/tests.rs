@@ -7,6 +7,7 @@ use wardwatch_event_time::Timestamp;
 
 use super::*;
 use crate::reading::Reading;
+use crate::status::Kind;
 
 fn head(patient_id: &str, seconds: i64) -> MessageHead<'_> {
     MessageHead {
@@ -17,6 +18,7 @@ fn head(patient_id: &str, seconds: i64) -> MessageHead<'_> {
         append_time: Timestamp::from_millis(seconds * 1_000 + 250),
         topic: 3,
         offset: 40 + seconds,
+        kind: Kind::Measured,
     }
 }
 
@@ -101,16 +103,26 @@ fn open_readings_are_never_lost() {
 }
 
 #[test]
-fn a_message_has_one_reading_of_a_vital_sign() {
+fn a_row_has_one_reading_of_a_vital_sign_and_one_kind() {
     let mut builder = ObservationsBuilder::with_capacity(0, 0);
     let of = |vital, value| Reading { vital, value };
     builder.push(&head("p-1", 1), &[of(VitalSign::Pulse, 61.0)]);
     assert_eq!(builder.reading(of(VitalSign::Spo2, 97.0)), Placed::Taken);
     assert_eq!(builder.reading(of(VitalSign::Pulse, 60.0)), Placed::Taken);
     assert_eq!(builder.reading(of(VitalSign::Pulse, 60.0)), Placed::Repeat);
-    assert_eq!(builder.reading(of(VitalSign::Pulse, 61.0)), Placed::Conflict);
+    // Another value of the same vital sign, twice; and what is no measurement.
+    assert_eq!(builder.reading(of(VitalSign::Pulse, 61.0)), Placed::Taken);
+    assert_eq!(builder.reading(of(VitalSign::Pulse, 61.0)), Placed::Repeat);
+    assert_eq!(builder.special(Kind::Absent, of(VitalSign::Etco2, 0.0)), Placed::Taken);
+    assert_eq!(builder.special(Kind::Absent, of(VitalSign::Etco2, 0.0)), Placed::Repeat);
+    assert_eq!(builder.reading(of(VitalSign::Pulse, 62.0)), Placed::Taken);
     builder.close(&head("p-1", 2));
-    assert_eq!(builder.finish().values(), [61.0, 97.0, 60.0]);
+    let all = builder.finish();
+    assert_eq!(all.values(), [61.0, 97.0, 60.0, 61.0, 0.0, 62.0]);
+    assert_eq!(all.readings_offsets(), [0, 1, 3, 4, 5, 6]);
+    let kinds: Vec<Kind> = (0..all.len()).map(|row| all.kind(row)).collect();
+    assert_eq!(kinds, [Kind::Measured, Kind::Measured, Kind::Measured, Kind::Absent, Kind::Measured]);
+    assert_eq!(Observations::from_batch(all.batch().clone()), Ok(all));
 }
 
 #[test]
@@ -165,7 +177,7 @@ fn a_batch_is_checked_on_the_way_in() {
     let wide = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap();
     assert_eq!(
         Observations::from_batch(wide),
-        Err(IngestError::Columns { got: 9, expected: 8 })
+        Err(IngestError::Columns { got: 10, expected: 9 })
     );
 }
 

@@ -3,7 +3,7 @@
 //! Rows that follow one another and share patient, times and origin are readings of one message, as a device would have
 //! sent them; what is computed does not depend on it, only the cost does. A message is a run of rows without a gap, so
 //! that reading `n` of a message at offset `o` is row `o + n`: a row in quarantine ends the run, and so does a second
-//! reading of one vital sign, which the shard is to judge. A chunk's end does not: its last message waits for the next chunk.
+//! reading of one vital sign, or one of another kind. A chunk's end does not: its last message waits for the next chunk.
 
 use std::path::Path;
 
@@ -11,8 +11,8 @@ use arrow::array::RecordBatch;
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::Timestamp;
 use wardwatch_ingest::{
-    BadReading, Flaw, Meanings, MessageHead, ObservationsBuilder, Placed, Quarantined, Reading, Reason,
-    Record, check_origin, check_patient_id, check_status,
+    BadReading, Flaw, Kind, Meanings, MessageHead, ObservationsBuilder, Placed, Quarantined, Reading, Reason,
+    Record, check_origin, check_patient_id, read_status,
 };
 
 use super::Chunk;
@@ -38,6 +38,7 @@ struct Held {
     ts: Timestamp,
     append_time: Timestamp,
     offset: i64,
+    kind: Kind,
     readings: Vec<Reading>,
 }
 
@@ -83,12 +84,12 @@ impl Rows {
             match judged {
                 Ok((head, reading)) => {
                     let same = open.is_some_and(|open| is_same(&open, &head));
-                    if !same || taken.reading(reading) != Placed::Taken {
+                    if !same || taken.holds(reading.vital) {
                         close(&mut taken, open.take());
                         open = Some(head);
-                        let placed = taken.reading(reading);
-                        debug_assert_eq!(placed, Placed::Taken, "a new message takes any reading");
                     }
+                    let placed = taken.reading(reading);
+                    debug_assert_eq!(placed, Placed::Taken, "a new message takes any reading");
                 }
                 Err(flaw) => {
                     close(&mut taken, open.take());
@@ -133,7 +134,7 @@ impl Rows {
             .get(row)
             .ok_or(Flaw::new(Reason::MissingField, "patient_id"))?;
         check_patient_id(patient_id)?;
-        table.status.get(row).map_or(Ok(()), check_status)?;
+        let kind = table.status.get(row).map_or(Ok(Kind::Measured), read_status)?;
         let origin = |text: Option<&'t str>, field| text.map_or(Ok(None), |text| check_origin(text, field));
         let device_id = origin(table.device_id.get(row), "device_id")?;
         let source = origin(table.source.get(row), "source")?;
@@ -143,12 +144,7 @@ impl Rows {
             .code
             .get(row)
             .ok_or(Flaw::new(Reason::MissingField, "code"))?;
-        let meaning = self.meanings.of(code, table.unit.get(row))?;
-        let value = table
-            .value
-            .get(row)
-            .ok_or(Flaw::new(Reason::MissingField, "value"))?;
-        let reading = meaning.reading(value)?;
+        let (kind, reading) = self.reading(table, row, code, kind)?;
         self.newest = append_time;
         Ok((
             MessageHead {
@@ -159,9 +155,36 @@ impl Rows {
                 append_time,
                 topic: 0,
                 offset,
+                kind,
             },
             reading,
         ))
+    }
+
+    /// What a row says. What withdraws a reading, or says that nothing was measured, needs no value.
+    #[inline]
+    fn reading(
+        &mut self,
+        table: &Table,
+        row: usize,
+        code: &str,
+        kind: Kind,
+    ) -> Result<(Kind, Reading), Flaw> {
+        let nothing = |vital| Reading { vital, value: 0.0 };
+        if matches!(kind, Kind::Absent | Kind::Withdrawn) {
+            let vital = VitalSign::from_code(code).ok_or(Reason::UnknownCode)?;
+            return Ok((kind, nothing(vital)));
+        }
+        let meaning = self.meanings.of(code, table.unit.get(row))?;
+        let value = table
+            .value
+            .get(row)
+            .ok_or(Flaw::new(Reason::MissingField, "value"))?;
+        Ok(match (meaning.reading(value)?, kind) {
+            (Some(reading), kind) => (kind, reading),
+            (None, Kind::Corrected) => (Kind::Withdrawn, nothing(meaning.vital())),
+            (None, _) => (Kind::Absent, nothing(meaning.vital())),
+        })
     }
 
     fn refuse(&self, flaw: Flaw, offset: i64, payload: &[u8], vital: Option<VitalSign>) -> Quarantined {
@@ -192,6 +215,7 @@ impl Held {
             ts: head.ts,
             append_time: head.append_time,
             offset: head.offset,
+            kind: head.kind,
             readings,
         }
     }
@@ -210,6 +234,7 @@ impl Held {
             append_time: self.append_time,
             topic: 0,
             offset: self.offset,
+            kind: self.kind,
         }
     }
 }
@@ -217,6 +242,7 @@ impl Held {
 #[inline]
 fn is_same(open: &MessageHead<'_>, head: &MessageHead<'_>) -> bool {
     open.ts == head.ts
+        && open.kind == head.kind
         && open.patient_id == head.patient_id
         && open.append_time == head.append_time
         && open.device_id == head.device_id

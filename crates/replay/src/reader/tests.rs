@@ -69,6 +69,8 @@ fn csv_rows_are_taken_or_quarantined_as_they_stood() {
             (1, "p-1".into(), VitalSign::HeartRate, 72.0, 0, 1),
             (1, "p-1".into(), VitalSign::Temperature, 37.0, 0, 2),
             (3, "p-2".into(), VitalSign::Consciousness, 2.0, 1, 5),
+            // Withdrawn.
+            (5, "p-2".into(), VitalSign::Spo2, 0.0, 0, 7),
         ]
     );
     let told: Vec<(i64, Reason)> = quarantined.iter().map(|bad| (bad.offset, bad.reason)).collect();
@@ -78,7 +80,6 @@ fn csv_rows_are_taken_or_quarantined_as_they_stood() {
             (3, Reason::UnknownCode),
             (4, Reason::BadTime),
             (6, Reason::MissingField),
-            (7, Reason::Status),
             (8, Reason::BadValue),
             (9, Reason::MissingField),
         ]
@@ -254,9 +255,10 @@ fn parquet_takes_the_types_that_other_tools_write() {
     writer.write(&batch).unwrap();
     writer.close().unwrap();
     let (seen, quarantined, _) = read(&[path]);
-    assert_eq!(seen, [(1, "7".into(), VitalSign::HeartRate, 72.0, 0, 1)]);
+    let nothing = (3, "8".into(), VitalSign::Spo2, 0.0, 0, 3);
+    assert_eq!(seen, [(1, "7".into(), VitalSign::HeartRate, 72.0, 0, 1), nothing]);
     let told: Vec<(i64, Reason)> = quarantined.iter().map(|bad| (bad.offset, bad.reason)).collect();
-    assert_eq!(told, [(2, Reason::NoTime), (3, Reason::NoMeasurement)]);
+    assert_eq!(told, [(2, Reason::NoTime)]);
     let row: serde_json::Value = serde_json::from_slice(&quarantined[0].payload).unwrap();
     assert_eq!(
         (row["patient_id"].as_f64(), row["ts"].is_null()),

@@ -13,8 +13,10 @@
 //!
 //! Which pipeline it was is not written here; the caller must restore with the same one.
 
+mod devices;
 mod parts;
 mod patients;
+mod presence;
 mod rest;
 mod sources;
 mod standings;
@@ -42,7 +44,7 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// The layout of the tables; another number is another layout.
-    pub const FORMAT: u32 = 1;
+    pub const FORMAT: u32 = 2;
 }
 
 // === impl Shard ===

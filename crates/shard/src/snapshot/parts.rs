@@ -9,6 +9,7 @@ use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::Timestamp;
 use wardwatch_windowing::table::{self, Table, TableError, Tables};
 
+use crate::devices::DeviceId;
 use crate::outcome::{Outcome, Points, parameter};
 use crate::patient::{Latest, LatestValues, MachineKind, MachinePlace, Patient};
 
@@ -16,13 +17,27 @@ use crate::patient::{Latest, LatestValues, MachineKind, MachinePlace, Patient};
 pub(super) type Of<'s> = [(u32, &'s Patient)];
 
 /// The names of a machine's numbers.
-const MACHINE: [&str; Machine::NUMBERS] = ["state", "since", "until", "judged", "last_start", "next_ordinal"];
+const MACHINE: [&str; Machine::NUMBERS] = [
+    "state",
+    "since",
+    "until",
+    "judged",
+    "worse_since",
+    "worse_due",
+    "worse_newest",
+    "worse_times",
+    "last_start",
+    "next_ordinal",
+    "armed",
+];
 
-/// The newest values as two columns.
+/// The newest values as columns.
 pub(super) fn latest<'l>(
     all: impl Iterator<Item = &'l LatestValues> + Clone,
-) -> [(&'static str, ArrayRef); 2] {
+) -> [(&'static str, ArrayRef); 4] {
     let times = all.clone().flatten().map(|latest| latest.ts.micros());
+    let devices = all.clone().flatten().map(|latest| latest.device.0);
+    let corrected = all.clone().flatten().map(|latest| u8::from(latest.is_corrected));
     let values = all.flatten().map(|latest| latest.value);
     [
         (
@@ -33,6 +48,14 @@ pub(super) fn latest<'l>(
             "latest",
             table::runs::<Float64Type>(VitalSign::COUNT, values.collect()),
         ),
+        (
+            "latest_device",
+            table::runs::<UInt8Type>(VitalSign::COUNT, devices.collect()),
+        ),
+        (
+            "latest_is_corrected",
+            table::runs::<UInt8Type>(VitalSign::COUNT, corrected.collect()),
+        ),
     ]
 }
 
@@ -42,10 +65,14 @@ pub(super) fn read_latest<'t>(
 ) -> Result<impl Fn(usize) -> LatestValues + use<'t>, TableError> {
     let times = table.runs::<Int64Type>("latest_ts", VitalSign::COUNT)?;
     let values = table.runs::<Float64Type>("latest", VitalSign::COUNT)?;
+    let devices = table.runs::<UInt8Type>("latest_device", VitalSign::COUNT)?;
+    let corrected = table.runs::<UInt8Type>("latest_is_corrected", VitalSign::COUNT)?;
     Ok(move |row: usize| {
         std::array::from_fn(|vital| Latest {
             ts: Timestamp::from_micros(times[row * VitalSign::COUNT + vital]),
             value: values[row * VitalSign::COUNT + vital],
+            device: DeviceId(devices[row * VitalSign::COUNT + vital]),
+            is_corrected: corrected[row * VitalSign::COUNT + vital] != 0,
         })
     })
 }

@@ -3,10 +3,14 @@
 //! | table | a row |
 //! |---|---|
 //! | `patients` | a patient: stay, context, newest values |
-//! | `sources` | a source of a patient, with how many rows of `instants` and `readings` are its own |
-//! | `instants`, `readings` | what has been taken within lateness |
+//! | `sources` | a source of a patient |
+//! | `devices` | a device of a source, with how many rows of the following four are its own |
+//! | `instants`, `readings` | what has been accepted within lateness |
+//! | `aside`, `replacements` | what has been accepted later than that; what was corrected |
+//! | `presence` | when vital signs came last |
+//! | `replaced` | a wrong value that windows hold |
 //! | `machines` | an alarm that has ever moved |
-//! | `judged` | what a limit has judged last |
+//! | `judged` | what a limit has judged last of one device |
 //! | `standings` | a patient in a feature set: the newest window, and when a revision is due |
 //! | `buckets` | a patient's usual values: sums of three hours |
 //! | `views`, `view_features` | what was known at the newest evaluation, where a condition may still tell of it |
@@ -22,6 +26,7 @@ use wardwatch_ingest::Sex;
 use wardwatch_windowing::table::{self, Table, TableError, Tables};
 
 use super::parts::{Of, latest, machines, outcomes, read_latest, read_machines, read_outcomes};
+use super::presence::capture_presence;
 use super::sources::capture_sources;
 use super::standings::{capture_buckets, capture_judged, capture_standings, capture_views};
 use crate::Shard;
@@ -42,6 +47,7 @@ impl Shard {
             .collect();
         capture_stays(&patients, tables)?;
         capture_sources(&patients, tables)?;
+        capture_presence(&patients, tables)?;
         let all = patients
             .iter()
             .flat_map(|(slot, patient)| patient.machines().map(|(place, machine)| (*slot, place, machine)));
@@ -69,6 +75,7 @@ impl Shard {
     pub(super) fn restore_patients(&mut self, tables: &Tables) -> Result<(), TableError> {
         self.restore_stays(Table::find(tables, "patients")?)?;
         self.restore_sources(tables)?;
+        self.restore_presence(tables)?;
         read_machines("machines", tables, |slot, place, machine| {
             let found = self
                 .patients

@@ -130,6 +130,10 @@ impl Shard {
                 table::values::<Int64Type>(all().map(|pending| pending.at.micros())),
             ),
             ("is_newest", table::flags(all().map(|pending| pending.is_newest))),
+            (
+                "is_corrected",
+                table::flags(all().map(|pending| pending.is_corrected)),
+            ),
         ];
         let latest = latest(all().map(|pending| &pending.latest));
         table::add(tables, "pending".to_owned(), columns.into_iter().chain(latest))
@@ -198,7 +202,7 @@ impl Shard {
             TimerKind::Limit { index } => (index, pipeline.limits.len()),
             TimerKind::Condition { index } => (index, pipeline.conditions.len()),
             TimerKind::Silence { source } => (source, pipeline.sources.len()),
-            TimerKind::Forget => return true,
+            TimerKind::Forget | TimerKind::Presence => return true,
         };
         usize::from(part) < parts
     }
@@ -219,6 +223,7 @@ impl Shard {
             table.values::<Int64Type>("at")?,
         );
         let (is_newest, latest) = (table.flags("is_newest")?, read_latest(&table)?);
+        let is_corrected = table.flags("is_corrected")?;
         for row in 0..table.rows() {
             let patient = self.patients.get_mut(slot[row] as usize).and_then(Option::as_mut);
             let patient = patient.filter(|_| usize::from(set[row]) < self.sets.len());
@@ -233,6 +238,7 @@ impl Shard {
                 revision: revision[row],
                 at: Timestamp::from_micros(at[row]),
                 is_newest: is_newest.value(row),
+                is_corrected: is_corrected.value(row),
                 latest: latest(row),
             });
         }

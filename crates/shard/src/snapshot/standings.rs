@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{Float64Type, Int64Type, UInt16Type, UInt32Type};
+use arrow::datatypes::{Float64Type, Int64Type, UInt8Type, UInt16Type, UInt32Type};
+use wardwatch_alarms::Judgement;
 use wardwatch_event_time::Timestamp;
 use wardwatch_windowing::table::{self, Table, TableError, Tables};
 
 use super::parts::{Of, instant, latest, read_latest};
 use crate::Shard;
+use crate::devices::DeviceId;
 use crate::inputs::View;
 use crate::outcome::Outcome;
-use crate::patient::{Judged, Latest, SetStanding};
+use crate::patient::{Judged, Latest, Rival, SetStanding};
 
 // === impl Shard ===
 
@@ -24,17 +26,37 @@ impl Shard {
             table.values::<Int64Type>("ts")?,
             table.values::<Float64Type>("value")?,
         );
-        let is_idle = table.flags("is_idle")?;
+        let (is_idle, is_rival) = (table.flags("is_idle")?, table.flags("is_rival")?);
+        let (device, judgement) = (
+            table.values::<UInt8Type>("device")?,
+            table.values::<UInt8Type>("judgement")?,
+        );
+        let is_corrected = table.flags("is_corrected")?;
         for row in 0..table.rows() {
             let patient = self.patients.get_mut(slot[row] as usize).and_then(Option::as_mut);
-            let judged = patient.and_then(|patient| patient.judged.get_mut(usize::from(limit[row])));
-            *judged.ok_or_else(|| table.misfit(row, "there is no such patient or limit"))? = Judged {
-                latest: Latest {
-                    ts: Timestamp::from_micros(ts[row]),
-                    value: value[row],
-                },
-                is_idle: is_idle.value(row),
+            let patient = patient.filter(|patient| usize::from(limit[row]) < patient.judged.len());
+            let patient = patient.ok_or_else(|| table.misfit(row, "there is no such patient or limit"))?;
+            let latest = Latest {
+                ts: Timestamp::from_micros(ts[row]),
+                value: value[row],
+                device: DeviceId(device[row]),
+                is_corrected: is_corrected.value(row),
             };
+            let judgement = Judgement::from_number(judgement[row])
+                .ok_or_else(|| table.misfit(row, "there is no such judgement"))?;
+            if is_rival.value(row) {
+                patient.rivals.push(Rival {
+                    limit: limit[row],
+                    latest,
+                    judgement,
+                });
+            } else {
+                patient.judged[usize::from(limit[row])] = Judged {
+                    latest,
+                    judgement,
+                    is_idle: is_idle.value(row),
+                };
+            }
         }
         Ok(())
     }
@@ -127,37 +149,49 @@ impl Shard {
 pub(super) fn capture_judged(patients: &Of<'_>, tables: &mut Tables) -> Result<(), TableError> {
     let all = || {
         patients.iter().flat_map(|(slot, patient)| {
-            (0..)
-                .zip(&patient.judged)
-                .map(|(limit, judged)| (*slot, limit, judged))
+            let first = (0u16..).zip(&patient.judged);
+            let first = first.map(|(limit, judged)| (limit, judged.latest, judged.judgement, Some(judged.is_idle)));
+            let rivals = patient.rivals.iter();
+            let rivals = rivals.map(|rival| (rival.limit, rival.latest, rival.judgement, None));
+            first.chain(rivals).map(|judged| (*slot, judged))
         })
     };
-    table::add(
-        tables,
-        "judged".to_owned(),
-        [
-            (
-                "slot",
-                table::values::<UInt32Type>(all().map(|(slot, _, _)| slot)),
-            ),
-            (
-                "limit",
-                table::values::<UInt16Type>(all().map(|(_, limit, _)| limit)),
-            ),
-            (
-                "ts",
-                table::values::<Int64Type>(all().map(|(_, _, judged)| judged.latest.ts.micros())),
-            ),
-            (
-                "value",
-                table::values::<Float64Type>(all().map(|(_, _, judged)| judged.latest.value)),
-            ),
-            (
-                "is_idle",
-                table::flags(all().map(|(_, _, judged)| judged.is_idle)),
-            ),
-        ],
-    )
+    let columns = [
+        ("slot", table::values::<UInt32Type>(all().map(|(slot, _)| slot))),
+        (
+            "limit",
+            table::values::<UInt16Type>(all().map(|(_, judged)| judged.0)),
+        ),
+        (
+            "ts",
+            table::values::<Int64Type>(all().map(|(_, judged)| judged.1.ts.micros())),
+        ),
+        (
+            "value",
+            table::values::<Float64Type>(all().map(|(_, judged)| judged.1.value)),
+        ),
+        (
+            "device",
+            table::values::<UInt8Type>(all().map(|(_, judged)| judged.1.device.0)),
+        ),
+        (
+            "is_corrected",
+            table::flags(all().map(|(_, judged)| judged.1.is_corrected)),
+        ),
+        (
+            "judgement",
+            table::values::<UInt8Type>(all().map(|(_, judged)| judged.2 as u8)),
+        ),
+        (
+            "is_idle",
+            table::flags(all().map(|(_, judged)| judged.3 == Some(true))),
+        ),
+        (
+            "is_rival",
+            table::flags(all().map(|(_, judged)| judged.3.is_none())),
+        ),
+    ];
+    table::add(tables, "judged".to_owned(), columns)
 }
 
 /// Every patient in every feature set.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::Timestamp;
 use wardwatch_inference::Models;
-use wardwatch_ingest::{MessageHead, Observations, ObservationsBuilder, Reading};
+use wardwatch_ingest::{Kind, MessageHead, Observations, ObservationsBuilder, Reading};
 use wardwatch_pipeline::Pipeline;
 use wardwatch_shard::{Batch, Digest, Outputs, Shard, Wants};
 
@@ -25,6 +25,7 @@ pub struct Row {
     pub device: Option<&'static str>,
     pub vital: VitalSign,
     pub value: f64,
+    pub kind: Kind,
 }
 
 pub fn row(patient: &str, ts: i64, vital: VitalSign, value: f64) -> Row {
@@ -36,6 +37,7 @@ pub fn row(patient: &str, ts: i64, vital: VitalSign, value: f64) -> Row {
         device: None,
         vital,
         value,
+        kind: Kind::Measured,
     }
 }
 
@@ -82,6 +84,7 @@ pub fn observations(rows: &[Row]) -> Observations {
             append_time: at(row.append),
             topic: row.topic,
             offset: offset as i64,
+            kind: row.kind,
         };
         builder.push(
             &head,

@@ -161,11 +161,14 @@ fn phase_text(phase: Phase, reason: Option<EndReason>) -> &'static str {
         (Phase::Start, _) => "new",
         (Phase::Update, _) => "still active",
         (Phase::Escalate, _) => "worse",
+        (Phase::Unknown, _) => "unknown",
         (Phase::Accept, _) => "accepted",
         (Phase::End, Some(EndReason::Cleared)) => "ended: cleared",
         (Phase::End, Some(EndReason::Discharged)) => "ended: discharged",
         (Phase::End, Some(EndReason::Forgotten)) => "ended: no data for too long",
         (Phase::End, Some(EndReason::Removed)) => "ended: no longer watched for",
+        (Phase::End, Some(EndReason::Corrected)) => "ended: the value was corrected",
+        (Phase::End, Some(EndReason::Superseded)) => "ended: no data at all from its source",
         (Phase::End, None) => "ended",
     }
 }
@@ -196,6 +199,8 @@ mod tests {
                 age_seconds: Some(4.9),
                 max_age_seconds: None,
                 stale: false,
+                device_id: None,
+                clock_corrected: false,
             },
             points: None,
             attribution: Some(0.8217),

@@ -157,6 +157,8 @@ mod tests {
             age_seconds: Some(1.0),
             max_age_seconds: None,
             stale: false,
+            device_id: None,
+            clock_corrected: false,
         }
     }
 

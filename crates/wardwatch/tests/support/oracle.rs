@@ -231,7 +231,7 @@ fn gone_over(
         }
         filled
     });
-    shard.end_removed(&succession, &mut Models::default(), ended);
+    shard.end_removed(&new, &succession, &mut Models::default(), ended);
     shard.succeed(new, &succession, filled)
 }
 

@@ -277,7 +277,7 @@ impl Patient<'_> {
                 out.push(match told.phase {
                     Phase::Start => 0,
                     Phase::End => 2,
-                    Phase::Update | Phase::Escalate | Phase::Accept => 1,
+                    Phase::Update | Phase::Escalate | Phase::Accept | Phase::Unknown => 1,
                 });
             }
         }

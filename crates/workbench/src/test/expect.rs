@@ -301,6 +301,7 @@ impl Leaf for PhaseName {
             Phase::Update,
             Phase::Escalate,
             Phase::Accept,
+            Phase::Unknown,
             Phase::End,
         ];
         word(text, &all.map(|phase| (phase.name(), phase))).map(Self)

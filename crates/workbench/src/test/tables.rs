@@ -91,6 +91,7 @@ impl Given<'_> {
                     append_time: arrives,
                     topic: message.topic,
                     offset: row as i64,
+                    kind: message.kind,
                 };
                 builder.push(&head, &readings);
                 events.push(Event {

@@ -54,7 +54,7 @@ impl Verdict {
         Self {
             path: path.to_path_buf(),
             pipeline: Arc::clone(&pipeline.name),
-            coverage: pipeline.alarm_names().into_iter().map(coverage).collect(),
+            coverage: pipeline.written_alarms().into_iter().map(coverage).collect(),
             outcomes,
         }
     }

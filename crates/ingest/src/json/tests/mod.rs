@@ -60,7 +60,7 @@ fn accounts_for_all<T: AsRef<[u8]>>(payloads: &[T], decoded: &Decoded) -> Result
             .iter()
             .filter(|bad| bad.offset == offset)
             .collect();
-        prop_assert!(rows.len() <= 1);
+        prop_assert!(rows.windows(2).all(|pair| pair[1] == pair[0] + 1), "OBS-3");
         prop_assert!(bad.iter().all(|bad| bad.payload == payload.as_ref()));
         if bad.iter().any(|bad| bad.readings.is_empty()) {
             prop_assert!(

@@ -1,0 +1,210 @@
+//! Corrections: a sender says that an earlier value was another one, or none.
+//!
+//! A correction replaces every reading of the same patient, source, device, vital sign and time: in what is kept, as newest
+//! value, in limits and in the conditions that are open because of it. It is remembered for the larger of lateness and
+//! maximum age, so that the original stays replaced when it comes later, or again. Windows are not retracted; what is computed
+//! from one that holds a replaced value says so.
+//!
+//! ```text
+//!   kept readings ── take out ──▶ newest value and limits of the device anew, from what is still kept and the correction
+//!                                  └─▶ the patient's newest windows are evaluated again: scores and conditions at once
+//! ```
+
+use wardwatch_alarms::{EndReason, Judgement};
+use wardwatch_clinical::VitalSign;
+use wardwatch_event_time::{Admission, Timestamp};
+use wardwatch_ingest::{Kind, Message};
+
+use crate::admit::Taken;
+use crate::devices::{DeviceId, Replacement};
+use crate::limits::{judge, limits_on};
+use crate::patient::{Latest, Replaced};
+use crate::seen::as_sent;
+use crate::shard::Io;
+use crate::{Shard, StepError};
+
+/// Replaced values of a patient that are remembered for what windows hold; of more, the oldest goes.
+const MOST_REPLACED: usize = 64;
+
+// === impl Shard ===
+
+impl Shard {
+    /// Applies a message of corrections or withdrawals.
+    pub(crate) fn correct(
+        &mut self,
+        slot: u32,
+        message: &Message<'_>,
+        at: &Latest,
+        admission: Admission,
+        io: &mut Io<'_>,
+    ) -> Result<(), StepError> {
+        // What is decided saw the values as they were.
+        self.catch_up(slot, self.log_time, io)?;
+        let mut changes_scores = false;
+        for (vital, value) in message.vitals.iter().zip(message.values) {
+            let vital = VitalSign::ALL[usize::from(*vital)];
+            let value = (message.kind == Kind::Corrected).then_some(*value);
+            changes_scores |= self.correct_one(slot, vital, value, message.ts, at, admission, io)?;
+        }
+        if changes_scores {
+            self.queue_corrected(slot);
+            self.catch_up(slot, self.log_time, io)?;
+        }
+        Ok(())
+    }
+
+    /// Applies one; whether what scores read has changed.
+    #[allow(clippy::too_many_arguments, reason = "what a reading is, apart from its message")]
+    fn correct_one(
+        &mut self,
+        slot: u32,
+        vital: VitalSign,
+        value: Option<f64>,
+        ts: i64,
+        at: &Latest,
+        admission: Admission,
+        io: &mut Io<'_>,
+    ) -> Result<bool, StepError> {
+        let index = vital.index() as u8;
+        let (now, max_age) = (self.log_time, self.pipeline.max_age[vital.index()]);
+        let kept_for = max_age.max(self.pipeline.sources[at.device.source()].rules.lateness);
+        let was_latest = self.patient_mut(slot).latest[vital.index()];
+        let is_latest = (was_latest.ts, was_latest.device) == (at.ts, at.device);
+        let device = self.device(slot, at.device);
+        let clock = device.clock;
+        let was_replaced = device.replacement(ts, index).is_some();
+        let was_kept = device.seen.take_out(ts, index);
+        let new = Replacement {
+            ts,
+            vital: index,
+            value,
+        };
+        device.remember(new, |known| now - clock.effective(Timestamp::from_micros(known.ts)) > kept_for);
+        let was_used = was_kept || is_latest;
+        if was_used {
+            self.note_replaced(slot, index, at.ts);
+        } else if let (Some(value), false, false) = (value, was_replaced, admission == Admission::Late) {
+            // Its original never came: to windows it is the reading.
+            self.place(slot, at, &Taken::one(index, value), io)?;
+        }
+        let newest = self.newest_kept(slot, vital);
+        let patient = self.patient_mut(slot);
+        let changes = newest.map_or(was_latest.is_known(), |newest| {
+            (newest.ts, newest.value) != (was_latest.ts, was_latest.value)
+        });
+        if is_latest || newest.is_some_and(|newest| newest.ts >= was_latest.ts) {
+            patient.latest[vital.index()] = newest.unwrap_or(Latest::NONE);
+            if newest.is_some_and(|newest| now - newest.ts <= max_age) && self.watched & 1 << index != 0 {
+                self.present(slot, at.device.source(), vital, io);
+            }
+            self.arm_presence(slot, now + wardwatch_event_time::Span::from_micros(1));
+        }
+        self.correct_limits(slot, vital, at, io);
+        Ok(changes)
+    }
+
+    /// Judges the limits on a vital sign again, as what is kept of the corrected device says.
+    fn correct_limits(&mut self, slot: u32, vital: VitalSign, at: &Latest, io: &mut Io<'_>) {
+        if self.pipeline.sources[at.device.source()].trend_only {
+            return;
+        }
+        let now = self.log_time;
+        let newest = self.newest_of_device(slot, at.device, vital);
+        let pipeline = std::sync::Arc::clone(&self.pipeline);
+        for (index, alarm) in limits_on(&pipeline.limits, vital) {
+            let max_age = alarm.rules.max_age;
+            let of_instant = newest.iter().map(|latest| (*latest, judge(alarm, latest.value)));
+            let worst = of_instant.max_by_key(|(_, judgement)| *judgement);
+            let patient = self.patient_mut(slot);
+            let was_judged = patient.rejudge(index, *at, worst);
+            let is_new = worst.filter(|(latest, _)| latest.ts == at.ts && now - latest.ts <= max_age);
+            let is_noted =
+                is_new.is_some_and(|(latest, judgement)| patient.note_judgement(index, latest, judgement));
+            let judgement = match patient.judgement_of(index, now, max_age).0 {
+                // Nothing is left that could say whether it goes on: the value that began it was none.
+                Judgement::Unknown if was_judged => Judgement::Clear,
+                judgement => judgement,
+            };
+            if was_judged || is_noted {
+                self.move_limit(slot, index, judgement, at.ts, Some(EndReason::Corrected), io);
+            }
+        }
+    }
+
+    /// The newest value of a vital sign that is kept, over all devices; of one time the worst.
+    fn newest_kept(&mut self, slot: u32, vital: VitalSign) -> Option<Latest> {
+        let patient = self.patient_mut(slot);
+        let sources = patient.sources.iter().enumerate();
+        let devices: Vec<DeviceId> = sources
+            .flat_map(|(source, state)| {
+                let places = 0..state.devices.iter().count();
+                places.map(move |place| DeviceId::new(source, place))
+            })
+            .collect();
+        let all = devices
+            .into_iter()
+            .flat_map(|device| self.newest_of_device(slot, device, vital))
+            .collect::<Vec<_>>();
+        all.into_iter().reduce(|best, other| {
+            let is_better = other.ts > best.ts
+                || (other.ts == best.ts && vital.info().is_worse(other.value, best.value));
+            if is_better { other } else { best }
+        })
+    }
+
+    /// The values of a device's newest time that are kept of a vital sign, corrections among them.
+    fn newest_of_device(&mut self, slot: u32, id: DeviceId, vital: VitalSign) -> Vec<Latest> {
+        let latest = self.patient_mut(slot).latest[vital.index()];
+        let device = self.device(slot, id);
+        let index = vital.index() as u8;
+        let kept = device
+            .seen
+            .kept(index)
+            .map(|(ts, value)| (ts, as_sent(value)));
+        let corrected = device.replacements.iter();
+        let corrected = corrected
+            .filter(|known| known.vital == index)
+            .filter_map(|known| Some((known.ts, known.value?)));
+        let clock = device.clock;
+        let values: Vec<(Timestamp, f64)> = kept
+            .chain(corrected)
+            .map(|(ts, value)| (clock.effective(Timestamp::from_micros(ts)), value))
+            .collect();
+        // A source whose repeats are not looked for keeps nothing; its newest value is known all the same.
+        let is_withdrawn = |ts: Timestamp| {
+            let ts = ts - clock.offset();
+            device.replacement(ts.micros(), index).is_some()
+        };
+        let known = (latest.device == id && latest.is_known() && !is_withdrawn(latest.ts))
+            .then_some((latest.ts, latest.value));
+        let values: Vec<(Timestamp, f64)> = values.into_iter().chain(known).collect();
+        let newest = values.iter().map(|(ts, _)| *ts).max();
+        let is_corrected = clock.offset().micros() != 0;
+        values
+            .into_iter()
+            .filter(|(ts, _)| Some(*ts) == newest)
+            .map(|(ts, value)| Latest {
+                ts,
+                value,
+                device: id,
+                is_corrected,
+            })
+            .collect()
+    }
+
+    /// Notes that windows hold a value that is wrong, for as long as any window does.
+    fn note_replaced(&mut self, slot: u32, vital: u8, at: Timestamp) {
+        let windows = self.pipeline.sets.iter().map(|set| set.plan.trailing().window());
+        let longest = windows.max().unwrap_or_default();
+        let oldest = at.max(self.clock_of(slot)) - longest - longest;
+        let replaced = &mut self.patient_mut(slot).replaced;
+        replaced.retain(|known| known.at >= oldest);
+        if replaced.len() == MOST_REPLACED {
+            replaced.remove(0);
+        }
+        let new = Replaced { vital, at };
+        if !replaced.contains(&new) {
+            replaced.push(new);
+        }
+    }
+}

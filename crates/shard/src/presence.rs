@@ -1,0 +1,290 @@
+//! Whether the vital signs that rules read still come.
+//!
+//! ```text
+//!   usable reading ─── lost_after, or its maximum age ───▶ due
+//!                                                           │ its source goes on        ─▶ lost:VITAL
+//!                                                           │ charted by people         ─▶ overdue, one a patient
+//!                                                           │ nothing of its source     ─▶ wait: it may be silent as a whole
+//!                                                           └ all its sources silent    ─▶ nothing; what is active is superseded
+//! ```
+//!
+//! A reading is *usable* if it is the newest of its vital sign and within its maximum age. Time is the log's: a device whose
+//! clock stands still sends nothing usable either.
+//!
+//! PRESENT-1: no vital sign that a rule reads is past its maximum age without an active technical alarm, but for
+//! [`SETTLE`] after its source went on.
+
+use wardwatch_alarms::{EndReason, Judgement, Machine};
+use wardwatch_clinical::VitalSign;
+use wardwatch_event_time::{Span, Timestamp};
+use wardwatch_pipeline::Pipeline;
+
+use crate::Shard;
+use crate::patient::Patient;
+use crate::shard::Io;
+use crate::technical::{RULES, Technical, just_before};
+use crate::timers::TimerKind;
+
+/// A source that goes on after a pause has so long to send each of its vital signs: they may come message by message.
+pub(crate) const SETTLE: Span = Span::from_secs(10);
+
+/// When vital signs of a patient came last, and who has sent them.
+#[derive(Clone, Debug)]
+pub(crate) struct Presence {
+    /// By vital sign: log time of the newest usable reading; `MIN` before the first.
+    pub(crate) usable_at: [Timestamp; VitalSign::COUNT],
+    /// By vital sign: the sources that have sent it, a bit each.
+    pub(crate) sources: [u16; VitalSign::COUNT],
+    /// Vital signs whose device said last that it measured nothing, a bit each.
+    pub(crate) absent: u32,
+    /// Vital signs that people chart and that are overdue, a bit each.
+    pub(crate) overdue_signs: u32,
+    /// When its timer fires; `MAX` while none is set.
+    pub(crate) timer: Timestamp,
+    /// By vital sign; empty before the first is lost.
+    pub(crate) lost: Vec<Machine>,
+    pub(crate) overdue: Machine,
+}
+
+/// What is to be done about a vital sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// Nothing before then.
+    Until(Timestamp),
+    /// All its sources are silent, which has an alarm of its own.
+    Superseded,
+    /// It does not come any more.
+    Gone,
+}
+
+// === impl Presence ===
+
+impl Default for Presence {
+    fn default() -> Self {
+        Self {
+            usable_at: [Timestamp::MIN; VitalSign::COUNT],
+            sources: [0; VitalSign::COUNT],
+            absent: 0,
+            overdue_signs: 0,
+            timer: Timestamp::MAX,
+            lost: Vec::new(),
+            overdue: Machine::default(),
+        }
+    }
+}
+
+impl Presence {
+    /// The machine of a vital sign; none for a number that is no vital sign's.
+    pub(crate) fn lost_mut(&mut self, vital: usize) -> Option<&mut Machine> {
+        if self.lost.is_empty() && vital < VitalSign::COUNT {
+            self.lost = vec![Machine::default(); VitalSign::COUNT];
+        }
+        self.lost.get_mut(vital)
+    }
+
+    pub(crate) fn is_lost(&self, vital: VitalSign) -> bool {
+        self.lost.get(vital.index()).is_some_and(Machine::is_active)
+    }
+
+    pub(crate) fn is_absent(&self, vital: VitalSign) -> bool {
+        self.absent & bit(vital) != 0
+    }
+
+    /// Vital signs that people chart and that are overdue.
+    pub(crate) fn overdue_vitals(&self) -> impl Iterator<Item = VitalSign> + '_ {
+        let all = VitalSign::ALL.into_iter();
+        all.filter(|vital| self.overdue_signs & bit(*vital) != 0)
+    }
+}
+
+/// A vital sign as a bit.
+pub(crate) fn bit(vital: VitalSign) -> u32 {
+    1 << vital.index()
+}
+
+// === impl Patient ===
+
+impl Patient {
+    /// When a vital sign is due: after [`Pipeline::lost_after`] in log time, and when its value becomes too old.
+    fn due_of(&self, vital: VitalSign, pipeline: &Pipeline) -> Timestamp {
+        let vital = vital.index();
+        let after = self.presence.usable_at[vital] + pipeline.lost_after[vital] + Span::from_micros(1);
+        match self.latest[vital].is_known() {
+            true => after.min(self.too_old_at(vital, pipeline)),
+            false => after,
+        }
+    }
+
+    /// A value may be as old as its maximum age; just after that it is too old.
+    fn too_old_at(&self, vital: usize, pipeline: &Pipeline) -> Timestamp {
+        self.latest[vital].ts + pipeline.max_age[vital] + Span::from_micros(1)
+    }
+
+    /// Whether a vital sign comes from people, or from devices that upload when they like: nobody expects it on time.
+    fn is_charted(&self, vital: VitalSign, pipeline: &Pipeline) -> bool {
+        let senders = self.presence.sources[vital.index()];
+        let mut sources = pipeline.sources.iter().enumerate();
+        vital.info().charted
+            || sources.all(|(source, rules)| senders & 1 << source == 0 || rules.charted || rules.trend_only)
+    }
+
+    fn verdict(&self, vital: VitalSign, now: Timestamp, pipeline: &Pipeline) -> Verdict {
+        let due = self.due_of(vital, pipeline);
+        if due > now {
+            return Verdict::Until(due);
+        }
+        let usable_at = self.presence.usable_at[vital.index()];
+        let of_vital = self.presence.sources[vital.index()];
+        let senders = self.sources.iter().enumerate();
+        let senders = senders.filter(|(source, _)| of_vital & 1 << source != 0);
+        let active = senders
+            .map(|(_, state)| state)
+            .filter(|state| !state.silent.is_active());
+        let (mut any, mut goes_on, mut settled_at) = (false, false, Timestamp::MIN);
+        for state in active {
+            any = true;
+            settled_at = settled_at.max(state.went_on_at + SETTLE);
+            goes_on |= state.heard_at.is_some_and(|heard_at| heard_at > usable_at + SETTLE);
+        }
+        if !any {
+            return Verdict::Superseded;
+        }
+        if settled_at > now {
+            return Verdict::Until(settled_at);
+        }
+        let too_old = self.too_old_at(vital.index(), pipeline);
+        if goes_on || too_old <= now {
+            Verdict::Gone
+        } else {
+            Verdict::Until(too_old)
+        }
+    }
+}
+
+// === impl Shard ===
+
+impl Shard {
+    /// A usable reading of a vital sign came.
+    #[inline]
+    pub(crate) fn present(&mut self, slot: u32, source: usize, vital: VitalSign, io: &mut Io<'_>) {
+        let now = self.log_time;
+        let pipeline = std::sync::Arc::clone(&self.pipeline);
+        let patient = self.patient_mut(slot);
+        let presence = &mut patient.presence;
+        let is_first = presence.usable_at[vital.index()] == Timestamp::MIN;
+        presence.usable_at[vital.index()] = now;
+        presence.sources[vital.index()] |= 1 << source;
+        let (was_lost, was_overdue) = (
+            presence.is_lost(vital),
+            presence.overdue_signs & bit(vital) != 0,
+        );
+        presence.absent &= !bit(vital);
+        if !(is_first || was_lost || was_overdue) {
+            return;
+        }
+        let due = patient.due_of(vital, &pipeline);
+        let is_orphan = patient.presence.overdue_signs == 0 && patient.presence.overdue.is_active();
+        self.arm_presence(slot, due);
+        if is_orphan {
+            // It was taken over from before a rebuild, and nobody knows of what it was about.
+            self.end_alarm(slot, Technical::Overdue.place(), EndReason::Cleared, now, io);
+        }
+        if was_lost {
+            self.move_lost(slot, vital, Judgement::Clear, now, io);
+        }
+        if was_overdue {
+            self.set_overdue(slot, vital, false, EndReason::Cleared, now, io);
+        }
+    }
+
+    /// Looks at the patient's vital signs then, unless it is done earlier.
+    pub(crate) fn arm_presence(&mut self, slot: u32, due: Timestamp) {
+        let presence = &mut self.patient_mut(slot).presence;
+        if due < presence.timer {
+            presence.timer = due;
+            self.set_timer(slot, TimerKind::Presence, due);
+        }
+    }
+
+    pub(crate) fn presence_on_time(&mut self, slot: u32, due: Timestamp, io: &mut Io<'_>) {
+        let presence = &mut self.patient_mut(slot).presence;
+        // A timer that an earlier one has overtaken.
+        if presence.timer == due {
+            presence.timer = Timestamp::MAX;
+            self.check_presence(slot, due, io);
+        }
+    }
+
+    /// Looks at every vital sign of a patient: what is lost, overdue or superseded, and when to look again.
+    pub(crate) fn check_presence(&mut self, slot: u32, now: Timestamp, io: &mut Io<'_>) {
+        let pipeline = std::sync::Arc::clone(&self.pipeline);
+        let mut next = Timestamp::MAX;
+        for vital in &pipeline.watched {
+            let patient = self.patient_mut(slot);
+            if patient.presence.usable_at[vital.index()] == Timestamp::MIN {
+                continue;
+            }
+            let is_charted = patient.is_charted(*vital, &pipeline);
+            match patient.verdict(*vital, now, &pipeline) {
+                Verdict::Until(due) => next = next.min(due),
+                Verdict::Gone if is_charted => {
+                    self.set_overdue(slot, *vital, true, EndReason::Cleared, just_before(now), io);
+                }
+                Verdict::Gone => self.move_lost(slot, *vital, Judgement::AtOnce, just_before(now), io),
+                Verdict::Superseded => {
+                    let machine = self.patient_mut(slot).presence.lost.get_mut(vital.index());
+                    let ended = machine.and_then(|machine| machine.end(now, EndReason::Superseded));
+                    if let Some(ended) = ended {
+                        self.tell_technical(slot, Technical::Lost(*vital), ended, io);
+                    }
+                    self.set_overdue(slot, *vital, false, EndReason::Superseded, now, io);
+                }
+            }
+        }
+        self.arm_presence(slot, next);
+    }
+
+    fn move_lost(
+        &mut self,
+        slot: u32,
+        vital: VitalSign,
+        judgement: Judgement,
+        now: Timestamp,
+        io: &mut Io<'_>,
+    ) {
+        let machine = self.patient_mut(slot).presence.lost_mut(vital.index());
+        let moved = machine.and_then(|machine| machine.judge(judgement, now, now, RULES));
+        if let Some(transition) = moved {
+            self.tell_technical(slot, Technical::Lost(vital), transition, io);
+        }
+    }
+
+    /// Marks whether a vital sign that people chart is overdue. The patient has one alarm for all of them.
+    fn set_overdue(
+        &mut self,
+        slot: u32,
+        vital: VitalSign,
+        is_overdue: bool,
+        reason: EndReason,
+        now: Timestamp,
+        io: &mut Io<'_>,
+    ) {
+        let presence = &mut self.patient_mut(slot).presence;
+        let before = presence.overdue_signs;
+        let after = match is_overdue {
+            true => before | bit(vital),
+            false => before & !bit(vital),
+        };
+        presence.overdue_signs = after;
+        let machine = &mut presence.overdue;
+        let moved = match (before, after) {
+            (before, after) if before == after => None,
+            (0, _) => machine.judge(Judgement::AtOnce, now, now, RULES),
+            (_, 0) => machine.end(now, reason),
+            _ => machine.update(now),
+        };
+        if let Some(transition) = moved {
+            self.tell_technical(slot, Technical::Overdue, transition, io);
+        }
+    }
+}
