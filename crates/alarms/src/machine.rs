@@ -10,8 +10,8 @@
 //!
 //! A judgement comes from an observation (a limit) or from the close of a window (a score, a model). `for` is satisfied
 //! in event time when a later judgement is still violating, or in log time when nothing follows for that long: a single
-//! low value and then silence is no reason to wait for ever. The second way holds up to the judgement's maximum age;
-//! beyond it the state is unknown, and the patient's silence has an alarm of its own.
+//! low value and then silence is no reason to wait for ever. The second way holds up to the maximum age,
+//! counted from when the judgement came: a value that was fresh then is not forgotten while it waits.
 //!
 //! The worse limit, which bypasses `for`, may ask to be confirmed: one wild reading then begins nothing by itself. It stays
 //! *unconfirmed* until it has lasted, or has come so many times in a row, and the next reading that is not beyond the worse
@@ -154,7 +154,10 @@ enum State {
     Pending {
         since: Timestamp,
         due: Timestamp,
+        /// Event time of the newest judgement.
         judged: Timestamp,
+        /// Log time of the newest judgement.
+        judged_at: Timestamp,
     },
     Active {
         since: Timestamp,
@@ -231,7 +234,7 @@ impl Phase {
 
 impl Machine {
     /// How many numbers a machine is.
-    pub const NUMBERS: usize = 11;
+    pub const NUMBERS: usize = 12;
 
     /// Takes a judgement of data from `event_time`, at log time `now`.
     pub fn judge(
@@ -247,7 +250,12 @@ impl Machine {
         let judgement = self.believed(judgement, event_time, now, rules);
         match &mut self.state {
             State::Idle => self.judge_idle(judgement, event_time, now, rules),
-            State::Pending { since, judged, .. } => {
+            State::Pending {
+                since,
+                judged,
+                judged_at,
+                ..
+            } => {
                 let since = *since;
                 match judgement {
                     Judgement::AtOnce => Some(self.start(since, event_time, now, true)),
@@ -255,7 +263,7 @@ impl Machine {
                         Some(self.start(since, event_time, now, false))
                     }
                     Judgement::Violating => {
-                        *judged = event_time;
+                        (*judged, *judged_at) = (event_time, now);
                         None
                     }
                     _ => {
@@ -285,6 +293,7 @@ impl Machine {
                     since: event_time,
                     due: now + rules.hold_for,
                     judged: event_time,
+                    judged_at: now,
                 };
                 None
             }
@@ -381,7 +390,7 @@ impl Machine {
             } => {
                 let repeat = rules.repeat_after.filter(|_| !flags.accepted);
                 let repeat = repeat.map(|after| told + after);
-                let unknown = rules.unknown_after.map(|after| unknown_at(judged, after));
+                let unknown = rules.unknown_after.map(|after| unknown_at(judged, after).max(told));
                 repeat.into_iter().chain(unknown).min()
             }
         };
@@ -418,7 +427,7 @@ impl Machine {
         }
         match &mut self.state {
             State::Idle => None,
-            State::Pending { judged, .. } if due - *judged > rules.max_age => {
+            State::Pending { judged_at, .. } if due - *judged_at > rules.max_age => {
                 self.state = State::Idle;
                 None
             }
@@ -433,13 +442,15 @@ impl Machine {
                 judged,
             } => {
                 let since = *since;
+                // It is unknown since just before, but not since before it was told.
+                let at = (due - Span::from_micros(1)).max(*told);
                 *told = due;
                 let is_unknown = rules
                     .unknown_after
                     .is_some_and(|after| unknown_at(*judged, after) <= due);
                 flags.unknown = is_unknown;
                 match is_unknown {
-                    true => Some(self.tell(Phase::Unknown, since, due - Span::from_micros(1), None)),
+                    true => Some(self.tell(Phase::Unknown, since, at, None)),
                     false => Some(self.tell(Phase::Update, since, due, None)),
                 }
             }
@@ -547,7 +558,9 @@ impl Machine {
     pub fn to_numbers(&self) -> [i64; Self::NUMBERS] {
         let [state, since, until, judged] = match self.state {
             State::Idle => [0, 0, 0, 0],
-            State::Pending { since, due, judged } => [1, since.micros(), due.micros(), judged.micros()],
+            State::Pending { since, due, judged, .. } => {
+                [1, since.micros(), due.micros(), judged.micros()]
+            }
             State::Active {
                 since,
                 flags,
@@ -566,6 +579,10 @@ impl Machine {
             times: 0,
         };
         let worse = self.worse.unwrap_or(none);
+        let judged_at = match self.state {
+            State::Pending { judged_at, .. } => judged_at,
+            State::Idle | State::Active { .. } => Timestamp::MIN,
+        };
         let last_start = self.last_start.unwrap_or(Timestamp::MIN).micros();
         [
             state,
@@ -579,12 +596,13 @@ impl Machine {
             last_start,
             i64::from(self.next_ordinal),
             self.armed.unwrap_or(Timestamp::MAX).micros(),
+            judged_at.micros(),
         ]
     }
 
     /// The machine that gave these numbers; none when no machine gives them.
     pub fn from_numbers(numbers: [i64; Self::NUMBERS]) -> Option<Self> {
-        let [state, .., worse_times, _, next_ordinal, _] = numbers;
+        let [state, .., worse_times, _, next_ordinal, _, _] = numbers;
         let at = |place: usize| Timestamp::from_micros(numbers[place]);
         let state = match state {
             0 => State::Idle,
@@ -592,6 +610,7 @@ impl Machine {
                 since: at(1),
                 due: at(2),
                 judged: at(3),
+                judged_at: at(11),
             },
             2..=9 => State::Active {
                 since: at(1),

@@ -17,7 +17,7 @@ use wardwatch_ingest::{Kind, Message};
 
 use crate::admit::Taken;
 use crate::devices::{DeviceId, Replacement};
-use crate::limits::{judge, limits_on};
+use crate::limits::{Noted, judge, limits_on};
 use crate::patient::{Latest, Replaced};
 use crate::seen::as_sent;
 use crate::shard::Io;
@@ -119,14 +119,14 @@ impl Shard {
             let was_judged = patient.rejudge(index, *at, worst);
             let is_new = worst.filter(|(latest, _)| latest.ts == at.ts && now - latest.ts <= max_age);
             let is_noted =
-                is_new.is_some_and(|(latest, judgement)| patient.note_judgement(index, latest, judgement));
+                is_new.is_some_and(|(latest, judgement)| patient.note_judgement(index, latest, judgement, now) != Noted::History);
             let judgement = match patient.judgement_of(index, now, max_age).0 {
                 // Nothing is left that could say whether it goes on: the value that began it was none.
                 Judgement::Unknown if was_judged => Judgement::Clear,
                 judgement => judgement,
             };
             if was_judged || is_noted {
-                self.move_limit(slot, index, judgement, at.ts, Some(EndReason::Corrected), io);
+                self.move_limit(slot, index, (judgement, at.ts), now, Some(EndReason::Corrected), io);
             }
         }
     }

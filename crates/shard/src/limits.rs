@@ -2,7 +2,8 @@
 //!
 //! A limit is judged per device: violated while the newest value of any device is, clear when those of all are. A value past
 //! its maximum age says nothing. Of several values that a device gives one time, the worst judgement counts, whatever their
-//! order; only a later time clears it.
+//! order; only a later time clears it, and once a device has given one time twice, not before [`INSTANT`] has passed: the next
+//! value of that time may be worse again.
 
 use wardwatch_alarms::{EndReason, Judgement};
 use wardwatch_clinical::VitalSign;
@@ -12,12 +13,26 @@ use wardwatch_pipeline::LimitAlarm;
 use crate::Shard;
 use crate::admit::Taken;
 use crate::devices::DeviceId;
-use crate::patient::{Judged, Latest, Patient, Rival};
+use crate::patient::{Judged, Latest, Patient, Rival, Role};
 use crate::shard::Io;
 use crate::timers::TimerKind;
 
-/// Devices beyond the first whose newest values are kept, over all limits of a patient.
+/// Judgements beyond the first device's that are kept, over all limits of a patient.
 const MOST_RIVALS: usize = 64;
+
+/// In log time, how long values of one time come after one another.
+const INSTANT: Span = Span::from_secs(1);
+
+/// What became of a judgement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Noted {
+    /// The device has been judged by a newer value, or by a worse one of the same time.
+    History,
+    /// It is the device's newest.
+    Newest,
+    /// It is, and what it clears goes on until then.
+    NewestAfter(Timestamp),
+}
 
 // === impl Patient ===
 
@@ -26,8 +41,11 @@ impl Patient {
     pub(crate) fn judgement_of(&self, limit: usize, now: Timestamp, max_age: Span) -> (Judgement, Latest) {
         let judged = &self.judged[limit];
         let fresh = |latest: &Latest| latest.is_known() && now - latest.ts <= max_age;
-        let rivals = self.rivals.iter();
-        let rivals = rivals.filter(|rival| usize::from(rival.limit) == limit && fresh(&rival.latest));
+        let counts = |rival: &&Rival| match rival.role {
+            Role::Device => fresh(&rival.latest),
+            Role::Before { until, .. } => now < until,
+        };
+        let rivals = self.rivals_of(limit).filter(counts);
         let first = match fresh(&judged.latest) {
             true => (judged.judgement, judged.latest),
             false => (Judgement::Unknown, judged.latest),
@@ -41,35 +59,109 @@ impl Patient {
         })
     }
 
+    fn rivals_of(&self, limit: usize) -> impl Iterator<Item = &Rival> {
+        self.rivals.iter().filter(move |rival| usize::from(rival.limit) == limit)
+    }
+
     /// The newest fresh values of a limit's vital sign by device, where there are several devices.
     pub(crate) fn values_of(&self, limit: usize, now: Timestamp, max_age: Span) -> Vec<Latest> {
-        let rivals = self.rivals.iter();
-        let rivals = rivals.filter(|rival| usize::from(rival.limit) == limit);
+        let rivals = self.rivals_of(limit).filter(|rival| rival.role == Role::Device);
         std::iter::once(self.judged[limit].latest)
             .chain(rivals.map(|rival| rival.latest))
             .filter(|latest| latest.is_known() && now - latest.ts <= max_age)
             .collect()
     }
 
-    /// Notes a device's judgement; false where it is history: the device has been judged by a newer value, or by a worse one
-    /// of the same time.
+    /// Notes a device's judgement at log time `now`.
     #[inline]
-    pub(crate) fn note_judgement(&mut self, limit: usize, latest: Latest, judgement: Judgement) -> bool {
+    pub(crate) fn note_judgement(
+        &mut self,
+        limit: usize,
+        latest: Latest,
+        judgement: Judgement,
+        now: Timestamp,
+    ) -> Noted {
         let judged = &mut self.judged[limit];
-        if judged.latest.device == latest.device || !judged.latest.is_known() {
-            return note((&mut judged.latest, &mut judged.judgement), latest, judgement);
+        let is_first = judged.latest.device == latest.device || !judged.latest.is_known();
+        if is_first && latest.ts > judged.latest.ts && self.rivals.is_empty() {
+            (judged.latest, judged.judgement) = (latest, judgement);
+            return Noted::Newest;
         }
-        self.note_rival(limit, latest, judgement)
+        self.note_unusual(limit, latest, judgement, now)
     }
 
     #[inline(never)]
-    fn note_rival(&mut self, limit: usize, latest: Latest, judgement: Judgement) -> bool {
-        let known = self.rivals.iter_mut();
-        let mut known =
-            known.filter(|rival| usize::from(rival.limit) == limit && rival.latest.device == latest.device);
-        if let Some(rival) = known.next() {
-            return note((&mut rival.latest, &mut rival.judgement), latest, judgement);
+    fn note_unusual(
+        &mut self,
+        limit: usize,
+        latest: Latest,
+        judgement: Judgement,
+        now: Timestamp,
+    ) -> Noted {
+        let judged = &mut self.judged[limit];
+        let is_first = judged.latest.device == latest.device || !judged.latest.is_known();
+        let of_device = |rival: &&mut Rival| {
+            usize::from(rival.limit) == limit
+                && rival.latest.device == latest.device
+                && rival.role == Role::Device
+        };
+        let known = match is_first {
+            true => Some((&mut judged.latest, &mut judged.judgement)),
+            false => {
+                let rival = self.rivals.iter_mut().find(of_device);
+                rival.map(|rival| (&mut rival.latest, &mut rival.judgement))
+            }
+        };
+        let Some((known, known_judgement)) = known else {
+            self.add_rival(limit, latest, judgement, Role::Device);
+            return Noted::Newest;
+        };
+        let before = (*known, *known_judgement);
+        let is_history = latest.ts < before.0.ts || (latest.ts == before.0.ts && judgement < before.1);
+        if !is_history {
+            (*known, *known_judgement) = (latest, judgement);
         }
+        self.note_before(limit, before, latest, judgement, now, is_history)
+    }
+
+    /// Where a device has given one time twice, what the time before said counts a little longer.
+    fn note_before(
+        &mut self,
+        limit: usize,
+        (before, before_judgement): (Latest, Judgement),
+        latest: Latest,
+        judgement: Judgement,
+        now: Timestamp,
+        is_history: bool,
+    ) -> Noted {
+        let mut rivals = self.rivals.iter_mut();
+        let marker = rivals.find(|rival| {
+            usize::from(rival.limit) == limit
+                && rival.latest.device == latest.device
+                && rival.role != Role::Device
+        });
+        let until = now + INSTANT;
+        match marker {
+            None if latest.ts == before.ts => {
+                let role = Role::Before {
+                    until: Timestamp::MIN,
+                    came_at: now,
+                };
+                self.add_rival(limit, latest, Judgement::Unknown, role);
+            }
+            Some(marker) if latest.ts > before.ts => {
+                (marker.latest, marker.judgement) = (before, before_judgement);
+                marker.role = Role::Before { until, came_at: now };
+                if judgement < before_judgement {
+                    return Noted::NewestAfter(until);
+                }
+            }
+            _ => {}
+        }
+        if is_history { Noted::History } else { Noted::Newest }
+    }
+
+    fn add_rival(&mut self, limit: usize, latest: Latest, judgement: Judgement, role: Role) {
         if self.rivals.len() == MOST_RIVALS {
             let oldest = (0..self.rivals.len()).min_by_key(|place| self.rivals[*place].latest.ts);
             self.rivals.swap_remove(oldest.unwrap_or_default());
@@ -78,8 +170,25 @@ impl Patient {
             limit: limit as u16,
             latest,
             judgement,
+            role,
         });
-        true
+    }
+
+    /// When the newest time of a device came whose time before counts no longer, as of now.
+    fn settled(&mut self, limit: usize, now: Timestamp) -> Option<Timestamp> {
+        let mut settled = None;
+        for rival in &mut self.rivals {
+            if let Role::Before { until, came_at } = rival.role
+                && usize::from(rival.limit) == limit
+                && Timestamp::MIN < until
+                && until <= now
+            {
+                let role = Timestamp::MIN;
+                rival.role = Role::Before { until: role, came_at };
+                settled = settled.max(Some(came_at));
+            }
+        }
+        settled
     }
 
     /// Forgets what a device measured: its place is taken by another.
@@ -115,6 +224,7 @@ impl Patient {
         let mut found = false;
         self.rivals.retain_mut(|rival| {
             let is_meant = usize::from(rival.limit) == limit
+                && rival.role == Role::Device
                 && (rival.latest.device, rival.latest.ts) == (was.device, was.ts);
             found |= is_meant;
             if let Some((latest, judgement)) = now.filter(|_| is_meant) {
@@ -124,16 +234,6 @@ impl Patient {
         });
         found
     }
-}
-
-/// Takes a newer judgement, or a worse one of the same time.
-#[inline]
-fn note(known: (&mut Latest, &mut Judgement), latest: Latest, judgement: Judgement) -> bool {
-    let is_history = latest.ts < known.0.ts || (latest.ts == known.0.ts && judgement < *known.1);
-    if !is_history {
-        (*known.0, *known.1) = (latest, judgement);
-    }
-    !is_history
 }
 
 // === impl Shard ===
@@ -167,7 +267,8 @@ impl Shard {
             }
             let judgement = judge(alarm, value);
             let patient = self.patient_mut(slot);
-            if !patient.note_judgement(index, Latest { value, ..*at }, judgement) {
+            let noted = patient.note_judgement(index, Latest { value, ..*at }, judgement, now);
+            if noted == Noted::History {
                 continue;
             }
             used |= 1 << vital;
@@ -178,7 +279,10 @@ impl Shard {
             if patient.judged[index].is_idle && matches!(judgement, Judgement::Clear | Judgement::Between) {
                 continue;
             }
-            self.move_limit(slot, index, judgement, at.ts, None, io);
+            if let Noted::NewestAfter(until) = noted {
+                self.set_timer(slot, TimerKind::Limit { index: index as u16 }, until);
+            }
+            self.move_limit(slot, index, (judgement, at.ts), now, None, io);
         }
         used
     }
@@ -188,12 +292,12 @@ impl Shard {
         &mut self,
         slot: u32,
         index: usize,
-        judgement: Judgement,
-        at: Timestamp,
+        (judgement, at): (Judgement, Timestamp),
+        now: Timestamp,
         ended: Option<EndReason>,
         io: &mut Io<'_>,
     ) {
-        let (now, rules) = (self.log_time, self.pipeline.limits[index].rules);
+        let rules = self.pipeline.limits[index].rules;
         let patient = self.patient_mut(slot);
         let machine = &mut patient.limits[index];
         let mut transition = machine.judge(judgement, at, now, rules);
@@ -210,6 +314,15 @@ impl Shard {
 
     pub(crate) fn limit_on_time(&mut self, slot: u32, index: usize, now: Timestamp, io: &mut Io<'_>) {
         let rules = self.pipeline.limits[index].rules;
+        let Some(patient) = self.patients[slot as usize].as_mut() else {
+            return;
+        };
+        if let Some(came_at) = patient.settled(index, now) {
+            let (judgement, latest) = patient.judgement_of(index, now, rules.max_age);
+            if !patient.judged[index].is_idle {
+                self.move_limit(slot, index, (judgement, latest.ts), came_at, None, io);
+            }
+        }
         let Some(patient) = self.patients[slot as usize].as_mut() else {
             return;
         };

@@ -38,12 +38,23 @@ pub(crate) struct Judged {
     pub(crate) is_idle: bool,
 }
 
-/// What a limit has judged last of a further device that measures its vital sign.
+/// What a limit has judged beside the newest value of the first device that measures its vital sign.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rival {
     pub(crate) limit: u16,
     pub(crate) latest: Latest,
     pub(crate) judgement: Judgement,
+    pub(crate) role: Role,
+}
+
+/// Why a judgement counts beside the first device's newest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// It is the newest of a further device.
+    Device,
+    /// Its device gives several values one time, and this is the time before the newest. It counts until then, in log time:
+    /// until more of the newest time, which came at `came_at`, cannot be expected.
+    Before { until: Timestamp, came_at: Timestamp },
 }
 
 /// A reading that was corrected or withdrawn after windows had taken it in.

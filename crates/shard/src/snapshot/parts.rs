@@ -29,6 +29,7 @@ const MACHINE: [&str; Machine::NUMBERS] = [
     "last_start",
     "next_ordinal",
     "armed",
+    "judged_at",
 ];
 
 /// The newest values as columns.

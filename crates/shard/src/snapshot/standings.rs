@@ -12,7 +12,12 @@ use crate::Shard;
 use crate::devices::DeviceId;
 use crate::inputs::View;
 use crate::outcome::Outcome;
-use crate::patient::{Judged, Latest, Rival, SetStanding};
+use crate::patient::{Judged, Latest, Rival, Role, SetStanding};
+
+/// Whose judgement a row is: the first device's, a further one's, or that of the time before of a device.
+const FIRST: u8 = 0;
+const FURTHER: u8 = 1;
+const BEFORE: u8 = 2;
 
 // === impl Shard ===
 
@@ -26,7 +31,12 @@ impl Shard {
             table.values::<Int64Type>("ts")?,
             table.values::<Float64Type>("value")?,
         );
-        let (is_idle, is_rival) = (table.flags("is_idle")?, table.flags("is_rival")?);
+        let is_idle = table.flags("is_idle")?;
+        let role = table.values::<UInt8Type>("role")?;
+        let (until, came_at) = (
+            table.values::<Int64Type>("until")?,
+            table.values::<Int64Type>("came_at")?,
+        );
         let (device, judgement) = (
             table.values::<UInt8Type>("device")?,
             table.values::<UInt8Type>("judgement")?,
@@ -44,11 +54,20 @@ impl Shard {
             };
             let judgement = Judgement::from_number(judgement[row])
                 .ok_or_else(|| table.misfit(row, "there is no such judgement"))?;
-            if is_rival.value(row) {
+            let rival = match role[row] {
+                FIRST => None,
+                FURTHER => Some(Role::Device),
+                _ => Some(Role::Before {
+                    until: Timestamp::from_micros(until[row]),
+                    came_at: Timestamp::from_micros(came_at[row]),
+                }),
+            };
+            if let Some(role) = rival {
                 patient.rivals.push(Rival {
                     limit: limit[row],
                     latest,
                     judgement,
+                    role,
                 });
             } else {
                 patient.judged[usize::from(limit[row])] = Judged {
@@ -150,9 +169,17 @@ pub(super) fn capture_judged(patients: &Of<'_>, tables: &mut Tables) -> Result<(
     let all = || {
         patients.iter().flat_map(|(slot, patient)| {
             let first = (0u16..).zip(&patient.judged);
-            let first = first.map(|(limit, judged)| (limit, judged.latest, judged.judgement, Some(judged.is_idle)));
-            let rivals = patient.rivals.iter();
-            let rivals = rivals.map(|rival| (rival.limit, rival.latest, rival.judgement, None));
+            let none = [FIRST as i64, 0, 0];
+            let first = first.map(move |(limit, judged)| {
+                (limit, judged.latest, judged.judgement, judged.is_idle, none)
+            });
+            let rivals = patient.rivals.iter().map(|rival| {
+                let role = match rival.role {
+                    Role::Device => [FURTHER as i64, 0, 0],
+                    Role::Before { until, came_at } => [BEFORE as i64, until.micros(), came_at.micros()],
+                };
+                (rival.limit, rival.latest, rival.judgement, false, role)
+            });
             first.chain(rivals).map(|judged| (*slot, judged))
         })
     };
@@ -184,11 +211,19 @@ pub(super) fn capture_judged(patients: &Of<'_>, tables: &mut Tables) -> Result<(
         ),
         (
             "is_idle",
-            table::flags(all().map(|(_, judged)| judged.3 == Some(true))),
+            table::flags(all().map(|(_, judged)| judged.3)),
         ),
         (
-            "is_rival",
-            table::flags(all().map(|(_, judged)| judged.3.is_none())),
+            "role",
+            table::values::<UInt8Type>(all().map(|(_, judged)| judged.4[0] as u8)),
+        ),
+        (
+            "until",
+            table::values::<Int64Type>(all().map(|(_, judged)| judged.4[1])),
+        ),
+        (
+            "came_at",
+            table::values::<Int64Type>(all().map(|(_, judged)| judged.4[2])),
         ),
     ];
     table::add(tables, "judged".to_owned(), columns)
