@@ -152,10 +152,10 @@ impl Shard {
         );
         let admitted = device.clock.admit(ts, append_time, rules);
         let after = device.clock.standing();
-        if admitted.new_epoch {
-            device.seen.clear();
-            device.replacements.clear();
-        }
+        let kept = match admitted.new_epoch {
+            true => device.begin_epoch(append_time),
+            false => Vec::new(),
+        };
         if was_evicted {
             io.out.counts.evicted_devices += 1;
             patient.forget_device(id);
@@ -168,7 +168,27 @@ impl Shard {
         if is_other || was_evicted && self.patient_mut(slot).sources[source].device_clock.is_active() {
             self.device_clock_changed(slot, source, io);
         }
+        if !kept.is_empty() {
+            self.redate(slot, id, &kept, io);
+        }
         (id, admitted)
+    }
+
+    /// Uses what a device has sent while its clock was found to be wrong: it was too old by its own time, and is not by its
+    /// effective one.
+    #[cold]
+    fn redate(&mut self, slot: u32, device: DeviceId, kept: &[(Timestamp, u8, f64)], io: &mut Io<'_>) {
+        for (ts, vital, value) in kept {
+            let at = Latest {
+                ts: *ts,
+                value: f64::NAN,
+                device,
+                is_corrected: true,
+            };
+            let taken = Taken::one(*vital, *value);
+            self.take_newest(slot, &at, &taken, io);
+            self.judge_limits(slot, device.source(), &at, &taken, io);
+        }
     }
 
     /// A device of a patient, which is known to be there.

@@ -7,9 +7,10 @@
 
 use std::collections::VecDeque;
 
-use wardwatch_event_time::{DeviceClock, Standing, Timestamp};
+use wardwatch_clinical::VitalSign;
+use wardwatch_event_time::{DeviceClock, Span, Standing, Timestamp};
 
-use crate::seen::{Seen, device_number};
+use crate::seen::{Seen, as_sent, device_number};
 
 /// A device of a patient, over all sources: 16 sources of 16 devices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +28,9 @@ pub(crate) struct Replacement {
 
 /// Corrections of one device that are remembered; of more, the oldest goes.
 const MOST_REPLACEMENTS: usize = 64;
+
+/// A wrong clock is found within a minute or two; what came before was sent by another setting of it.
+const EPOCH_FOUND_IN: Span = Span::from_secs(120);
 
 /// One device.
 #[derive(Clone, Debug, Default)]
@@ -88,6 +92,22 @@ impl Device {
     /// Whether its clock is known to be wrong.
     pub(crate) fn is_wrong(&self) -> bool {
         self.clock.standing() != Standing::Right
+    }
+
+    /// Forgets what it sent in earlier epochs of its clock. Gives the values, each with its effective time, that came since the
+    /// clock was set and that can have been measured by then; the newest last.
+    pub(crate) fn begin_epoch(&mut self, now: Timestamp) -> Vec<(Timestamp, u8, f64)> {
+        let clock = self.clock;
+        let vitals = VitalSign::ALL.iter().map(|vital| vital.index() as u8);
+        let mut kept: Vec<(Timestamp, u8, f64)> = vitals
+            .flat_map(|vital| self.seen.kept(vital).map(move |(ts, value)| (vital, ts, value)))
+            .map(|(vital, ts, value)| (clock.effective(Timestamp::from_micros(ts)), vital, as_sent(value)))
+            .filter(|(ts, ..)| clock.offset() > Span::ZERO && *ts <= now && now - *ts <= EPOCH_FOUND_IN)
+            .collect();
+        kept.sort_by(|one, other| one.0.cmp(&other.0).then(one.1.cmp(&other.1)));
+        self.seen.clear();
+        self.replacements.clear();
+        kept
     }
 
     /// What a reading was replaced by.
