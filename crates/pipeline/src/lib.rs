@@ -16,6 +16,7 @@
 //! | `names` | what scores and conditions may read, and where each name's value comes from |
 //! | `scores` | scores by SQL and by model |
 //! | `models` | finding and loading models |
+//! | `predictions` | what scores and alarms predict |
 //! | `meaning` | units that do not fit, thresholds that no value reaches, alarms that never end |
 //! | `alarms`, `limits` | conditions, and limits on one vital sign |
 //! | `sql` | what the planner says of SQL, at the word that it is about |
@@ -38,6 +39,7 @@ mod meaning;
 mod models;
 mod names;
 mod pipeline;
+mod predictions;
 mod scores;
 mod sets;
 mod shape;
@@ -50,7 +52,7 @@ pub use cost::SetCost;
 pub use error::PipelineError;
 pub use pipeline::{
     Condition, ConditionAlarm, ContextField, Emit, FeatureSet, From, Input, LimitAlarm, Part, Pipeline,
-    Score, ScoreKind, Source, TechnicalAlarms, TimeRules,
+    Predicts, Score, ScoreKind, Source, TechnicalAlarms, TimeRules,
 };
 pub use spelling::SetSql;
 pub use succession::{Kin, NoSuccession, Succession};

@@ -5,8 +5,8 @@ use wardwatch_event_time::Span;
 use wardwatch_yaml::{At, Fields, Kind, Leaf, Node, Place, Problems, Spot, codes as yaml_codes, map, word};
 
 use crate::document::{
-    AlarmText, Document, EmitText, Entry, FeatureSetText, Format, Grace, ScoreText, Section, SourceText,
-    Switch, TechnicalText, TimeText,
+    AlarmText, Document, EmitText, Entry, FeatureSetText, Format, Grace, PredictsText, ScoreText, Section,
+    SourceText, Switch, TechnicalText, TimeText,
 };
 
 /// An entry of a section.
@@ -131,6 +131,7 @@ fn time(node: Option<&Node>, head: At, problems: &mut Problems) -> TimeText {
             value: Span::from_secs(24 * 3600),
             at: head,
         },
+        max_score_age: None,
     };
     let Some(node) = node else { return text };
     let mut fields = Fields::of(node, Place::section("time", node.at), problems);
@@ -144,6 +145,7 @@ fn time(node: Option<&Node>, head: At, problems: &mut Problems) -> TimeText {
     if let Some(given) = fields.may("forget_after", problems) {
         text.forget_after = given;
     }
+    text.max_score_age = fields.may("max_score_age", problems);
     fields.close(problems);
     text
 }
@@ -159,6 +161,17 @@ fn technical(node: Option<&Node>, problems: &mut Problems) -> TechnicalText {
     set(&mut text.device_clock, fields.may("device_clock", problems));
     fields.close(problems);
     text
+}
+
+fn predicts(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<PredictsText> {
+    let outcome = fields.must("outcome", problems);
+    let horizon = fields.may("horizon", problems);
+    let recurs = fields.may("recurs", problems);
+    Some(PredictsText {
+        outcome: outcome?,
+        horizon,
+        recurs,
+    })
 }
 
 fn set<T>(value: &mut T, given: Option<Spot<T>>) {
@@ -223,11 +236,15 @@ impl EntryText for ScoreText {
         let sql = fields.may("sql", problems);
         let model = fields.may("model", problems);
         let fallback = fields.may("fallback", problems);
+        let predicts = fields.mapping("predicts", problems, predicts);
+        let present_when = fields.may("present_when", problems);
         Some(Self {
             name: name?,
             sql,
             model,
             fallback,
+            predicts,
+            present_when,
         })
     }
 }
@@ -241,6 +258,7 @@ impl EntryText for AlarmText {
         let clear_when = fields.may("clear_when", problems);
         let hold_for = fields.may("for", problems);
         let repeat_after = fields.may("repeat_after", problems);
+        let predicts = fields.mapping("predicts", problems, predicts);
         fields.node("priority");
         let is_sound = fields.is_sound();
         let priority = fields.must("priority", problems);
@@ -259,6 +277,7 @@ impl EntryText for AlarmText {
             hold_for,
             repeat_after,
             priority,
+            predicts,
         })
     }
 }

@@ -7,6 +7,7 @@ use wardwatch_ingest::{Message, Reason};
 use wardwatch_pipeline::LimitAlarm;
 use wardwatch_windowing::Placed;
 
+use crate::closing::is_wanted;
 use crate::digest::{Decision, Event};
 use crate::patient::Latest;
 use crate::seen::{Sameness, device_number};
@@ -186,12 +187,17 @@ impl Shard {
                 placed => self.after_placing(slot, set, placed),
             }
         }
-        let patient = self.patient_mut(slot);
+        let patient = self.patients[slot as usize]
+            .as_mut()
+            .expect("a slot on the roster holds a patient");
         for (vital, value) in vitals.iter().zip(values) {
+            let new = Latest { ts, value: *value };
             let latest = &mut patient.latest[usize::from(*vital)];
-            // Of two values at one instant the larger stays, as in `latest(x)`: the order of arrival does not matter.
-            if ts > latest.ts || (ts == latest.ts && *value > latest.value) {
-                *latest = Latest { ts, value: *value };
+            if latest.gives_way_to(new) {
+                *latest = new;
+            }
+            if let Some(history) = &mut patient.history {
+                history.take(usize::from(*vital), new, is_wanted(&self.sets, slot));
             }
         }
         Ok(())

@@ -18,6 +18,7 @@
 //! | `admit` | one message: clock, repeats, panes, limits |
 //! | `roster` | patients by id and by dense slot |
 //! | `patient` | one patient's state |
+//! | `history` | the newest values as of a window's end, where `hold` waits |
 //! | `ended` | what is left of a stay that has ended |
 //! | `seen` | which observations have been taken: repeats and conflicts |
 //! | `timers` | what is due by log time |
@@ -49,6 +50,7 @@ mod conditions;
 mod digest;
 mod ended;
 mod evaluate;
+mod history;
 mod inputs;
 mod outcome;
 mod patient;

@@ -56,7 +56,7 @@ impl Shard {
                 format!("{}, limit {}", shown.trim_end(), worse.unwrap_or(alarm.limit))
             }
         };
-        let input = self.vital_input(vital, latest, transition.at);
+        let input = self.vital_input(vital, latest, transition.at, transition.at);
         let saying = Saying {
             alarm: alarm.name.clone(),
             kind: AlarmKind::Physiological,

@@ -42,7 +42,7 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// The layout of the tables; another number is another layout.
-    pub const FORMAT: u32 = 1;
+    pub const FORMAT: u32 = 2;
 }
 
 // === impl Shard ===
