@@ -311,6 +311,11 @@ pub struct ScoreValue {
     /// Why there is no value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unavailable: Option<Text>,
+    /// The end of the window that it was computed of: earlier than the record's where that is of another feature set, which
+    /// repeats what the score was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::maybe_instant")]
+    pub window_end: Option<Timestamp>,
     /// The score that stands in while the model cannot speak.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback: Option<Arc<str>>,

@@ -61,9 +61,25 @@ pub struct Input {
     /// Mean over the training cohort, within `range`. Stands in the tensor for a missing value, and for a
     /// patient's baseline while there is none.
     pub cohort_mean: f64,
-    /// Whether there is no score without this input.
+    /// Whether the model must not speak without this input. A count of 0 is as good as none.
     #[serde(default)]
     pub required: bool,
+    /// What it says of the patient, and so when it is evidence that something was measured.
+    #[serde(default)]
+    pub kind: InputKind,
+}
+
+/// When an input is evidence that something was measured. Whatever its kind, the network is given its value.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InputKind {
+    /// A value of a vital sign, or computed from such: when it is there.
+    #[default]
+    Measurement,
+    /// How often something was measured: when it is above 0.
+    Count,
+    /// Age, sex and the like: never, since it is there before anything is measured.
+    Context,
 }
 
 /// What happens when inputs are missing.
@@ -75,7 +91,8 @@ pub struct Input {
 pub struct MissingPolicy {
     /// Whether the network also takes a flag for each input that says whether it is present.
     pub presence: bool,
-    /// With fewer inputs present there is no score; 1 to the number of inputs.
+    /// With fewer inputs that are evidence of a measurement ([`InputKind`]) there is no score; 1 to the number of inputs that
+    /// can be.
     pub require_at_least: u16,
 }
 

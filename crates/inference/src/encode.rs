@@ -7,6 +7,7 @@
 //!            value   cohort means    presence flags, if the contract has them
 //! ```
 
+use crate::contract::InputKind;
 use crate::{Contract, Unavailable};
 
 /// How the value of one input stands against the contract.
@@ -27,6 +28,7 @@ struct Slot {
     high: f64,
     cohort_mean: f64,
     required: bool,
+    kind: InputKind,
 }
 
 /// Encodes rows for one model.
@@ -35,6 +37,19 @@ pub(crate) struct Encoder {
     slots: Vec<Slot>,
     presence: bool,
     needed: u16,
+}
+
+// === impl Slot ===
+
+impl Slot {
+    /// Whether a value that is present says that something was measured.
+    fn is_evidence(&self, value: f64) -> bool {
+        match self.kind {
+            InputKind::Measurement => true,
+            InputKind::Count => value > 0.0,
+            InputKind::Context => false,
+        }
+    }
 }
 
 // === impl Encoder ===
@@ -48,6 +63,7 @@ impl Encoder {
                 high,
                 cohort_mean: input.cohort_mean,
                 required: input.required,
+                kind: input.kind,
             }
         });
         Self {
@@ -83,7 +99,8 @@ impl Encoder {
     /// Tells `out_of_range` of each input that is.
     ///
     /// A missing required input is told before too few inputs, the first of several in the contract's order:
-    /// it is the one to mend.
+    /// it is the one to mend. What is no evidence of a measurement, such as a count of 0, is in the tensor and counts for nothing
+    /// else.
     pub(crate) fn encode(
         &self,
         row: &[f64],
@@ -91,7 +108,7 @@ impl Encoder {
         mut out_of_range: impl FnMut(usize),
     ) -> Result<(), Unavailable> {
         let start = tensor.len();
-        let (mut present, mut outside, mut lacking) = (0_u16, 0_u16, None);
+        let (mut measured, mut outside, mut lacking) = (0_u16, 0_u16, None);
         for (index, &value) in row.iter().enumerate() {
             let slot = &self.slots[index];
             let standing = self.standing(index, value);
@@ -101,11 +118,11 @@ impl Encoder {
                 slot.cohort_mean
             } as f32);
             match standing {
-                Standing::Present => present += 1,
-                Standing::Missing if slot.required => {
+                Standing::Present if slot.is_evidence(value) => measured += 1,
+                Standing::Present | Standing::Missing if slot.required => {
                     lacking = lacking.or(Some(Unavailable::RequiredMissing { input: index as u16 }));
                 }
-                Standing::Missing => {}
+                Standing::Present | Standing::Missing => {}
                 Standing::OutOfRange => {
                     outside += 1;
                     out_of_range(index);
@@ -115,9 +132,9 @@ impl Encoder {
                 }
             }
         }
-        if present < self.needed {
+        if measured < self.needed {
             lacking = lacking.or(Some(Unavailable::TooFewInputs {
-                present,
+                present: measured,
                 needed: self.needed,
                 out_of_range: outside,
             }));
@@ -199,6 +216,53 @@ mod tests {
             }
         );
         assert!(encode([80.0, 97.0, 12.0, MISSING, MISSING, MISSING]).is_ok());
+    }
+
+    /// The good contract with other kinds of inputs: how often SpO2 was measured, and the age.
+    fn encode_counted(row: [f64; 6], required_count: bool) -> Result<Vec<f32>, Unavailable> {
+        let text = include_str!("../tests/fixtures/network/1/model.yaml");
+        let count = format!("cohort_mean: 95.1, required: {required_count}, kind: count");
+        let text = text
+            .replace("cohort_mean: 95.1, required: false", &count)
+            .replace(
+                "cohort_mean: 64.3, required: false",
+                "cohort_mean: 64.3, kind: context",
+            );
+        assert!(text.contains("kind: count") && text.contains("kind: context"));
+        let contract = Contract::parse(Path::new("model.yaml"), &text).unwrap();
+        let mut tensor = Vec::new();
+        Encoder::new(&contract).encode(&row, &mut tensor, |_| {})?;
+        Ok(tensor)
+    }
+
+    #[test]
+    fn a_count_of_none_and_an_age_are_no_measurements() {
+        let too_few = |present| {
+            Err(Unavailable::TooFewInputs {
+                present,
+                needed: 3,
+                out_of_range: 0,
+            })
+        };
+        let row = |spo2_count, resp_rate, age| [80.0, spo2_count, resp_rate, MISSING, MISSING, age];
+        // Heart rate alone, beside an age and a count of nothing.
+        assert_eq!(encode_counted(row(0.0, MISSING, 64.0), false), too_few(1));
+        assert_eq!(encode_counted(row(0.0, 12.0, 64.0), false), too_few(2));
+        assert_eq!(encode_counted(row(2.0, MISSING, 64.0), false), too_few(2));
+        // The network sees both all the same, as present.
+        let tensor = encode_counted([80.0, 0.0, 12.0, 120.0, MISSING, 64.0], false).unwrap();
+        assert_eq!(tensor[..2], [80.0, 0.0]);
+        assert_eq!(tensor[6..], [1.0, 1.0, 1.0, 1.0, 0.0, 1.0]);
+        assert!(encode_counted(row(2.0, 12.0, MISSING), false).is_ok());
+    }
+
+    #[test]
+    fn a_required_count_of_none_is_missing() {
+        let row = |spo2_count| [80.0, spo2_count, 12.0, 120.0, 37.0, 64.0];
+        let missing = Err(Unavailable::RequiredMissing { input: 1 });
+        assert_eq!(encode_counted(row(0.0), true), missing);
+        assert_eq!(encode_counted(row(MISSING), true), missing);
+        assert!(encode_counted(row(1.0), true).is_ok());
     }
 
     #[test]

@@ -43,7 +43,7 @@ mod rows;
 mod scorer;
 
 pub use attribution::{Attribution, Reference};
-pub use contract::{Calibration, Contract, Input, MissingPolicy, Output, OutputKind, Training};
+pub use contract::{Calibration, Contract, Input, InputKind, MissingPolicy, Output, OutputKind, Training};
 pub use error::ModelError;
 pub use model::{Model, ModelIdentity};
 pub use recorded::{Answers, AskedOtherwise, Recorded, Recording};

@@ -59,10 +59,10 @@ impl<'a> Rows<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
 pub enum Unavailable {
-    /// Fewer inputs are present than the contract's `require_at_least`.
-    #[error("{present} inputs are present of {needed} needed ({out_of_range} more were out of range)")]
+    /// Fewer inputs are evidence of a measurement than the contract's `require_at_least`.
+    #[error("{present} inputs were measured of {needed} needed ({out_of_range} more were out of range)")]
     TooFewInputs {
-        /// Inputs present and within range.
+        /// Inputs that were measured and are within range.
         present: u16,
         /// The contract's `require_at_least`.
         needed: u16,

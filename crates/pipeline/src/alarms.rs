@@ -11,6 +11,7 @@ use crate::document::{AlarmText, Document};
 use crate::limits;
 use crate::meaning::{Fact, Thresholds, Truth, overlap, try_out};
 use crate::names::Names;
+use crate::predictions::{common, predicts};
 use crate::scores::CheckedScore;
 use crate::spelling;
 use crate::{Condition, ConditionAlarm, From, LimitAlarm, Source};
@@ -190,6 +191,7 @@ fn condition_alarm(
         rules,
         priority: text.priority.value,
         set,
+        predicts: predicts(text.predicts.as_ref(), place, problems).or_else(|| common(&read, scores)),
         scores: read,
     })
 }
@@ -253,7 +255,8 @@ fn range(condition: &Condition, names: &Names) -> Fact {
     first.map_or(Fact::ANY, |input| names.fact(&input.name))
 }
 
-fn condition(
+/// A condition, and when it may hold.
+pub(crate) fn condition(
     sql: &Spot<String>,
     place: &Place,
     names: &Names,

@@ -171,6 +171,9 @@ pub(crate) struct TimeText {
     /// After how long without data a patient is no longer monitored.
     #[schemars(with = "Option<Length>", extend("default" = "24h"))]
     pub forget_after: Spot<Span>,
+    /// How old a window may be at its decision, from its end, for a condition to begin on it; 5m beyond `hold` unless given.
+    #[schemars(with = "Option<Length>")]
+    pub max_score_age: Option<Spot<Span>>,
 }
 
 /// A length of time, or `off`.
@@ -224,6 +227,26 @@ pub(crate) struct ScoreText {
     /// The score that stands in while the model cannot speak.
     #[schemars(with = "Option<String>")]
     pub fallback: Option<Spot<String>>,
+    /// What it predicts: back-tests judge it by that.
+    pub predicts: Option<PredictsText>,
+    /// While this holds, what it predicts is there already, and the score is unavailable.
+    #[schemars(with = "Option<String>", extend("examples" = ["mean_bp < 65"]))]
+    pub present_when: Option<Spot<String>>,
+}
+
+/// What a score or an alarm predicts.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct PredictsText {
+    /// The outcome, by its name in the outcomes of a back-test.
+    #[schemars(with = "Name")]
+    pub outcome: Spot<String>,
+    /// How soon it is to come; at any time unless said otherwise.
+    #[schemars(with = "Option<Length>")]
+    pub horizon: Option<Spot<Span>>,
+    /// Whether it may come to a patient again, as hypotension does and death does not.
+    #[schemars(with = "Option<bool>", extend("default" = false))]
+    pub recurs: Option<Spot<bool>>,
 }
 
 /// An alarm: either `limit`, on one vital sign, or `when`, on features and scores.
@@ -258,6 +281,8 @@ pub(crate) struct AlarmText {
     /// How urgent.
     #[schemars(with = "PriorityName")]
     pub priority: Spot<AlarmPriority>,
+    /// What it predicts: back-tests judge it by that. Unless given, what the scores that it reads predict, if they agree.
+    pub predicts: Option<PredictsText>,
 }
 
 /// Priorities of the alarms on equipment and data.

@@ -16,6 +16,7 @@
 //! | `names` | what scores and conditions may read, and where each name's value comes from |
 //! | `scores` | scores by SQL and by model |
 //! | `models` | finding and loading models |
+//! | `predictions` | what scores and alarms predict |
 //! | `meaning` | units that do not fit, thresholds that no value reaches, alarms that never end |
 //! | `alarms`, `limits` | conditions, and limits on one vital sign |
 //! | `presence` | which vital signs rules read, and when one is lost |
@@ -39,6 +40,7 @@ mod meaning;
 mod models;
 mod names;
 mod pipeline;
+mod predictions;
 mod presence;
 mod scores;
 mod sets;
@@ -50,6 +52,9 @@ mod succession;
 
 pub use cost::SetCost;
 pub use error::PipelineError;
-pub use pipeline::{Condition, ConditionAlarm, ContextField, Emit, FeatureSet, From, Input, LimitAlarm, lost_alarm, OVERDUE_ALARM, Part, Pipeline, Score, ScoreKind, Source, TechnicalAlarms, TimeRules};
+pub use pipeline::{
+    Condition, ConditionAlarm, ContextField, Emit, FeatureSet, From, Input, LimitAlarm, OVERDUE_ALARM, Part,
+    Pipeline, Predicts, Score, ScoreKind, Source, TechnicalAlarms, TimeRules, lost_alarm,
+};
 pub use spelling::SetSql;
 pub use succession::{Kin, NoSuccession, Succession};

@@ -14,6 +14,7 @@ use wardwatch_yaml::{Code, Place, Problems, Spot};
 
 use crate::document::AlarmText;
 use crate::meaning::{Fact, Truth, threshold_in, vital};
+use crate::predictions::predicts;
 use crate::{LimitAlarm, codes};
 
 /// Checks an alarm on one vital sign.
@@ -114,6 +115,7 @@ pub(crate) fn limit(
         clear,
         rules,
         priority: text.priority.value,
+        predicts: predicts(text.predicts.as_ref(), place, problems),
     };
     (problems.notes.len() == before).then_some(alarm)
 }

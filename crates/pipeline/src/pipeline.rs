@@ -88,6 +88,9 @@ pub struct TimeRules {
     pub grace: Option<Span>,
     /// After how long without data a patient is no longer monitored.
     pub forget_after: Span,
+    /// How old a window may be at its decision, from its end, for a condition to begin on it: a backlog raises no emergencies
+    /// of an hour ago.
+    pub max_score_age: Span,
 }
 
 /// Features over one trailing window.
@@ -125,6 +128,21 @@ pub struct Score {
     pub inputs: Vec<Input>,
     /// How it is computed.
     pub kind: ScoreKind,
+    /// What it predicts; none where the pipeline does not say.
+    pub predicts: Option<Predicts>,
+    /// While this holds, what it predicts is there already: the score is unavailable.
+    pub present_when: Option<Condition>,
+}
+
+/// What a score or an alarm predicts: a back-test judges it by that.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Predicts {
+    /// The outcome, by its name in the outcomes of a back-test.
+    pub outcome: String,
+    /// How soon it is to come; at any time where there is none.
+    pub horizon: Option<Span>,
+    /// Whether it may come to a patient again.
+    pub recurs: bool,
 }
 
 /// How a score is computed.
@@ -225,6 +243,8 @@ pub struct LimitAlarm {
     pub rules: Rules,
     /// How urgent.
     pub priority: AlarmPriority,
+    /// What it predicts; none where the pipeline does not say.
+    pub predicts: Option<Predicts>,
 }
 
 /// An alarm on features and scores, judged when windows close.
@@ -246,6 +266,8 @@ pub struct ConditionAlarm {
     pub set: usize,
     /// The scores that it reads, ascending: indices into [`Pipeline::scores`].
     pub scores: Vec<usize>,
+    /// What it predicts: as written, else what all scores that it reads predict.
+    pub predicts: Option<Predicts>,
 }
 
 /// A Boolean expression and its inputs.

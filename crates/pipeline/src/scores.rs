@@ -4,11 +4,13 @@ use arrow::datatypes::DataType;
 use wardwatch_inference::Contract;
 use wardwatch_yaml::{Place, Problems, Spot, codes as yaml_codes};
 
+use crate::alarms::condition;
 use crate::codes;
 use crate::document::{ScoreText, Section};
 use crate::meaning::{Fact, Thresholds, Value};
 use crate::models::ModelShelf;
 use crate::names::{Names, is_text};
+use crate::predictions::predicts;
 use crate::spelling;
 use crate::{ContextField, From, Input, Score, ScoreKind};
 
@@ -95,6 +97,14 @@ fn score(
             None
         }
     }?;
+    let predicts = predicts(text.predicts.as_ref(), place, problems);
+    let present_when = match &text.present_when {
+        Some(sql) => {
+            let (condition, _) = condition(sql, &place.field("present_when", sql.at), names, problems)?;
+            Some(condition)
+        }
+        None => None,
+    };
     if !names.has_sets() {
         problems.push(
             codes::NEVER_EVALUATED,
@@ -104,7 +114,20 @@ fn score(
         );
         return None;
     }
-    Some(planned)
+    // It is judged where what it reads is current.
+    let read = planned
+        .inputs
+        .iter()
+        .chain(present_when.iter().flat_map(|present| &present.inputs));
+    let set = names
+        .finest(&read.cloned().collect::<Vec<_>>(), &[])
+        .unwrap_or_default();
+    Some(Score {
+        set,
+        predicts,
+        present_when,
+        ..planned
+    })
 }
 
 /// Conditions read scores by name beside everything else: one name must not mean two things.
@@ -152,12 +175,14 @@ fn by_sql(
     }
     Some(Score {
         name: text.name.value.as_str().into(),
-        set: names.finest(&planned.inputs, &[]).unwrap_or_default(),
+        set: 0,
         inputs: planned.inputs,
         kind: ScoreKind::Sql {
             expression: planned.expression,
             text: spelling::expression(&sql.value),
         },
+        predicts: None,
+        present_when: None,
     })
 }
 
@@ -186,12 +211,14 @@ fn by_model(
     let inputs = bind(shelf.contract(index), names, &place, problems)?;
     Some(Score {
         name: text.name.value.as_str().into(),
-        set: names.finest(&inputs, &[]).unwrap_or_default(),
+        set: 0,
         inputs,
         kind: ScoreKind::Model {
             model: index,
             fallback,
         },
+        predicts: None,
+        present_when: None,
     })
 }
 

@@ -6,8 +6,8 @@ use wardwatch_event_time::Span;
 use wardwatch_yaml::{At, Fields, Kind, Leaf, Node, Place, Problems, Spot, codes as yaml_codes, map, word};
 
 use crate::document::{
-    AlarmText, ConfirmText, Document, EmitText, Entry, FeatureSetText, Format, Grace, ScoreText, Section, SourceText,
-    Switch, TechnicalText, TimeText, WrongClockText,
+    AlarmText, ConfirmText, Document, EmitText, Entry, FeatureSetText, Format, Grace, PredictsText, ScoreText,
+    Section, SourceText, Switch, TechnicalText, TimeText, WrongClockText,
 };
 
 /// An entry of a section.
@@ -136,6 +136,7 @@ fn time(node: Option<&Node>, head: At, problems: &mut Problems) -> TimeText {
             value: Span::from_secs(24 * 3600),
             at: head,
         },
+        max_score_age: None,
     };
     let Some(node) = node else { return text };
     let mut fields = Fields::of(node, Place::section("time", node.at), problems);
@@ -150,6 +151,7 @@ fn time(node: Option<&Node>, head: At, problems: &mut Problems) -> TimeText {
     if let Some(given) = fields.may("forget_after", problems) {
         text.forget_after = given;
     }
+    text.max_score_age = fields.may("max_score_age", problems);
     fields.close(problems);
     text
 }
@@ -169,6 +171,17 @@ fn technical(node: Option<&Node>, problems: &mut Problems) -> TechnicalText {
     set(&mut text.overdue, fields.may("overdue", problems));
     fields.close(problems);
     text
+}
+
+fn predicts(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<PredictsText> {
+    let outcome = fields.must("outcome", problems);
+    let horizon = fields.may("horizon", problems);
+    let recurs = fields.may("recurs", problems);
+    Some(PredictsText {
+        outcome: outcome?,
+        horizon,
+        recurs,
+    })
 }
 
 fn set<T>(value: &mut T, given: Option<Spot<T>>) {
@@ -241,11 +254,15 @@ impl EntryText for ScoreText {
         let sql = fields.may("sql", problems);
         let model = fields.may("model", problems);
         let fallback = fields.may("fallback", problems);
+        let predicts = fields.mapping("predicts", problems, predicts);
+        let present_when = fields.may("present_when", problems);
         Some(Self {
             name: name?,
             sql,
             model,
             fallback,
+            predicts,
+            present_when,
         })
     }
 }
@@ -260,6 +277,7 @@ impl EntryText for AlarmText {
         let clear_when = fields.may("clear_when", problems);
         let hold_for = fields.may("for", problems);
         let repeat_after = fields.may("repeat_after", problems);
+        let predicts = fields.mapping("predicts", problems, predicts);
         fields.node("priority");
         let is_sound = fields.is_sound();
         let priority = fields.must("priority", problems);
@@ -279,6 +297,7 @@ impl EntryText for AlarmText {
             hold_for,
             repeat_after,
             priority,
+            predicts,
         })
     }
 }

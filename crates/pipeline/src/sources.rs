@@ -16,6 +16,9 @@ const MOST_SOURCES: usize = 16;
 /// A source that may be silent for longer is charted by hand or uploads when it likes.
 const MOST_HURRIED: Span = Span::from_secs(5 * 60);
 
+/// How long after its earliest decision a condition may still begin on a window, unless the pipeline says otherwise.
+const MAX_SCORE_AGE: Span = Span::from_secs(5 * 60);
+
 /// Topics of Wardwatch's own, which hold no observations.
 const OWN_TOPICS: [&str; 7] = [
     "alerts",
@@ -43,7 +46,29 @@ pub(crate) fn time(text: &TimeText, problems: &mut Problems) -> TimeRules {
         hold: text.hold,
         grace: text.grace.0,
         forget_after: text.forget_after.value,
+        max_score_age: max_score_age(text, problems),
     }
+}
+
+/// How old a window may be for a condition to begin on it. Every window waits for `hold`, and for `grace` where its patient's
+/// clock stands still: a shorter maximum would be an alarm that never begins.
+fn max_score_age(text: &TimeText, problems: &mut Problems) -> Span {
+    let Some(given) = &text.max_score_age else {
+        return text.hold + MAX_SCORE_AGE;
+    };
+    let soonest = text.hold + text.grace.0.unwrap_or(Span::ZERO);
+    if given.value < soonest {
+        problems.push(
+            codes::BAD_TIME,
+            &Place::section("time: max_score_age", given.at),
+            format!(
+                "a window may be {soonest} old at its decision (hold and grace), so no condition could begin at {}",
+                given.value
+            ),
+            "make it longer than hold and grace together, or shorten those",
+        );
+    }
+    given.value
 }
 
 /// The sources, with the rules of time that they do not override.

@@ -100,6 +100,7 @@ impl Pipeline {
             found.filter(|place| {
                 self.score_says(score) == old.score_says(&old.scores[*place])
                     && reads_the_same(&score.inputs, &sets, &[])
+                    && (score.present_when.iter()).all(|present| reads_the_same(&present.inputs, &sets, &[]))
             })
         };
         let mut scores: Vec<Option<usize>> = self.scores.iter().map(score_of).collect();
@@ -166,14 +167,19 @@ impl Pipeline {
 
     /// What a score says, as texts to compare.
     fn score_says(&self, score: &Score) -> Vec<String> {
+        let present = score.present_when.as_ref().map(|present| present.text.clone());
+        let mut texts = vec![present.unwrap_or_default()];
         match &score.kind {
-            ScoreKind::Sql { text, .. } => vec![text.clone()],
+            ScoreKind::Sql { text, .. } => texts.push(text.clone()),
             ScoreKind::Model { model, fallback } => {
                 let identity = self.models[*model].identity();
                 let fallback = fallback.map(|score| self.scores[score].name.to_string());
-                vec![identity.sha256.to_string(), fallback.unwrap_or_default()]
+                // Another version of the same network has another policy of what may be missing.
+                let version = identity.version.to_string();
+                texts.extend([identity.sha256.to_string(), version, fallback.unwrap_or_default()]);
             }
         }
+        texts
     }
 }
 

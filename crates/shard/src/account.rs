@@ -40,6 +40,7 @@ impl Shard {
                 highest: outcome.highest,
                 points: Arc::clone(&outcome.points),
                 unavailable: outcome.unavailable.clone(),
+                window_end: (outcome.end != Timestamp::MIN).then_some(outcome.end),
                 fallback,
                 model,
             }
@@ -56,7 +57,7 @@ impl Shard {
             .map(|vital| (*vital, view.latest[vital.index()]))
             .filter(|(_, latest)| latest.is_known());
         let mut inputs = Vec::with_capacity(known.clone().count());
-        inputs.extend(known.map(|(vital, latest)| self.vital_input(vital, latest, pending.at)));
+        inputs.extend(known.map(|(vital, latest)| self.vital_input(vital, latest, view.at, view.as_of)));
         io.out.scores.push(ScoreRecord {
             patient_id: Arc::clone(&patient.id),
             ward: patient.context.ward.clone(),
@@ -150,7 +151,7 @@ impl Shard {
             .map(|input| facts.number(input.from).unwrap_or(f64::NAN))
             .collect();
         let usual = |input: &Named| match input.from {
-            Origin::Feature { set, column } => patient.sets[set].baseline.mean(facts.view.at, column),
+            Origin::Feature { set, column } => patient.sets[set].baseline.mean(facts.view.as_of, column),
             _ => None,
         };
         let baseline: Vec<f64> = score
@@ -175,7 +176,10 @@ impl Shard {
     /// A named input as it stood at a decision.
     pub(crate) fn input(&self, named: &Named, facts: &Facts<'_>) -> Input {
         if let Origin::Vital(vital) = named.from {
-            return self.vital_input(vital, facts.view.latest[vital.index()], facts.view.at);
+            let View {
+                latest, at, as_of, ..
+            } = facts.view;
+            return self.vital_input(vital, latest[vital.index()], *at, *as_of);
         }
         let value = facts.number(named.from);
         let observed_at = match named.from {
@@ -200,14 +204,20 @@ impl Shard {
         }
     }
 
-    pub(crate) fn vital_input(&self, vital: VitalSign, latest: Latest, at: Timestamp) -> Input {
+    /// A newest value: how old it was at the decision, and whether it was too old for a window that ends at `as_of`.
+    pub(crate) fn vital_input(
+        &self,
+        vital: VitalSign,
+        latest: Latest,
+        at: Timestamp,
+        as_of: Timestamp,
+    ) -> Input {
         let text = match vital {
             VitalSign::Consciousness => {
                 Acvpu::from_level(latest.value).map(|level| level.letter().to_string().into())
             }
             _ => None,
         };
-        let age = at - latest.ts;
         let max_age = self.pipeline.max_age[vital.index()];
         Input {
             name: vital.name().into(),
@@ -216,9 +226,9 @@ impl Shard {
             text,
             unit: vital.unit().into(),
             observed_at: latest.is_known().then_some(latest.ts),
-            age_seconds: latest.is_known().then(|| age.secs_f64()),
+            age_seconds: latest.is_known().then(|| (at - latest.ts).secs_f64()),
             max_age_seconds: Some(max_age.secs_f64()),
-            stale: latest.is_known() && age > max_age,
+            stale: latest.is_known() && as_of - latest.ts > max_age,
             device_id: None,
             clock_corrected: latest.is_known() && latest.is_corrected,
         }

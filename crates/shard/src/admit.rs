@@ -16,6 +16,7 @@ use wardwatch_event_time::{Admission, Admitted, Standing, Timestamp};
 use wardwatch_ingest::{Kind, Message, Reason};
 use wardwatch_windowing::Placed;
 
+use crate::closing::is_wanted;
 use crate::devices::{Device, DeviceId};
 use crate::digest::{Decision, Event};
 use crate::patient::Latest;
@@ -319,15 +320,19 @@ impl Shard {
         for (vital, value) in taken.vitals.iter().zip(&taken.values).take(taken.len) {
             let place = usize::from(*vital);
             let max_age = self.pipeline.max_age[place];
-            let latest = &mut self.patient_mut(slot).latest[place];
+            let patient = self.patients[slot as usize]
+                .as_mut()
+                .expect("a slot on the roster holds a patient");
             let vital = VitalSign::ALL[place];
-            let is_newest =
-                at.ts > latest.ts || (at.ts == latest.ts && vital.info().is_worse(*value, latest.value));
-            if !is_newest && at.ts < latest.ts {
-                continue;
+            let new = Latest { value: *value, ..*at };
+            if let Some(history) = &mut patient.history {
+                history.take(vital, new, is_wanted(&self.sets, slot));
             }
-            if is_newest {
-                *latest = Latest { value: *value, ..*at };
+            let latest = &mut patient.latest[place];
+            if latest.gives_way_to(vital, new) {
+                *latest = new;
+            } else if at.ts < latest.ts {
+                continue;
             }
             if now - at.ts <= max_age {
                 usable |= presence::bit(vital);

@@ -7,11 +7,12 @@
 //! ```
 //!
 //! A close is decided in the row loop, in log order, and evaluated afterwards with many others. A decided window keeps the
-//! newest values as they stood, so that what follows in the log cannot change it.
+//! newest values as they stood, so that what follows in the log cannot change it: where `hold` waits, as of its end, else as
+//! of its decision.
 
 use wardwatch_event_time::Timestamp;
 use wardwatch_pipeline::Emit;
-use wardwatch_windowing::Placed;
+use wardwatch_windowing::{Placed, SetState};
 
 use crate::Shard;
 use crate::patient::LatestValues;
@@ -144,6 +145,10 @@ impl Shard {
             standing.revision = revision;
         }
         let end = self.pipeline.sets[set].plan.trailing().grid().end(pane);
+        let latest = patient.latest_for(end);
+        if let Some(history) = &mut patient.history {
+            history.prune(is_wanted(&self.sets, slot));
+        }
         patient.waiting += 1;
         patient.pending_until = patient.pending_until.max(end);
         self.pending.push_back(Pending {
@@ -155,7 +160,7 @@ impl Shard {
             at,
             is_newest,
             is_corrected: false,
-            latest: patient.latest,
+            latest,
         });
     }
 
@@ -164,5 +169,18 @@ impl Shard {
             .iter()
             .position(|other| *other == set)
             .expect("ranks hold every set") as u16
+    }
+}
+
+/// Whether a window of some set may still be decided or revised that ends after the one instant and at or before the other: it
+/// reads what was observed at the one.
+pub(crate) fn is_wanted(sets: &[SetState], slot: u32) -> impl Fn(Timestamp, Timestamp) -> bool + '_ {
+    move |one, other| {
+        sets.iter().any(|set| {
+            let grid = set.plan().trailing().grid();
+            let end = grid.start(grid.pane_of(other));
+            let is_open = |newest: i64| grid.end(newest) <= end;
+            one < end && set.newest_closed(slot).is_none_or(is_open)
+        })
     }
 }

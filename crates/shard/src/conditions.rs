@@ -61,7 +61,12 @@ impl Shard {
         io: &mut Io<'_>,
     ) {
         let rules = self.pipeline.conditions[index].rules;
+        let is_old = pending.at - pending.end > self.pipeline.time.max_score_age;
         let machine = &mut self.patient_mut(pending.slot).conditions[index];
+        if is_old && judgement == Judgement::Violating && !machine.is_active() {
+            // What comes late may end a condition, and keeps one going; it begins none.
+            return;
+        }
         let transition = machine.judge(judgement, pending.end, pending.at, rules);
         if let Some(due) = machine.arm(rules) {
             self.set_timer(pending.slot, TimerKind::Condition { index: index as u16 }, due);
@@ -136,7 +141,8 @@ fn judge(when: Option<bool>, clear: Option<Option<bool>>) -> Judgement {
     }
 }
 
-fn truth(
+/// Whether a condition holds of each patient.
+pub(crate) fn truth(
     condition: &Condition,
     facts: &[Facts<'_>],
 ) -> Result<(Vec<Option<bool>>, RowErrors), DataFusionError> {

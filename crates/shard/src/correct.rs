@@ -16,6 +16,7 @@ use wardwatch_event_time::{Admission, Timestamp};
 use wardwatch_ingest::{Kind, Message};
 
 use crate::admit::Taken;
+use crate::closing::is_wanted;
 use crate::devices::{DeviceId, Replacement};
 use crate::limits::{Noted, judge, limits_on};
 use crate::patient::{Latest, Replaced};
@@ -87,7 +88,19 @@ impl Shard {
             // Its original never came: to windows it is the reading.
             self.place(slot, at, &Taken::one(index, value), io)?;
         }
-        let newest = self.newest_kept(slot, vital);
+        let kept = self.all_kept(slot, vital);
+        let patient = self.patients[slot as usize]
+            .as_mut()
+            .expect("a slot on the roster holds a patient");
+        if let Some(history) = &mut patient.history {
+            history.take_out(vital, at.ts);
+            for value in &kept {
+                history.take(vital, *value, is_wanted(&self.sets, slot));
+            }
+        }
+        let newest = kept.into_iter().reduce(|best, other| {
+            if best.gives_way_to(vital, other) { other } else { best }
+        });
         let patient = self.patient_mut(slot);
         let changes = newest.map_or(was_latest.is_known(), |newest| {
             (newest.ts, newest.value) != (was_latest.ts, was_latest.value)
@@ -131,65 +144,46 @@ impl Shard {
         }
     }
 
-    /// The newest value of a vital sign that is kept, over all devices; of one time the worst.
-    fn newest_kept(&mut self, slot: u32, vital: VitalSign) -> Option<Latest> {
-        let patient = self.patient_mut(slot);
-        let sources = patient.sources.iter().enumerate();
+    /// The values of a vital sign that are kept, over all devices.
+    fn all_kept(&mut self, slot: u32, vital: VitalSign) -> Vec<Latest> {
+        let sources = self.patient_mut(slot).sources.iter().enumerate();
         let devices: Vec<DeviceId> = sources
             .flat_map(|(source, state)| {
                 let places = 0..state.devices.iter().count();
                 places.map(move |place| DeviceId::new(source, place))
             })
             .collect();
-        let all = devices
-            .into_iter()
-            .flat_map(|device| self.newest_of_device(slot, device, vital))
-            .collect::<Vec<_>>();
-        all.into_iter().reduce(|best, other| {
-            let is_better = other.ts > best.ts
-                || (other.ts == best.ts && vital.info().is_worse(other.value, best.value));
-            if is_better { other } else { best }
-        })
+        let of_device = |device| self.kept_of_device(slot, device, vital);
+        devices.into_iter().flat_map(of_device).collect()
     }
 
-    /// The values of a device's newest time that are kept of a vital sign, corrections among them.
+    /// The values of a device's newest time that are kept of a vital sign.
     fn newest_of_device(&mut self, slot: u32, id: DeviceId, vital: VitalSign) -> Vec<Latest> {
+        let mut kept = self.kept_of_device(slot, id, vital);
+        let newest = kept.iter().map(|latest| latest.ts).max();
+        kept.retain(|latest| Some(latest.ts) == newest);
+        kept
+    }
+
+    /// The values of a vital sign that are kept of a device, corrections among them.
+    fn kept_of_device(&mut self, slot: u32, id: DeviceId, vital: VitalSign) -> Vec<Latest> {
         let latest = self.patient_mut(slot).latest[vital.index()];
         let device = self.device(slot, id);
-        let index = vital.index() as u8;
-        let kept = device
-            .seen
-            .kept(index)
-            .map(|(ts, value)| (ts, as_sent(value)));
-        let corrected = device.replacements.iter();
-        let corrected = corrected
-            .filter(|known| known.vital == index)
-            .filter_map(|known| Some((known.ts, known.value?)));
-        let clock = device.clock;
-        let values: Vec<(Timestamp, f64)> = kept
-            .chain(corrected)
-            .map(|(ts, value)| (clock.effective(Timestamp::from_micros(ts)), value))
-            .collect();
-        // A source whose repeats are not looked for keeps nothing; its newest value is known all the same.
-        let is_withdrawn = |ts: Timestamp| {
-            let ts = ts - clock.offset();
-            device.replacement(ts.micros(), index).is_some()
-        };
-        let known = (latest.device == id && latest.is_known() && !is_withdrawn(latest.ts))
-            .then_some((latest.ts, latest.value));
-        let values: Vec<(Timestamp, f64)> = values.into_iter().chain(known).collect();
-        let newest = values.iter().map(|(ts, _)| *ts).max();
-        let is_corrected = clock.offset().micros() != 0;
-        values
-            .into_iter()
-            .filter(|(ts, _)| Some(*ts) == newest)
-            .map(|(ts, value)| Latest {
-                ts,
-                value,
-                device: id,
-                is_corrected,
-            })
-            .collect()
+        let (clock, index) = (device.clock, vital.index() as u8);
+        let kept = device.seen.kept(index).map(|(ts, value)| (ts, as_sent(value)));
+        let corrected = device.replacements.iter().filter(|known| known.vital == index);
+        let corrected = corrected.filter_map(|known| Some((known.ts, known.value?)));
+        let values = kept.chain(corrected).map(|(ts, value)| Latest {
+            ts: clock.effective(Timestamp::from_micros(ts)),
+            value,
+            device: id,
+            is_corrected: clock.offset().micros() != 0,
+        });
+        // What is older than lateness is kept no more, and nothing where repeats are not looked for; the newest value is known
+        // all the same, unless it is the one that was corrected.
+        let was_corrected = device.replacement((latest.ts - clock.offset()).micros(), index).is_some();
+        let known = Some(latest).filter(|latest| latest.device == id && latest.is_known() && !was_corrected);
+        values.chain(known).collect()
     }
 
     /// Notes that windows hold a value that is wrong, for as long as any window does.

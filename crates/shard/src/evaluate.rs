@@ -4,7 +4,7 @@
 //!   pending (log order) ─▶ features, set by set ─▶ views, in order ─▶ scores ─▶ conditions ─▶ alerts, in order
 //! ```
 //!
-//! Each window has a *view*: the newest values as they stood at its decision, the newest features and scores up to it. So the
+//! Each window has a *view*: the newest values that it reads, the newest features and scores up to it. So the
 //! work is done in columns, and how many windows are evaluated together changes no result.
 
 use std::collections::HashSet;
@@ -19,6 +19,7 @@ use wardwatch_prefetch::prefetch;
 use wardwatch_windowing::Due;
 
 use crate::closing::Pending;
+use crate::conditions::truth;
 use crate::digest::{Decision, Event};
 use crate::inputs::{Columns, Facts, View};
 use crate::outcome::{Outcome, Results};
@@ -202,7 +203,12 @@ impl Shard {
                 }
                 standing.newest = Some((pending.end, row));
             }
-            views.push(View::without_scores(patient, pending.latest, pending.at));
+            views.push(View::without_scores(
+                patient,
+                pending.latest,
+                pending.at,
+                pending.end,
+            ));
         }
         views
     }
@@ -232,20 +238,21 @@ impl Shard {
         for (slot, patient) in (0..).zip(&self.patients) {
             let Some(patient) = patient else { continue };
             for set in &sets {
-                let Some((end, _)) = patient.sets[*set].newest else {
+                let Some((end, _)) = &patient.sets[*set].newest else {
                     continue;
                 };
-                views.push(View::without_scores(patient, patient.latest, self.log_time));
+                let latest = patient.latest_for(*end);
+                views.push(View::without_scores(patient, latest, self.log_time, *end));
                 pending.push(Pending {
                     slot,
                     set: *set,
                     pane: self.sets[*set].newest_closed(slot).unwrap_or_default(),
-                    end,
+                    end: *end,
                     revision: patient.sets[*set].revision,
                     at: self.log_time,
                     is_newest: true,
                     is_corrected: false,
-                    latest: patient.latest,
+                    latest,
                 });
             }
         }
@@ -266,10 +273,11 @@ impl Shard {
     ) -> Result<Vec<Vec<Option<Arc<Outcome>>>>, StepError> {
         let mut all = Vec::with_capacity(self.pipeline.scores.len());
         for (place, score) in self.pipeline.scores.iter().enumerate() {
-            let mut outcomes: Vec<Option<Arc<Outcome>>> = vec![None; pending.len()];
+            let mut outcomes: Vec<Option<Outcome>> = vec![None; pending.len()];
             let places: Vec<usize> = (0..pending.len())
                 .filter(|at| pending[*at].set == score.set && pending[*at].is_newest && is_wanted(place))
                 .collect();
+            let places = self.without_present(score, places, pending, views, &mut outcomes, io)?;
             if !places.is_empty() {
                 let facts = |at: &usize| self.facts(&pending[*at], &views[*at]);
                 match &score.kind {
@@ -282,11 +290,11 @@ impl Shard {
                         let results = Results::new(&result)
                             .map_err(|error| StepError::sql("score", &score.name, &error.into()))?;
                         for (row, at) in places.iter().enumerate() {
-                            outcomes[*at] = Some(Arc::new(results.outcome(row)));
+                            outcomes[*at] = Some(results.outcome(row));
                         }
                         for row in &errors.rows {
                             let reason = "its SQL fails over these values".into();
-                            outcomes[places[*row]] = Some(Arc::new(Outcome::unavailable(reason)));
+                            outcomes[places[*row]] = Some(Outcome::unavailable(reason));
                         }
                         io.out.failed("score", &score.name, &errors);
                     }
@@ -305,17 +313,49 @@ impl Shard {
                         io.scorer
                             .score(*model, Rows::new(&values, score.inputs.len()), &mut results);
                         for (at, result) in places.iter().zip(results) {
-                            outcomes[*at] = Some(Arc::new(match result {
+                            outcomes[*at] = Some(match result {
                                 Ok(probability) => Outcome::number(Some(probability)),
                                 Err(reason) => Outcome::unavailable(in_words(&reason, score).into()),
-                            }));
+                            });
                         }
                     }
                 }
             }
-            all.push(outcomes);
+            let of_window = |(outcome, pending): (Option<Outcome>, &Pending)| {
+                let end = pending.end;
+                outcome.map(|outcome| Arc::new(Outcome { end, ..outcome }))
+            };
+            all.push(outcomes.into_iter().zip(pending).map(of_window).collect());
         }
         Ok(all)
+    }
+
+    /// Of these windows those at which what a score predicts is not there already: at the others it is unavailable.
+    fn without_present(
+        &self,
+        score: &Score,
+        places: Vec<usize>,
+        pending: &[Pending],
+        views: &[View],
+        outcomes: &mut [Option<Outcome>],
+        io: &mut Io<'_>,
+    ) -> Result<Vec<usize>, StepError> {
+        let Some(present) = score.present_when.as_ref().filter(|_| !places.is_empty()) else {
+            return Ok(places);
+        };
+        let facts = places.iter().map(|at| self.facts(&pending[*at], &views[*at]));
+        let (truth, errors) = truth(present, &facts.collect::<Vec<_>>())
+            .map_err(|error| StepError::sql("score", &score.name, &error))?;
+        io.out.failed("score", &score.name, &errors);
+        let reason = format!("what it predicts is there already: {}", present.text);
+        let mut absent = Vec::with_capacity(places.len());
+        for (at, holds) in places.into_iter().zip(truth) {
+            match holds {
+                Some(true) => outcomes[at] = Some(Outcome::unavailable(reason.clone().into())),
+                Some(false) | None => absent.push(at),
+            }
+        }
+        Ok(absent)
     }
 
     pub(crate) fn facts<'a>(&'a self, pending: &Pending, view: &'a View) -> Facts<'a> {

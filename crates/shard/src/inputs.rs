@@ -1,7 +1,8 @@
 //! Names in scores and conditions, resolved against one patient at one decision.
 //!
 //! A name is a feature of the newest row, else the latest value of a vital sign, else context. What is too old is missing: a
-//! vital sign beyond its maximum age, a feature whose window ended longer ago than the window is long.
+//! vital sign beyond its maximum age, a feature whose window ended longer ago than the window is long. Ages are measured from the
+//! window's end, so that waiting for what comes late makes nothing older.
 
 use std::sync::Arc;
 
@@ -27,6 +28,8 @@ pub(crate) struct View {
     pub(crate) scores: Vec<Arc<Outcome>>,
     /// Log time of the decision.
     pub(crate) at: Timestamp,
+    /// From when ages are measured: the window's end; where a timer tells of it, the timer's time.
+    pub(crate) as_of: Timestamp,
 }
 
 /// A view with the rules to read it by.
@@ -68,16 +71,21 @@ pub(crate) fn explained_sets(pipeline: &Pipeline) -> Vec<bool> {
 // === impl View ===
 
 impl View {
-    /// The patient with the newest values as they stood at `at`.
+    /// The patient with the newest values as of `at`.
     pub(crate) fn of(patient: &Patient, latest: LatestValues, at: Timestamp) -> Self {
         Self {
             scores: patient.scores.clone(),
-            ..Self::without_scores(patient, latest, at)
+            ..Self::without_scores(patient, latest, at, at)
         }
     }
 
     /// As [`View::of`], for scores to be evaluated on: no score reads another.
-    pub(crate) fn without_scores(patient: &Patient, latest: LatestValues, at: Timestamp) -> Self {
+    pub(crate) fn without_scores(
+        patient: &Patient,
+        latest: LatestValues,
+        at: Timestamp,
+        as_of: Timestamp,
+    ) -> Self {
         Self {
             latest,
             newest: patient
@@ -87,6 +95,7 @@ impl View {
                 .collect(),
             scores: Vec::new(),
             at,
+            as_of,
         }
     }
 }
@@ -97,7 +106,7 @@ impl Facts<'_> {
     /// The latest value of a vital sign, unless it is beyond its maximum age.
     pub(crate) fn vital(&self, vital: VitalSign) -> Option<f64> {
         let latest = self.view.latest[vital.index()];
-        let fresh = latest.is_known() && self.view.at - latest.ts <= self.pipeline.max_age[vital.index()];
+        let fresh = latest.is_known() && self.view.as_of - latest.ts <= self.pipeline.max_age[vital.index()];
         fresh.then_some(latest.value)
     }
 
@@ -121,7 +130,7 @@ impl Facts<'_> {
                 let (end, features) = self.view.newest[set].as_ref()?;
                 let window = self.pipeline.sets[set].plan.trailing().window();
                 let value = features[column];
-                (self.view.at - *end <= window && !value.is_nan()).then_some(value)
+                (self.view.as_of - *end <= window && !value.is_nan()).then_some(value)
             }
             Origin::Vital(vital) => self.vital(vital),
             Origin::OnOxygen => self.on_oxygen().map(f64::from),

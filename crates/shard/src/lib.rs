@@ -20,6 +20,7 @@
 //! | `correct` | values that were corrected or withdrawn |
 //! | `roster` | patients by id and by dense slot |
 //! | `patient` | one patient's state |
+//! | `history` | the newest values as of a window's end, where `hold` waits |
 //! | `ended` | what is left of a stay that has ended |
 //! | `devices` | the devices of a source, each with its clock |
 //! | `seen` | which observations have been accepted: repeats |
@@ -56,6 +57,7 @@ mod devices;
 mod digest;
 mod ended;
 mod evaluate;
+mod history;
 mod inputs;
 mod limits;
 mod outcome;

@@ -8,6 +8,7 @@ use arrow::datatypes::{DataType, Float64Type};
 use arrow::error::ArrowError;
 use wardwatch_alarms::Text;
 use wardwatch_clinical::VitalSign;
+use wardwatch_event_time::Timestamp;
 
 /// A score's newest result.
 #[derive(Clone, Debug)]
@@ -18,6 +19,8 @@ pub(crate) struct Outcome {
     /// By parameter of a point score; none where it is missing.
     pub(crate) points: Points,
     pub(crate) unavailable: Option<Text>,
+    /// The end of the window that it was computed of; [`Timestamp::MIN`] before the first.
+    pub(crate) end: Timestamp,
 }
 
 /// Points by parameter.
@@ -53,6 +56,7 @@ impl Outcome {
             highest: None,
             points: Arc::new([]),
             unavailable: None,
+            end: Timestamp::MIN,
         }
     }
 }
@@ -92,11 +96,10 @@ impl<'a> Results<'a> {
                     .iter()
                     .map(|(name, column)| (name.clone(), number(column).map(|points| points as u8)));
                 Outcome {
-                    value,
                     lowest,
                     highest,
                     points: points.collect(),
-                    unavailable: None,
+                    ..Outcome::number(value)
                 }
             }
         }

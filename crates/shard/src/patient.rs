@@ -5,7 +5,7 @@ use std::sync::Arc;
 use wardwatch_alarms::{Judgement, Machine};
 use wardwatch_clinical::VitalSign;
 use wardwatch_clinical::scores::Spo2Scale;
-use wardwatch_event_time::{Clock, Timestamp};
+use wardwatch_event_time::{Clock, Span, Timestamp};
 use wardwatch_ingest::{ContextRecord, Sex};
 use wardwatch_pipeline::Pipeline;
 use wardwatch_prefetch::{prefetch, prefetch_all};
@@ -13,6 +13,7 @@ use wardwatch_prefetch::{prefetch, prefetch_all};
 use crate::baseline::Baseline;
 use crate::devices::{DeviceId, Devices};
 use crate::digest::{Decision, Event, hash};
+use crate::history::History;
 use crate::inputs::View;
 use crate::outcome::Outcome;
 use crate::presence::Presence;
@@ -117,6 +118,8 @@ pub(crate) struct Patient {
     pub(crate) context: Context,
     pub(crate) sources: Vec<SourceState>,
     pub(crate) latest: LatestValues,
+    /// The newest values as of the ends of windows; none where `hold` is zero, and windows read `latest`.
+    pub(crate) history: Option<Box<History>>,
     pub(crate) limits: Vec<Machine>,
     /// By limit.
     pub(crate) judged: Vec<Judged>,
@@ -205,6 +208,13 @@ impl Latest {
     pub(crate) fn is_known(&self) -> bool {
         self.ts != Timestamp::MIN
     }
+
+    /// Whether another value of its vital sign stands in its place. Of two values at one instant the worse stays, as in
+    /// `latest(x)`: the order of arrival does not matter.
+    #[inline]
+    pub(crate) fn gives_way_to(&self, vital: VitalSign, other: Self) -> bool {
+        other.ts > self.ts || (other.ts == self.ts && vital.info().is_worse(other.value, self.value))
+    }
 }
 
 // === impl Judged ===
@@ -230,6 +240,7 @@ impl Patient {
             context: Context::default(),
             sources,
             latest: [Latest::NONE; VitalSign::COUNT],
+            history: (pipeline.time.hold > Span::ZERO).then(Box::default),
             limits: vec![Machine::default(); pipeline.limits.len()],
             judged: vec![Judged::NONE; pipeline.limits.len()],
             rivals: Vec::new(),
@@ -324,10 +335,22 @@ impl Patient {
         }
     }
 
+    /// The newest values that a window reads which ends at `end`.
+    pub(crate) fn latest_for(&self, end: Timestamp) -> LatestValues {
+        match &self.history {
+            Some(history) => history.as_of(end),
+            None => self.latest,
+        }
+    }
+
     /// What its last evaluation of a set saw, as of later.
     pub(crate) fn view_at(&self, set: usize, at: Timestamp) -> Option<View> {
         let view = self.sets[set].view.as_deref()?;
-        Some(View { at, ..view.clone() })
+        Some(View {
+            at,
+            as_of: at,
+            ..view.clone()
+        })
     }
 
     /// Whether any of its sources is silent.

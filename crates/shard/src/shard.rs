@@ -417,6 +417,8 @@ impl Shard {
         now: Timestamp,
         io: &mut Io<'_>,
     ) -> Result<(), StepError> {
+        // As at the end of a file: what has ended waits no longer for what comes late.
+        self.close_until(slot, now + self.pipeline.time.hold, now);
         self.catch_up(slot, now, io)?;
         if self.patients[slot as usize]
             .as_ref()

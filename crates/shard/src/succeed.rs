@@ -21,6 +21,7 @@ use wardwatch_inference::Scorer;
 use wardwatch_pipeline::{Kin, Pipeline, Succession};
 
 use crate::ended::Ended;
+use crate::history::History;
 use crate::inputs::View;
 use crate::outcome::Outcome;
 use crate::patient::{Judged, MachineKind, MachinePlace, Patient, Rival, SetStanding};
@@ -298,6 +299,10 @@ impl<'s> Passage<'s> {
         let mut new = Patient::new(Arc::clone(&old.id), old.stay, old.begun_at, pipeline);
         new.context = old.context;
         new.sources = old.sources;
+        new.history = new.history.map(|_| {
+            let history = old.history;
+            history.unwrap_or_else(|| Box::new(History::starting_with(&old.latest)))
+        });
         new.latest = old.latest;
         new.replaced = old.replaced;
         new.presence = old.presence;

@@ -63,7 +63,7 @@ impl Shard {
         let contributor = |latest: &Latest, device: Option<Text>| Contributor {
             input: Input {
                 device_id: device,
-                ..self.vital_input(vital, *latest, transition.at)
+                ..self.vital_input(vital, *latest, transition.at, transition.at)
             },
             points: None,
             attribution: None,

@@ -67,6 +67,21 @@ impl<'n> Fields<'n> {
         self.leaf(name, node, problems)
     }
 
+    /// A field that is a mapping of its own; none where it is left out, or something of it is wrong, which is noted.
+    pub fn mapping<T>(
+        &mut self,
+        name: &str,
+        problems: &mut Problems,
+        read: impl FnOnce(&mut Fields<'_>, &mut Problems) -> Option<T>,
+    ) -> Option<T> {
+        let node = self.node(name).filter(|node| !matches!(node.kind, Kind::Null))?;
+        let mut fields = Fields::of(node, self.place.field(name, node.at), problems);
+        let value = read(&mut fields, problems);
+        let is_sound = fields.close(problems);
+        self.is_sound &= is_sound && value.is_some();
+        value.filter(|_| is_sound)
+    }
+
     /// Whether nothing has been wrong so far, with every field that is there taken.
     pub fn is_sound(&self) -> bool {
         let entries = self.entries.unwrap_or_default();

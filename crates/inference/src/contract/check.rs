@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use super::{Calibration, Contract, Input};
+use super::{Calibration, Contract, Input, InputKind};
 use crate::ModelError;
 
 /// Most inputs of a model. Far above any model of vital signs; it bounds a tensor row and fits the `u16` of a
@@ -41,7 +41,9 @@ fn broken(rules: &[Rule]) -> Option<(&'static str, &'static str)> {
 
 fn rules(contract: &Contract) -> [Rule; 12] {
     let needed = usize::from(contract.missing.require_at_least);
-    let enough = (1..=contract.inputs.len()).contains(&needed);
+    let inputs = contract.inputs.iter();
+    let evidence = inputs.filter(|input| input.kind != InputKind::Context);
+    let enough = (1..=evidence.count()).contains(&needed);
     let close = contract.tolerance > 0.0 && contract.tolerance <= LOOSEST_TOLERANCE;
     let Calibration { slope, intercept, .. } = contract.calibration;
     let beside = "must be the name of a file beside the contract";
@@ -66,7 +68,7 @@ fn rules(contract: &Contract) -> [Rule; 12] {
         (
             enough,
             "missing.require_at_least",
-            "must be from 1 to the number of inputs",
+            "must be from 1 to the number of inputs that are not of kind context",
         ),
         (
             is_text(&contract.output.name),

@@ -164,6 +164,10 @@ pub(super) fn outcomes(
                 "unavailable",
                 table::texts(rows.iter().map(|row| row.3.unavailable.as_deref())),
             ),
+            (
+                "end",
+                table::values::<Int64Type>(rows.iter().map(|row| row.3.end.micros())),
+            ),
         ],
     )
 }
@@ -183,6 +187,7 @@ pub(super) fn read_outcomes(
     let highest = table.options::<Float64Type>("highest")?;
     let points = table.texts("points")?;
     let unavailable = table.texts("unavailable")?;
+    let end = table.values::<Int64Type>("end")?;
     for row in 0..table.rows() {
         let outcome = Outcome {
             value: value.is_valid(row).then(|| value.value(row)),
@@ -193,6 +198,7 @@ pub(super) fn read_outcomes(
             unavailable: unavailable
                 .is_valid(row)
                 .then(|| unavailable.value(row).to_owned().into()),
+            end: Timestamp::from_micros(end[row]),
         };
         put(of[row], holder[row], score[row], outcome)
             .ok_or_else(|| table.misfit(row, "the pipeline has no such score"))?;

@@ -3,6 +3,7 @@
 //! | table | a row |
 //! |---|---|
 //! | `patients` | a patient: stay, context, newest values |
+//! | `history` | a value of a patient that was the newest before the end of a window |
 //! | `sources` | a source of a patient |
 //! | `devices` | a device of a source, with how many rows of the following four are its own |
 //! | `instants`, `readings` | what has been accepted within lateness |
@@ -30,8 +31,9 @@ use super::presence::capture_presence;
 use super::sources::capture_sources;
 use super::standings::{capture_buckets, capture_judged, capture_standings, capture_views};
 use crate::Shard;
+use crate::devices::DeviceId;
 use crate::outcome::Outcome;
-use crate::patient::{Context, Patient};
+use crate::patient::{Context, Latest, Patient};
 
 /// Whose score a row of `outcomes` is: the patient's own, or of the view of a feature set.
 const OWN: u16 = 0;
@@ -46,6 +48,7 @@ impl Shard {
             .filter_map(|slot| Some((*slot, self.patients[*slot as usize].as_ref()?)))
             .collect();
         capture_stays(&patients, tables)?;
+        capture_history(&patients, tables)?;
         capture_sources(&patients, tables)?;
         capture_presence(&patients, tables)?;
         let all = patients
@@ -74,6 +77,7 @@ impl Shard {
     /// Takes over the patients of these tables.
     pub(super) fn restore_patients(&mut self, tables: &Tables) -> Result<(), TableError> {
         self.restore_stays(Table::find(tables, "patients")?)?;
+        self.restore_history(Table::find(tables, "history")?)?;
         self.restore_sources(tables)?;
         self.restore_presence(tables)?;
         read_machines("machines", tables, |slot, place, machine| {
@@ -124,6 +128,63 @@ impl Shard {
         }
         Ok(())
     }
+
+    fn restore_history(&mut self, table: Table<'_>) -> Result<(), TableError> {
+        let slot = table.values::<UInt32Type>("slot")?;
+        let vital = table.values::<UInt8Type>("vital")?;
+        let (ts, value) = (
+            table.values::<Int64Type>("ts")?,
+            table.values::<Float64Type>("value")?,
+        );
+        let (device, is_corrected) = (
+            table.values::<UInt8Type>("device")?,
+            table.flags("is_corrected")?,
+        );
+        for row in 0..table.rows() {
+            let patient = self.patients.get_mut(slot[row] as usize).and_then(Option::as_mut);
+            let history = patient.and_then(|patient| patient.history.as_mut());
+            let kept = Latest {
+                ts: Timestamp::from_micros(ts[row]),
+                value: value[row],
+                device: DeviceId(device[row]),
+                is_corrected: is_corrected.value(row),
+            };
+            history
+                .and_then(|history| history.put_back(vital[row], kept))
+                .ok_or_else(|| table.misfit(row, "there is no such patient or vital sign"))?;
+        }
+        Ok(())
+    }
+}
+
+fn capture_history(patients: &Of<'_>, tables: &mut Tables) -> Result<(), TableError> {
+    let all = || {
+        patients.iter().flat_map(|(slot, patient)| {
+            let kept = patient.history.iter().flat_map(|history| history.iter());
+            kept.map(move |(vital, value)| (*slot, vital, value))
+        })
+    };
+    table::add(
+        tables,
+        "history".to_owned(),
+        [
+            ("slot", table::values::<UInt32Type>(all().map(|row| row.0))),
+            ("vital", table::values::<UInt8Type>(all().map(|row| row.1))),
+            (
+                "ts",
+                table::values::<Int64Type>(all().map(|row| row.2.ts.micros())),
+            ),
+            (
+                "value",
+                table::values::<Float64Type>(all().map(|row| row.2.value)),
+            ),
+            (
+                "device",
+                table::values::<UInt8Type>(all().map(|row| row.2.device.0)),
+            ),
+            ("is_corrected", table::flags(all().map(|row| row.2.is_corrected))),
+        ],
+    )
 }
 
 fn capture_stays(patients: &Of<'_>, tables: &mut Tables) -> Result<(), TableError> {

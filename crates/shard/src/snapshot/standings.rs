@@ -122,7 +122,11 @@ impl Shard {
             table.values::<UInt32Type>("slot")?,
             table.values::<UInt16Type>("set")?,
         );
-        let (at, latest) = (table.values::<Int64Type>("at")?, read_latest(&table)?);
+        let (at, as_of) = (
+            table.values::<Int64Type>("at")?,
+            table.values::<Int64Type>("as_of")?,
+        );
+        let latest = read_latest(&table)?;
         let (sets, scores) = (self.sets.len(), self.pipeline.scores.len());
         for row in 0..table.rows() {
             let standing = self.standing(slot[row], set[row], &table, row)?;
@@ -131,6 +135,7 @@ impl Shard {
                 newest: vec![None; sets],
                 scores: (0..scores).map(|_| Arc::new(Outcome::number(None))).collect(),
                 at: Timestamp::from_micros(at[row]),
+                as_of: Timestamp::from_micros(as_of[row]),
             }));
         }
         let table = Table::find(tables, "view_features")?;
@@ -311,6 +316,10 @@ pub(super) fn capture_views(patients: &Of<'_>, tables: &mut Tables) -> Result<()
         (
             "at",
             table::values::<Int64Type>(all().map(|(_, _, view)| view.at.micros())),
+        ),
+        (
+            "as_of",
+            table::values::<Int64Type>(all().map(|(_, _, view)| view.as_of.micros())),
         ),
     ];
     let latest = latest(all().map(|(_, _, view)| &view.latest));

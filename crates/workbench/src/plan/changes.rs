@@ -165,6 +165,7 @@ fn time(old: &Pipeline, new: &Pipeline) -> Vec<Change> {
                     .map_or("off".to_owned(), |grace| grace.to_string()),
             ),
             ("forget_after", pipeline.time.forget_after.to_string()),
+            ("max_score_age", pipeline.time.max_score_age.to_string()),
         ])
     };
     compare(

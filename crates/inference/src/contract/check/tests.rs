@@ -65,6 +65,14 @@ fn values_that_make_no_sense_are_refused_by_name() {
             "require_at_least: 7",
             "missing.require_at_least",
         ),
+        // Six inputs, of which one can be no evidence.
+        (
+            "range: [16, 120], cohort_mean: 64.3, required: false }
+missing: { presence: true, require_at_least: 3 }",
+            "range: [16, 120], cohort_mean: 64.3, kind: context }
+missing: { presence: true, require_at_least: 6 }",
+            "missing.require_at_least",
+        ),
         ("slope: 1.0", "slope: .nan", "calibration.slope"),
         ("data: [none]", "data: []", "training.data"),
         ("tolerance: 1.0e-5", "tolerance: 0", "tolerance"),
