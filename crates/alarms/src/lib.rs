@@ -23,7 +23,7 @@ mod schema;
 
 pub use id::{AlertId, AlertKey};
 pub use limit::{Comparison, ComparisonError, Operator, nine_digits};
-pub use machine::{Confirm, EndReason, Judgement, Machine, Phase, Rules, Told, Transition};
+pub use machine::{Confirm, EndReason, Judgement, Known, Machine, Phase, Rules, Told, Transition};
 pub use record::{
     Alarm, AlarmKind, Alert, Contributor, Deadline, Input, ModelIdentity, ScoreRecord, ScoreValue,
     StageTimes, Text,

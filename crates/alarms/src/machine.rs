@@ -41,8 +41,19 @@ pub struct Rules {
     pub repeat_after: Option<Span>,
     /// What a violation of the worse limit needs to be believed.
     pub confirm: Confirm,
-    /// After how long without a judgement that decides an active condition is unknown; `None`: never.
-    pub unknown_after: Option<Span>,
+    /// How long a judgement that decides keeps an active condition known.
+    pub known: Known,
+}
+
+/// How long a judgement that decides keeps an active condition known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// Without end.
+    Always,
+    /// Until the value is so old, by its own time.
+    WhileValueIs(Span),
+    /// For so long after the judgement, in log time: what it was made of has been fresh then.
+    AfterJudgement(Span),
 }
 
 /// What a violation of the worse limit needs to be believed.
@@ -163,7 +174,7 @@ enum State {
         since: Timestamp,
         flags: Flags,
         told: Timestamp,
-        /// Event time of the newest judgement that decided.
+        /// When the newest judgement that decided was made, by the time that [`Known`] counts.
         judged: Timestamp,
     },
 }
@@ -196,6 +207,27 @@ pub struct Machine {
     /// The newest condition start that was told of, and the next ordinal under it.
     last_start: Option<Timestamp>,
     next_ordinal: u32,
+}
+
+// === impl Known ===
+
+impl Known {
+    /// Since when a judgement of data from `event_time`, made at log time `now`, counts.
+    fn since(self, event_time: Timestamp, now: Timestamp) -> Timestamp {
+        match self {
+            Self::Always | Self::WhileValueIs(_) => event_time,
+            Self::AfterJudgement(_) => now,
+        }
+    }
+
+    /// When a condition that has been known since then is unknown. A value may be as old as its maximum age; just after that it
+    /// is too old.
+    fn ends(self, since: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Always => None,
+            Self::WhileValueIs(span) | Self::AfterJudgement(span) => Some(since + span + Span::from_micros(1)),
+        }
+    }
 }
 
 // === impl Judgement ===
@@ -248,6 +280,7 @@ impl Machine {
             return None;
         }
         let judgement = self.believed(judgement, event_time, now, rules);
+        let known_at = rules.known.since(event_time, now);
         match &mut self.state {
             State::Idle => self.judge_idle(judgement, event_time, now, rules),
             State::Pending {
@@ -258,9 +291,9 @@ impl Machine {
             } => {
                 let since = *since;
                 match judgement {
-                    Judgement::AtOnce => Some(self.start(since, event_time, now, true)),
+                    Judgement::AtOnce => Some(self.start(since, known_at, now, true)),
                     Judgement::Violating if event_time - since >= rules.hold_for => {
-                        Some(self.start(since, event_time, now, false))
+                        Some(self.start(since, known_at, now, false))
                     }
                     Judgement::Violating => {
                         (*judged, *judged_at) = (event_time, now);
@@ -272,7 +305,7 @@ impl Machine {
                     }
                 }
             }
-            State::Active { .. } => self.judge_active(judgement, event_time, now),
+            State::Active { .. } => self.judge_active(judgement, known_at, now),
         }
     }
 
@@ -283,10 +316,11 @@ impl Machine {
         now: Timestamp,
         rules: Rules,
     ) -> Option<Transition> {
+        let known_at = rules.known.since(event_time, now);
         match judgement {
-            Judgement::AtOnce => Some(self.start(event_time, event_time, now, true)),
+            Judgement::AtOnce => Some(self.start(event_time, known_at, now, true)),
             Judgement::Violating if rules.hold_for <= Span::ZERO => {
-                Some(self.start(event_time, event_time, now, false))
+                Some(self.start(event_time, known_at, now, false))
             }
             Judgement::Violating => {
                 self.state = State::Pending {
@@ -304,7 +338,7 @@ impl Machine {
     fn judge_active(
         &mut self,
         judgement: Judgement,
-        event_time: Timestamp,
+        known_at: Timestamp,
         now: Timestamp,
     ) -> Option<Transition> {
         let State::Active {
@@ -317,7 +351,7 @@ impl Machine {
             return None;
         };
         let (since, was_unknown) = (*since, flags.unknown);
-        *judged = event_time.max(*judged);
+        *judged = known_at.max(*judged);
         flags.unknown = false;
         if judgement == Judgement::Clear {
             self.state = State::Idle;
@@ -390,7 +424,7 @@ impl Machine {
             } => {
                 let repeat = rules.repeat_after.filter(|_| !flags.accepted);
                 let repeat = repeat.map(|after| told + after);
-                let unknown = rules.unknown_after.map(|after| unknown_at(judged, after).max(told));
+                let unknown = rules.known.ends(judged).map(|ends| ends.max(told));
                 repeat.into_iter().chain(unknown).min()
             }
         };
@@ -418,11 +452,12 @@ impl Machine {
         let due = self.due(rules).filter(|due| *due <= now)?;
         if let Some(worse) = self.worse.filter(|worse| worse.due <= due) {
             self.worse = None;
+            let known_at = rules.known.since(worse.newest, due);
             return match self.state {
                 _ if due - worse.newest > rules.max_age => None,
-                State::Idle => Some(self.start(worse.since, worse.newest, due, true)),
-                State::Pending { since, .. } => Some(self.start(since, worse.newest, due, true)),
-                State::Active { .. } => self.judge_active(Judgement::AtOnce, worse.newest, due),
+                State::Idle => Some(self.start(worse.since, known_at, due, true)),
+                State::Pending { since, .. } => Some(self.start(since, known_at, due, true)),
+                State::Active { .. } => self.judge_active(Judgement::AtOnce, known_at, due),
             };
         }
         match &mut self.state {
@@ -432,8 +467,8 @@ impl Machine {
                 None
             }
             State::Pending { since, judged, .. } => {
-                let (since, judged) = (*since, *judged);
-                Some(self.start(since, judged, due, false))
+                let (since, known_at) = (*since, rules.known.since(*judged, due));
+                Some(self.start(since, known_at, due, false))
             }
             State::Active {
                 since,
@@ -445,9 +480,7 @@ impl Machine {
                 // It is unknown since just before, but not since before it was told.
                 let at = (due - Span::from_micros(1)).max(*told);
                 *told = due;
-                let is_unknown = rules
-                    .unknown_after
-                    .is_some_and(|after| unknown_at(*judged, after) <= due);
+                let is_unknown = rules.known.ends(*judged).is_some_and(|ends| ends <= due);
                 flags.unknown = is_unknown;
                 match is_unknown {
                     true => Some(self.tell(Phase::Unknown, since, at, None)),
@@ -693,10 +726,6 @@ impl Machine {
     }
 }
 
-/// A value may be as old as its maximum age; just after that it is too old.
-fn unknown_at(judged: Timestamp, after: Span) -> Timestamp {
-    judged + after + Span::from_micros(1)
-}
 
 #[cfg(test)]
 mod tests;

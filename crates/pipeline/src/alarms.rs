@@ -1,7 +1,7 @@
 //! Alarms: each is a limit on one vital sign or a condition over features and scores.
 
 use arrow::datatypes::DataType;
-use wardwatch_alarms::{Confirm, Rules};
+use wardwatch_alarms::{Confirm, Known, Rules};
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::Span;
 use wardwatch_yaml::{Place, Problems, Spot, codes as yaml_codes};
@@ -75,7 +75,7 @@ pub(crate) fn alarms(
                     max_age: document.time.forget_after.value,
                     repeat_after: text.repeat_after.as_ref().map(|given| given.value),
                     confirm: Confirm::Never,
-                    unknown_after: None,
+                    known: Known::Always,
                 };
                 alarms.conditions.extend(condition_alarm(
                     text, when, rules, &names, scores, &place, problems,

@@ -7,7 +7,7 @@
 //!   < at once    < violating       >= clear; between the two nothing changes
 //! ```
 
-use wardwatch_alarms::{Comparison, ComparisonError, Confirm, Operator, Rules};
+use wardwatch_alarms::{Comparison, ComparisonError, Confirm, Known, Operator, Rules};
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::Span;
 use wardwatch_yaml::{Code, Place, Problems, Spot};
@@ -106,7 +106,7 @@ pub(crate) fn limit(
         max_age,
         repeat_after: text.repeat_after.as_ref().map(|given| given.value),
         confirm: confirm.map_or(Confirm::Never, |given| given.value.0),
-        unknown_after: Some(max_age),
+        known: Known::WhileValueIs(max_age),
     };
     let alarm = LimitAlarm {
         name: text.name.value.clone(),

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
+use wardwatch_alarms::Known;
 use wardwatch_yaml::{At, FileText, Invalid, Lookup, Place, Problems, Spot, Texts, codes as yaml_codes};
 
 use crate::alarms::Alarms;
@@ -169,7 +170,7 @@ fn build(path: &Path, texts: Texts, around: Surroundings<'_>) -> Result<Pipeline
         mut conditions,
     } = alarms;
     for alarm in &mut conditions {
-        alarm.rules.unknown_after = Some(presence::unknown_after(alarm, &sets, &scores, &max_age));
+        alarm.rules.known = Known::AfterJudgement(presence::known_for(alarm, &sets, &scores, &max_age));
     }
     Ok(Pipeline {
         name: document.pipeline.value.into(),

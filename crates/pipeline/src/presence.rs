@@ -71,8 +71,8 @@ pub(crate) fn watched(
     all.into_iter().collect()
 }
 
-/// After how long without a judgement a condition is unknown: when the last of what it reads is too old.
-pub(crate) fn unknown_after(
+/// How long after a judgement a condition is known: until the last of what it reads is too old.
+pub(crate) fn known_for(
     alarm: &ConditionAlarm,
     sets: &[FeatureSet],
     scores: &[Score],

@@ -39,6 +39,8 @@ pub(crate) struct Presence {
     pub(crate) absent: u32,
     /// Vital signs that people chart and that are overdue, a bit each.
     pub(crate) overdue_signs: u32,
+    /// Those that were told last.
+    pub(crate) overdue_told: u32,
     /// When its timer fires; `MAX` while none is set.
     pub(crate) timer: Timestamp,
     /// By vital sign; empty before the first is lost.
@@ -66,6 +68,7 @@ impl Default for Presence {
             sources: [0; VitalSign::COUNT],
             absent: 0,
             overdue_signs: 0,
+            overdue_told: 0,
             timer: Timestamp::MAX,
             lost: Vec::new(),
             overdue: Machine::default(),
@@ -95,6 +98,11 @@ impl Presence {
         let all = VitalSign::ALL.into_iter();
         all.filter(|vital| self.overdue_signs & bit(*vital) != 0)
     }
+}
+
+/// When a source that went on then has settled.
+pub(crate) fn settled(went_on_at: Timestamp) -> Timestamp {
+    went_on_at + SETTLE + Span::from_micros(1)
 }
 
 /// A vital sign as a bit.
@@ -143,7 +151,7 @@ impl Patient {
         let (mut any, mut goes_on, mut settled_at) = (false, false, Timestamp::MIN);
         for state in active {
             any = true;
-            settled_at = settled_at.max(state.went_on_at + SETTLE);
+            settled_at = settled_at.max(settled(state.went_on_at));
             goes_on |= state.heard_at.is_some_and(|heard_at| heard_at > usable_at + SETTLE);
         }
         if !any {
@@ -193,7 +201,13 @@ impl Shard {
             self.move_lost(slot, vital, Judgement::Clear, now, io);
         }
         if was_overdue {
-            self.set_overdue(slot, vital, false, EndReason::Cleared, now, io);
+            // A round is charted value by value: what is still overdue is told when it has settled.
+            let presence = &mut self.patient_mut(slot).presence;
+            presence.overdue_signs &= !bit(vital);
+            match presence.overdue_signs {
+                0 => self.tell_overdue(slot, EndReason::Cleared, now, io),
+                _ => self.arm_presence(slot, settled(now)),
+            }
         }
     }
 
@@ -218,7 +232,9 @@ impl Shard {
     /// Looks at every vital sign of a patient: what is lost, overdue or superseded, and when to look again.
     pub(crate) fn check_presence(&mut self, slot: u32, now: Timestamp, io: &mut Io<'_>) {
         let pipeline = std::sync::Arc::clone(&self.pipeline);
-        let mut next = Timestamp::MAX;
+        let (mut next, mut overdue, mut superseded) = (Timestamp::MAX, 0, 0);
+        // What is due now has been so since just before.
+        let at = just_before(now);
         for vital in &pipeline.watched {
             let patient = self.patient_mut(slot);
             if patient.presence.usable_at[vital.index()] == Timestamp::MIN {
@@ -227,20 +243,23 @@ impl Shard {
             let is_charted = patient.is_charted(*vital, &pipeline);
             match patient.verdict(*vital, now, &pipeline) {
                 Verdict::Until(due) => next = next.min(due),
-                Verdict::Gone if is_charted => {
-                    self.set_overdue(slot, *vital, true, EndReason::Cleared, just_before(now), io);
-                }
-                Verdict::Gone => self.move_lost(slot, *vital, Judgement::AtOnce, just_before(now), io),
+                Verdict::Gone if is_charted => overdue |= bit(*vital),
+                Verdict::Gone => self.move_lost(slot, *vital, Judgement::AtOnce, at, io),
                 Verdict::Superseded => {
-                    let machine = self.patient_mut(slot).presence.lost.get_mut(vital.index());
-                    let ended = machine.and_then(|machine| machine.end(now, EndReason::Superseded));
-                    if let Some(ended) = ended {
-                        self.tell_technical(slot, Technical::Lost(*vital), ended, io);
-                    }
-                    self.set_overdue(slot, *vital, false, EndReason::Superseded, now, io);
+                    superseded |= bit(*vital);
+                    let place = Technical::Lost(*vital).place();
+                    self.end_alarm(slot, place, EndReason::Superseded, at, io);
                 }
             }
         }
+        let presence = &mut self.patient_mut(slot).presence;
+        let is_superseded = presence.overdue_signs & superseded != 0;
+        presence.overdue_signs = (presence.overdue_signs | overdue) & !superseded;
+        let reason = match is_superseded {
+            true => EndReason::Superseded,
+            false => EndReason::Cleared,
+        };
+        self.tell_overdue(slot, reason, at, io);
         self.arm_presence(slot, next);
     }
 
@@ -259,23 +278,12 @@ impl Shard {
         }
     }
 
-    /// Marks whether a vital sign that people chart is overdue. The patient has one alarm for all of them.
-    fn set_overdue(
-        &mut self,
-        slot: u32,
-        vital: VitalSign,
-        is_overdue: bool,
-        reason: EndReason,
-        now: Timestamp,
-        io: &mut Io<'_>,
-    ) {
+    /// Tells which vital signs that people chart are overdue, if those are others than were told last. A patient has one alarm for
+    /// all of them.
+    fn tell_overdue(&mut self, slot: u32, reason: EndReason, now: Timestamp, io: &mut Io<'_>) {
         let presence = &mut self.patient_mut(slot).presence;
-        let before = presence.overdue_signs;
-        let after = match is_overdue {
-            true => before | bit(vital),
-            false => before & !bit(vital),
-        };
-        presence.overdue_signs = after;
+        let (before, after) = (presence.overdue_told, presence.overdue_signs);
+        presence.overdue_told = after;
         let machine = &mut presence.overdue;
         let moved = match (before, after) {
             (before, after) if before == after => None,

@@ -1,12 +1,12 @@
 //! Technical alarms by name: a source that has gone silent, a device whose clock is wrong, a vital sign that comes no more.
 
-use wardwatch_alarms::{EndReason, Judgement, Machine, Rules};
+use wardwatch_alarms::{Confirm, EndReason, Judgement, Known, Machine, Rules};
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::{Span, Timestamp};
 
 use crate::Shard;
 use crate::patient::{MachineKind, MachinePlace};
-use crate::presence::SETTLE;
+use crate::presence::{SETTLE, settled};
 use crate::shard::Io;
 use crate::timers::TimerKind;
 
@@ -15,8 +15,8 @@ pub(crate) const RULES: Rules = Rules {
     hold_for: Span::ZERO,
     max_age: Span::ZERO,
     repeat_after: None,
-    confirm: wardwatch_alarms::Confirm::Never,
-    unknown_after: None,
+    confirm: Confirm::Never,
+    known: Known::Always,
 };
 
 /// What a technical alarm is about.
@@ -82,7 +82,7 @@ impl Shard {
         if after_pause {
             let state = &mut self.patient_mut(slot).sources[source];
             state.went_on_at = now;
-            self.arm_presence(slot, now + SETTLE);
+            self.arm_presence(slot, settled(now));
         }
         if was_silent {
             self.set_silence(slot, source, Judgement::Clear, now, io);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use wardwatch_alarms::{
     Alarm, AlarmKind, Alert, AlertId, AlertKey, Comparison, Contributor, Deadline, EndReason, Input,
-    ModelIdentity, Phase, StageTimes, Text, Transition,
+    Known, ModelIdentity, Phase, StageTimes, Text, Transition,
 };
 use wardwatch_clinical::{AlarmPriority, VitalSign};
 use wardwatch_event_time::{Span, Timestamp};
@@ -161,7 +161,11 @@ impl Shard {
         let text = match transition.phase {
             Phase::End => ended(&shown, transition.reason),
             _ if transition.unknown => {
-                unknown(&alarm.text, alarm.rules.unknown_after.unwrap_or(alarm.rules.max_age))
+                let known_for = match alarm.rules.known {
+                    Known::WhileValueIs(span) | Known::AfterJudgement(span) => span,
+                    Known::Always => alarm.rules.max_age,
+                };
+                unknown(&alarm.text, known_for)
             }
             _ => format!("{shown}: {}", alarm.text),
         };

@@ -74,7 +74,7 @@ fn tests_in_a_pipelines_folder_test_it() {
         folder.path().join("1-ward.yaml"),
     )
     .unwrap();
-    let tests = "tests: [{ name: low, given: [{ at: 0s, spo2: 70 }], expect: { alerts: [{ at: 0s, alarm: desaturation }] } }]";
+    let tests = "tests: [{ name: low, given: [{ at: 0s, spo2: 70 }, { advance_clock: 10s }], expect: { alerts: [{ at: 3s, alarm: desaturation }] } }]";
     fs::write(folder.path().join("low.test.yaml"), tests).unwrap();
     let verdict = run(&folder.path().join("low.test.yaml"), None).unwrap();
     assert_eq!(verdict.failed(), 0, "{verdict:?}");
@@ -91,8 +91,8 @@ fn recorded_files_come_when_the_test_says() {
     let tests = "tests:
   - name: a file
     patient: '7'
-    given: [{ file: stay.csv, at: 1m }]
-    expect: { alerts: [{ at: 1m20s, alarm: desaturation }] }
+    given: [{ file: stay.csv, at: 1m }, { advance_clock: 90s }]
+    expect: { alerts: [{ at: 1m23s, alarm: desaturation }] }
 ";
     let path = folder.path().join("ward.test.yaml");
     fs::write(&path, tests).unwrap();

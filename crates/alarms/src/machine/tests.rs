@@ -10,7 +10,7 @@ const RULES: Rules = Rules {
     max_age: Span::from_secs(600),
     repeat_after: Some(Span::from_secs(60)),
     confirm: Confirm::Never,
-    unknown_after: None,
+    known: Known::Always,
 };
 
 fn at(seconds: i64) -> Timestamp {
@@ -199,7 +199,7 @@ fn one_wild_reading_begins_nothing_where_it_must_be_confirmed() {
 
 #[test]
 fn past_its_maximum_age_an_active_condition_is_unknown_once() {
-    let rules = Rules { unknown_after: Some(Span::from_secs(100)), ..RULES };
+    let rules = Rules { known: Known::WhileValueIs(Span::from_secs(100)), ..RULES };
     let mut machine = Machine::default();
     machine.judge(AtOnce, at(0), at(0), rules).unwrap();
     let mut fired = Vec::new();
@@ -222,7 +222,7 @@ fn past_its_maximum_age_an_active_condition_is_unknown_once() {
 
 #[test]
 fn a_timer_is_asked_for_once() {
-    let rules = Rules { unknown_after: Some(Span::from_secs(100)), ..RULES };
+    let rules = Rules { known: Known::WhileValueIs(Span::from_secs(100)), ..RULES };
     let mut machine = Machine::default();
     machine.judge(Violating, at(0), at(0), rules);
     assert_eq!(machine.arm(rules), Some(at(15)));
@@ -250,9 +250,13 @@ proptest! {
     fn transitions_are_well_formed(
         script in proptest::collection::vec((judgement(), 0i64..20, any::<bool>(), any::<bool>()), 1..80),
         confirm in prop_oneof![Just(Confirm::Never), Just(Confirm::For(Span::from_secs(3))), Just(Confirm::Times(2))],
-        unknown_after in proptest::option::of(Just(Span::from_secs(40))),
+        known in prop_oneof![
+            Just(Known::Always),
+            Just(Known::WhileValueIs(Span::from_secs(40))),
+            Just(Known::AfterJudgement(Span::from_secs(40))),
+        ],
     ) {
-        let rules = Rules { confirm, unknown_after, ..RULES };
+        let rules = Rules { confirm, known, ..RULES };
         let mut machine = Machine::default();
         let (mut now, mut event_time) = (at(0), at(0));
         let mut seen = std::collections::HashSet::new();

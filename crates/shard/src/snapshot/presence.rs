@@ -21,6 +21,7 @@ impl Shard {
             table.values::<UInt32Type>("absent")?,
             table.values::<UInt32Type>("overdue")?,
         );
+        let overdue_told = table.values::<UInt32Type>("overdue_told")?;
         let timer = table.values::<Int64Type>("timer")?;
         for row in 0..table.rows() {
             let presence = &mut self.stay_in(slot[row], &table, row)?.presence;
@@ -29,6 +30,7 @@ impl Shard {
             presence.sources = std::array::from_fn(|vital| sources[own + vital]);
             presence.absent = absent[row];
             presence.overdue_signs = overdue[row];
+            presence.overdue_told = overdue_told[row];
             presence.timer = Timestamp::from_micros(timer[row]);
         }
         let table = Table::find(tables, "replaced")?;
@@ -76,6 +78,10 @@ pub(super) fn capture_presence(patients: &Of<'_>, tables: &mut Tables) -> Result
         (
             "overdue",
             table::values::<UInt32Type>(all().map(|presence| presence.overdue_signs)),
+        ),
+        (
+            "overdue_told",
+            table::values::<UInt32Type>(all().map(|presence| presence.overdue_told)),
         ),
         (
             "timer",
