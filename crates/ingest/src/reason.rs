@@ -26,7 +26,7 @@ pub enum Reason {
     BadOrigin,
     /// No time of measurement.
     NoTime,
-    /// A time that is not RFC 3339 with an offset.
+    /// A time that is not RFC 3339 with an offset, is finer than a microsecond, or is no date of a measurement.
     BadTime,
     /// A code that no vital sign has.
     UnknownCode,
@@ -38,7 +38,7 @@ pub enum Reason {
     NoMeasurement,
     /// Outside what can be a living patient's value.
     Implausible,
-    /// Neither a number nor, for consciousness, a letter of ACVPU.
+    /// Neither a number nor, for consciousness, a letter or word of ACVPU.
     BadValue,
     /// The sender says that the value does not count, or says it in a word we do not know.
     Status,
@@ -62,13 +62,15 @@ pub enum Reason {
     Conflict,
     /// Decided by the shard: no window can use its pane any more.
     ExpiredPane,
+    /// A row of a table that cannot be divided into its cells for certain.
+    BadRow,
 }
 
 // === impl Reason ===
 
 impl Reason {
     /// Every reason, in order of declaration.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::BadJson,
         Self::BadUtf8,
         Self::NotAnObject,
@@ -94,6 +96,7 @@ impl Reason {
         Self::Late,
         Self::Conflict,
         Self::ExpiredPane,
+        Self::BadRow,
     ];
 
     /// The stable `snake_case` code.
@@ -124,6 +127,7 @@ impl Reason {
             Self::Late => "late",
             Self::Conflict => "conflict",
             Self::ExpiredPane => "expired_pane",
+            Self::BadRow => "bad_row",
         }
     }
 
