@@ -67,7 +67,7 @@ const PRESSURE: RangeInclusive<f64> = 5.0..=375.0;
 pub static REGISTRY: [VitalInfo; VitalSign::COUNT] = [
     row(HeartRate, "heart_rate", "HR", "/min", 0.0..=350.0)
         .loinc(&["8867-4"])
-        .mdc(&[mdc("147842", "MDC_ECG_HEART_RATE").once("MDC_ECG_CARD_BEAT_RATE")]),
+        .mdc(&[mdc("147842", "MDC_ECG_HEART_RATE").formerly("MDC_ECG_CARD_BEAT_RATE")]),
     row(Pulse, "pulse", "Pulse", "/min", 0.0..=350.0)
         .loinc(&["8889-8"])
         .mdc(&[
@@ -235,7 +235,7 @@ const fn vendor(number: &'static str) -> MdcCode {
 }
 
 impl MdcCode {
-    const fn once(self, older_name: &'static str) -> Self {
+    const fn formerly(self, older_name: &'static str) -> Self {
         Self {
             older_name: Some(older_name),
             ..self

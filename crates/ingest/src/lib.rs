@@ -50,4 +50,4 @@ pub use reading::{Meaning, Reading, Value};
 pub use reason::{Flaw, Reason};
 pub use record::{Arrival, MOST_BYTES, MOST_READINGS, Record};
 pub use status::check_status;
-pub use time::{TimeUnit, read_count, read_time};
+pub use time::{TimeUnit, read_time, read_time_count};

@@ -49,7 +49,7 @@ pub fn read_time(text: &[u8], field: &'static str) -> Result<Timestamp, Flaw> {
 /// # Errors
 /// [`Reason::BadTime`].
 #[inline]
-pub fn read_count(count: i64, unit: TimeUnit, field: &'static str) -> Result<Timestamp, Flaw> {
+pub fn read_time_count(count: i64, unit: TimeUnit, field: &'static str) -> Result<Timestamp, Flaw> {
     let micros = match unit {
         TimeUnit::Seconds => count.checked_mul(1_000_000),
         TimeUnit::Millis => count.checked_mul(1_000),
@@ -141,11 +141,11 @@ mod tests {
             (second * 1_000_000_000, Nanos),
         ] {
             assert_eq!(
-                read_count(count, unit, "ts").unwrap().micros(),
+                read_time_count(count, unit, "ts").unwrap().micros(),
                 second * 1_000_000
             );
         }
-        assert_eq!(read_count(-1, Millis, "ts").unwrap().micros(), -1_000);
+        assert_eq!(read_time_count(-1, Millis, "ts").unwrap().micros(), -1_000);
         for (count, unit) in [
             (i64::MAX, Seconds),
             (i64::MIN, Seconds),
@@ -160,7 +160,7 @@ mod tests {
             (-1, Nanos),
         ] {
             assert_eq!(
-                read_count(count, unit, "ts").unwrap_err().reason,
+                read_time_count(count, unit, "ts").unwrap_err().reason,
                 Reason::BadTime,
                 "{count} {unit:?}"
             );

@@ -7,25 +7,25 @@ use crate::ReplayError;
 
 /// The columns of one kind of table.
 #[derive(Debug)]
-pub struct Columns {
+pub struct TableColumns {
     /// What its rows are, for people: `observations`.
     pub rows: &'static str,
-    /// Columns without which it is none.
+    /// TableColumns without which it is none.
     pub needed: &'static [&'static str],
-    /// Columns that are read where they are there. Any other is left alone.
+    /// TableColumns that are read where they are there. Any other is left alone.
     pub optional: &'static [&'static str],
 }
 
 /// The columns of observations.
-pub(super) const OBSERVATIONS: Columns = Columns {
+pub(super) const OBSERVATIONS: TableColumns = TableColumns {
     rows: "observations",
     needed: &["patient_id", "ts", "code", "value"],
     optional: &["unit", "device_id", "source", "status", "arrived_at"],
 };
 
-// === impl Columns ===
+// === impl TableColumns ===
 
-impl Columns {
+impl TableColumns {
     /// The names of all.
     pub(super) fn names(&self) -> Vec<&'static str> {
         [self.needed, self.optional].concat()

@@ -30,7 +30,7 @@ use wardwatch_ingest::{ContextRecord, Observations, Quarantined};
 
 use crate::ReplayError;
 pub(crate) use arrival::{Arrivals, sorted, standing_alone};
-pub use columns::Columns;
+pub use columns::TableColumns;
 pub use csv::{CsvReader, CsvRow};
 pub use report::{FileReport, FileReports};
 

@@ -8,7 +8,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{self, DataType, Float64Type, Int64Type};
 use wardwatch_clinical::numbers::as_sent;
 use wardwatch_event_time::Timestamp;
-use wardwatch_ingest::{Flaw, TimeUnit, Value, read_count, read_time};
+use wardwatch_ingest::{Flaw, TimeUnit, Value, read_time, read_time_count};
 
 use crate::ReplayError;
 
@@ -168,7 +168,7 @@ impl Times {
         match self {
             Self::Absent => Ok(None),
             Self::Counts(counts, _) if counts.is_null(row) => Ok(None),
-            Self::Counts(counts, unit) => read_count(counts.value(row), *unit, name).map(Some),
+            Self::Counts(counts, unit) => read_time_count(counts.value(row), *unit, name).map(Some),
             Self::Texts(texts) if texts.is_null(row) || texts.value(row).is_empty() => Ok(None),
             Self::Texts(texts) => read_time(texts.value(row).as_bytes(), name).map(Some),
         }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use wardwatch_event_time::{Span, Timestamp};
-use wardwatch_replay::{Columns, CsvReader, CsvRow, ReplayError};
+use wardwatch_replay::{CsvReader, CsvRow, ReplayError, TableColumns};
 
 /// Ages at which groups begin.
 const AGES: [f64; 4] = [0.0, 45.0, 65.0, 80.0];
@@ -35,7 +35,7 @@ pub struct Fate {
 }
 
 /// The columns of outcomes.
-const OUTCOMES: Columns = Columns {
+const OUTCOMES: TableColumns = TableColumns {
     rows: "outcomes",
     needed: &["patient_id", "outcome"],
     optional: &["outcome_at", "age", "sex", "unit"],

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use wardwatch_ingest::{Flaw, Reason};
 
-use super::super::columns::Columns;
+use super::super::columns::TableColumns;
 use super::super::found::{self, BYTE_ORDER_MARK};
 use super::cells::{Cells, OpenQuote};
 use super::lines::{LONGEST, Line, Lines};
@@ -45,7 +45,7 @@ impl CsvReader {
     ///
     /// # Errors
     /// It cannot be read, is not UTF-8 text, or has not these columns.
-    pub fn open(path: &Path, columns: &Columns, multiline: bool) -> Result<Self, ReplayError> {
+    pub fn open(path: &Path, columns: &TableColumns, multiline: bool) -> Result<Self, ReplayError> {
         let failed = |source| ReplayError::Read {
             path: path.into(),
             source,
@@ -72,7 +72,7 @@ impl CsvReader {
         Ok(reader)
     }
 
-    fn read_header(&mut self, columns: &Columns) -> Result<(), ReplayError> {
+    fn read_header(&mut self, columns: &TableColumns) -> Result<(), ReplayError> {
         let mut row = CsvRow::default();
         let mut is_empty = !self.next(&mut row)?;
         // With commas it says what holds anyway.

@@ -2,7 +2,7 @@ use std::fs;
 
 use super::*;
 
-const COLUMNS: Columns = Columns {
+const COLUMNS: TableColumns = TableColumns {
     rows: "things",
     needed: &["a", "b"],
     optional: &["c"],
