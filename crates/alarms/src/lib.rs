@@ -6,7 +6,7 @@
 //!
 //! | file | room |
 //! |---|---|
-//! | `limit` | a threshold on one vital sign, and how numbers are compared |
+//! | `limit` | a threshold on one vital sign |
 //! | `machine` | idle, pending, active: one alarm condition of one patient |
 //! | `id` | why a repeated run names every alert the same |
 //! | `record` | alerts, alarm states and scores as they go on the wire |
@@ -22,7 +22,7 @@ mod record;
 mod schema;
 
 pub use id::{AlertId, AlertKey};
-pub use limit::{Comparison, ComparisonError, Operator, nine_digits};
+pub use limit::{Comparison, ComparisonError, Operator};
 pub use machine::{Confirm, EndReason, Judgement, Known, Machine, Phase, Rules, Told, Transition};
 pub use record::{
     Alarm, AlarmKind, Alert, Contributor, Deadline, Input, ModelIdentity, ScoreRecord, ScoreValue,

@@ -1,9 +1,11 @@
-//! A threshold on one vital sign, and how Wardwatch compares numbers.
+//! A threshold on one vital sign.
 
+use std::cmp::Ordering::{Equal, Greater, Less};
 use std::fmt;
 use std::str::FromStr;
 
 use wardwatch_clinical::VitalSign;
+use wardwatch_clinical::numbers::compare;
 
 /// How a value stands to a threshold when the comparison is violated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,17 +59,15 @@ pub enum ComparisonError {
 // === impl Comparison ===
 
 impl Comparison {
-    /// Whether a value violates the limit.
+    /// Whether a value violates the limit, by [`compare`].
     #[inline]
     pub fn is_violated_by(&self, value: f64) -> bool {
-        // Rounding moves a value by less than a hundred-millionth of itself: further away it decides nothing.
-        let is_near = (value - self.threshold).abs() <= 1e-7 * self.threshold.abs();
-        let value = if is_near { nine_digits(value) } else { value };
+        let order = compare(value, self.threshold);
         match self.operator {
-            Operator::Below => value < self.threshold,
-            Operator::AtMost => value <= self.threshold,
-            Operator::Above => value > self.threshold,
-            Operator::AtLeast => value >= self.threshold,
+            Operator::Below => order == Some(Less),
+            Operator::AtMost => matches!(order, Some(Less | Equal)),
+            Operator::Above => order == Some(Greater),
+            Operator::AtLeast => matches!(order, Some(Greater | Equal)),
         }
     }
 }
@@ -104,7 +104,7 @@ impl FromStr for Comparison {
         Ok(Self {
             vital,
             operator,
-            threshold: nine_digits(threshold),
+            threshold,
         })
     }
 }
@@ -121,28 +121,9 @@ impl fmt::Display for Comparison {
     }
 }
 
-/// A number as it is compared with a threshold: rounded to nine significant digits.
-///
-/// Sums may differ in their last bits with the order of their parts; a comparison must not. Nine digits are far finer
-/// than any vital sign is measured and far coarser than any rounding error.
-pub fn nine_digits(value: f64) -> f64 {
-    // Most are whole numbers of few digits, or no numbers at all.
-    if !value.is_finite() || (value.abs() < 1e9 && value.trunc() == value) {
-        return value;
-    }
-    let digits_before_point = value.abs().log10().floor() as i32 + 1;
-    let scale = 10f64.powi(9 - digits_before_point);
-    if scale.is_finite() && scale > 0.0 {
-        (value * scale).round() / scale
-    } else {
-        value
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     #[test]
     fn reads_and_prints() {
@@ -180,15 +161,20 @@ mod tests {
         let limit: Comparison = "temperature > 38.1".parse().unwrap();
         assert!(!limit.is_violated_by(38.099_999_999_999_994));
         assert!(!limit.is_violated_by(38.100_000_000_000_01));
-        assert!(limit.is_violated_by(38.100_001));
+        assert!(limit.is_violated_by(38.101));
     }
 
-    proptest! {
-        #[test]
-        fn nine_digits_stay_close_and_settle(value in -1e12f64..1e12) {
-            let rounded = nine_digits(value);
-            prop_assert!((rounded - value).abs() <= value.abs() * 1e-8);
-            prop_assert_eq!(nine_digits(rounded), rounded);
-        }
+    #[test]
+    fn single_precision_does_not_decide() {
+        let holds = |limit: &str, value: f64| limit.parse::<Comparison>().unwrap().is_violated_by(value);
+        let percent = f64::from(0.88_f32) * 100.0;
+        assert!(percent < 88.0 && !holds("spo2 < 88", percent) && holds("spo2 <= 88", percent));
+        let degrees = f64::from(38.3_f32);
+        assert!(
+            degrees < 38.3 && holds("temperature >= 38.3", degrees) && !holds("temperature < 38.3", degrees)
+        );
+        let above = f64::from(38.2_f32);
+        assert!(above > 38.2 && !holds("temperature > 38.2", above) && holds("temperature <= 38.2", above));
+        assert!(!holds("temperature > 38.1", f64::NAN) && !holds("temperature <= 38.1", f64::NAN));
     }
 }

@@ -28,6 +28,32 @@ pub enum Acvpu {
     Unresponsive = 4,
 }
 
+/// What each level is called, in lower case.
+const WORDS: [(Acvpu, &[&str]); 5] = [
+    (Acvpu::Alert, &["a", "alert", "mentally alert"]),
+    (
+        Acvpu::Confusion,
+        &[
+            "c",
+            "confused",
+            "confusion",
+            "new confusion",
+            "newly confused",
+            "new onset confusion",
+            "acute confusion",
+        ],
+    ),
+    (
+        Acvpu::Voice,
+        &["v", "voice", "verbal", "responds to voice", "responsive to voice"],
+    ),
+    (
+        Acvpu::Pain,
+        &["p", "pain", "painful", "responds to pain", "responsive to pain"],
+    ),
+    (Acvpu::Unresponsive, &["u", "unresponsive"]),
+];
+
 // === impl Acvpu ===
 
 impl Acvpu {
@@ -51,9 +77,19 @@ impl Acvpu {
         }
     }
 
-    /// The level of a capital letter, or `None`.
-    pub fn from_letter(letter: char) -> Option<Self> {
-        Self::ALL.into_iter().find(|level| level.letter() == letter)
+    /// The level of a letter or a word as charts, FHIR and NEMSIS write it (`V`, `voice`, `Responds to voice`), in any
+    /// case, with spaces, hyphens or underscores between words.
+    pub fn from_text(text: &str) -> Option<Self> {
+        let fold = |byte: u8| match byte {
+            b'-' | b'_' => b' ',
+            byte => byte.to_ascii_lowercase(),
+        };
+        let words = WORDS.iter().find(|(_, words)| {
+            words
+                .iter()
+                .any(|word| text.trim().bytes().map(fold).eq(word.bytes()))
+        });
+        words.map(|(level, _)| *level)
     }
 
     /// The value of the observation: 0 for A to 4 for U.
@@ -80,15 +116,50 @@ mod tests {
     use super::*;
 
     #[test]
+    fn words_are_read_in_any_case() {
+        use Acvpu::{Alert, Confusion, Pain, Unresponsive, Voice};
+        for (text, level) in [
+            ("alert", Alert),
+            ("ALERT", Alert),
+            (" Alert ", Alert),
+            ("a", Alert),
+            ("Confused", Confusion),
+            ("confusion", Confusion),
+            ("New Confusion", Confusion),
+            ("new-confusion", Confusion),
+            ("NEW_CONFUSION", Confusion),
+            ("Voice", Voice),
+            ("verbal", Voice),
+            ("Responds to voice", Voice),
+            ("Pain", Pain),
+            ("Painful", Pain),
+            ("p", Pain),
+            ("Unresponsive", Unresponsive),
+        ] {
+            assert_eq!(Acvpu::from_text(text), Some(level), "{text}");
+        }
+        for text in [
+            "",
+            " ",
+            "X",
+            "AV",
+            "alertness",
+            "not alert",
+            "unconfused",
+            "5",
+            "ä",
+        ] {
+            assert_eq!(Acvpu::from_text(text), None, "{text}");
+        }
+    }
+
+    #[test]
     fn letters_and_levels_round_trip() {
         for (level, letter) in "ACVPU".chars().enumerate() {
-            let acvpu = Acvpu::from_letter(letter).unwrap();
+            let acvpu = Acvpu::from_text(&letter.to_string()).unwrap();
             assert_eq!(usize::from(acvpu.level()), level);
             assert_eq!(Acvpu::from_level(level as f64), Some(acvpu));
             assert_eq!(acvpu.to_string(), letter.to_string());
-        }
-        for letter in ['a', 'X', ' '] {
-            assert_eq!(Acvpu::from_letter(letter), None);
         }
         for value in [-1.0, 0.5, 5.0, f64::NAN, f64::INFINITY] {
             assert_eq!(Acvpu::from_level(value), None);

@@ -29,6 +29,9 @@ const fn codes() -> Lookup<VitalSign, 512> {
             if let Some(name) = info.mdc[i].name {
                 codes.insert(name, info.vital);
             }
+            if let Some(name) = info.mdc[i].older_name {
+                codes.insert(name, info.vital);
+            }
             i += 1;
         }
         v += 1;
@@ -51,11 +54,9 @@ mod tests {
             }
             for mdc in info.mdc {
                 assert_eq!(from_code(mdc.number), Some(info.vital), "{}", mdc.number);
-                assert!(
-                    mdc.name.is_none_or(|name| from_code(name) == Some(info.vital)),
-                    "{:?}",
-                    mdc.name
-                );
+                for name in mdc.names() {
+                    assert_eq!(from_code(name), Some(info.vital), "{name}");
+                }
             }
         }
     }
@@ -73,9 +74,15 @@ mod tests {
             );
             for mdc in info.mdc {
                 assert!(texts.insert(mdc.number), "{}", mdc.number);
-                assert!(mdc.name.is_none_or(|name| texts.insert(name)), "{:?}", mdc.name);
+                assert!(mdc.names().all(|name| texts.insert(name)), "{}", mdc.number);
             }
         }
+    }
+
+    #[test]
+    fn a_name_of_an_earlier_edition_is_known() {
+        assert_eq!(from_code("MDC_ECG_CARD_BEAT_RATE"), Some(VitalSign::HeartRate));
+        assert_eq!(from_code("MDC_ECG_CARD_BEAT_RATE"), from_code("147842"));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! | [`units`] | to the canonical unit; plausibility; "no measurement" |
 //! | `codes` | from a code on the wire to its vital sign ([`VitalSign::from_code`]) |
 //! | [`scores`] | NEWS2, MEWS, qSOFA, SIRS, shock index; complete or partial |
+//! | [`numbers`] | numbers as senders meant them; how numbers are compared |
 //! | `lookup` | hash tables built at compile time, for codes and units |
 //! | `acvpu`, `priority` | level of consciousness; alarm priorities |
 //!
@@ -16,6 +17,7 @@
 mod acvpu;
 mod codes;
 mod lookup;
+pub mod numbers;
 mod priority;
 pub mod registry;
 pub mod scores;

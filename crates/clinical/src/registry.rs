@@ -61,6 +61,8 @@ pub struct MdcCode {
     pub number: &'static str,
     /// Reference name (`MDC_…`); `None` where only a vendor uses the number so.
     pub name: Option<&'static str>,
+    /// The reference name in earlier editions, which equipment still sends.
+    pub older_name: Option<&'static str>,
 }
 
 const MINUTE: u32 = 60;
@@ -74,7 +76,7 @@ pub static REGISTRY: [VitalInfo; VitalSign::COUNT] = [
     row(HeartRate, "heart_rate", "HR", "/min", 0.0..=350.0)
         .best(85.5)
         .loinc(&["8867-4"])
-        .mdc(&[mdc("147842", "MDC_ECG_HEART_RATE")]),
+        .mdc(&[mdc("147842", "MDC_ECG_HEART_RATE").formerly("MDC_ECG_CARD_BEAT_RATE")]),
     row(Pulse, "pulse", "Pulse", "/min", 0.0..=350.0)
         .best(85.5)
         .loinc(&["8889-8"])
@@ -247,11 +249,30 @@ const fn mdc(number: &'static str, name: &'static str) -> MdcCode {
     MdcCode {
         number,
         name: Some(name),
+        older_name: None,
     }
 }
 
 const fn vendor(number: &'static str) -> MdcCode {
-    MdcCode { number, name: None }
+    MdcCode {
+        number,
+        name: None,
+        older_name: None,
+    }
+}
+
+impl MdcCode {
+    const fn formerly(self, older_name: &'static str) -> Self {
+        Self {
+            older_name: Some(older_name),
+            ..self
+        }
+    }
+
+    /// Its reference names, today's first.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.name.into_iter().chain(self.older_name)
+    }
 }
 
 impl VitalInfo {

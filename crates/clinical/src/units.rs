@@ -10,8 +10,11 @@
 //!
 //! Factors are those of UCUM 2.2: mm\[Hg\] = 133.322 Pa, cm\[H2O\] = 98.0665 Pa, \[degF\] = 5/9 K.
 
+use std::cmp::Ordering::Equal;
+
 use thiserror::Error;
 
+use crate::numbers::compare;
 use crate::vital_sign::VitalSign;
 
 mod spellings;
@@ -63,7 +66,7 @@ pub fn conversion(vital: VitalSign, unit: &str) -> Result<Conversion, UnitError>
     }
 }
 
-/// `value` in `unit`, as a value in `vital`'s canonical unit. Not rounded.
+/// `value` in `unit`, as a value in `vital`'s canonical unit.
 ///
 /// # Errors
 /// As [`conversion`].
@@ -78,19 +81,23 @@ pub fn is_no_measurement(raw_value: f64) -> bool {
     !raw_value.is_finite() || NO_MEASUREMENT.contains(&raw_value)
 }
 
-/// Checks a value in the canonical unit against the plausible range, and a scale's value for being whole.
+/// Lets a value in the canonical unit pass that is within the plausible range and, on a scale, whole. One that is equal to
+/// a bound by [`compare`] comes back as the bound: a saturation of 100 % may arrive as 100.00001.
 ///
 /// # Errors
 /// [`Implausible`], also for NaN.
 #[inline]
-pub fn check(vital: VitalSign, value: f64) -> Result<(), Implausible> {
+pub fn check(vital: VitalSign, value: f64) -> Result<f64, Implausible> {
     let info = vital.info();
     let on_scale = !info.whole || value.trunc() == value;
     if info.plausible.contains(&value) && on_scale {
-        Ok(())
-    } else {
-        Err(Implausible { vital })
+        return Ok(value);
     }
+    let bounds = [*info.plausible.start(), *info.plausible.end()];
+    let bound = bounds
+        .into_iter()
+        .find(|bound| compare(value, *bound) == Some(Equal));
+    bound.filter(|_| on_scale).ok_or(Implausible { vital })
 }
 
 #[cfg(test)]

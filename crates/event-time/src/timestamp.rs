@@ -1,8 +1,8 @@
 //! An instant in UTC, in microseconds since 1970-01-01T00:00:00Z.
 //!
 //! The text form is RFC 3339 with a stated offset; a time without an offset is refused, since a ward's wall clock says
-//! nothing about where or in which season it hangs. Fractions beyond the microsecond are cut, never rounded up into the
-//! future.
+//! nothing about where or in which season it hangs. A time finer than a microsecond is refused too: cut or rounded, two
+//! instants would become one without a word. Zeros beyond the microsecond change nothing.
 
 use std::fmt;
 use std::ops::{Add, Sub};
@@ -25,6 +25,9 @@ pub enum TimestampError {
     /// A field is outside its range, such as a 31 February.
     #[error("the time names a date or an hour that does not exist")]
     Range,
+    /// Digits other than zero beyond the microsecond.
+    #[error("the time is finer than a microsecond; write six decimals at most")]
+    TooFine,
 }
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
@@ -63,7 +66,7 @@ impl Timestamp {
     /// # Errors
     /// [`TimestampError`] says what is wrong with the text. A leap second (`:60`) counts as the next minute's start.
     pub fn parse_rfc3339(text: &[u8]) -> Result<Self, TimestampError> {
-        use TimestampError::{Form, NoOffset, Range};
+        use TimestampError::{Form, NoOffset, Range, TooFine};
         if text.len() < 19 || text[4] != b'-' || text[7] != b'-' || text[13] != b':' || text[16] != b':' {
             return Err(Form);
         }
@@ -90,6 +93,9 @@ impl Timestamp {
             let start = at;
             let mut scale = 100_000;
             while let Some(digit) = text.get(at).filter(|b| b.is_ascii_digit()) {
+                if scale == 0 && *digit != b'0' {
+                    return Err(TooFine);
+                }
                 fraction += i64::from(digit - b'0') * scale;
                 scale /= 10;
                 at += 1;
@@ -238,14 +244,14 @@ mod tests {
         );
         assert_eq!(parse("2016-12-31T23:59:60Z"), parse("2017-01-01T00:00:00Z"));
         assert_eq!(
-            parse("2026-01-01T00:00:00.1234567Z").unwrap().to_string(),
+            parse("2026-01-01T00:00:00.123456000Z").unwrap().to_string(),
             "2026-01-01T00:00:00.123456Z"
         );
     }
 
     #[test]
     fn refusals_say_why() {
-        use TimestampError::{Form, NoOffset, Range};
+        use TimestampError::{Form, NoOffset, Range, TooFine};
         let cases = [
             ("", Form),
             ("2026-01-01", Form),
@@ -257,6 +263,9 @@ mod tests {
             ("2026-01-01T10:00:00+0100", Form),
             ("2026-01-01T10:00:00+25:00", Range),
             ("yyyy-01-01T10:00:00Z", Form),
+            ("2026-01-01T00:00:00.1234567Z", TooFine),
+            ("2026-01-01T00:00:00.000000001Z", TooFine),
+            ("2026-01-01T00:00:00.00000000000001+01:00", TooFine),
         ];
         for (text, expected) in cases {
             assert_eq!(parse(text), Err(expected), "{text}");

@@ -9,6 +9,7 @@ use crate::identity;
 use crate::json::{check_object, malformed};
 use crate::reason::{Flaw, Reason};
 use crate::record::{MOST_BYTES, Record};
+use crate::time::read_time;
 
 /// The record's JSON object.
 pub(crate) fn object<'a, T: Deserialize<'a>>(record: &Record<'a>) -> Result<T, Flaw> {
@@ -37,7 +38,7 @@ pub(crate) fn patient_id(raw: Option<&RawValue>) -> Result<String, Flaw> {
 pub(crate) fn instant(raw: Option<&RawValue>, name: &'static str) -> Result<Timestamp, Flaw> {
     let bad = Flaw::new(Reason::BadTime, name);
     let text: String = field(raw, bad)?.ok_or(Flaw::new(Reason::NoTime, name))?;
-    Timestamp::parse_rfc3339(text.as_bytes()).map_err(|_| bad)
+    read_time(text.as_bytes(), name)
 }
 
 /// A name or a place; an empty one is an absent one.

@@ -13,6 +13,7 @@
 //! | `quarantine`, `reason` | what did not pass, whole, and why |
 //! | `identity` | which texts may name a patient, a device, a place |
 //! | `status` | what a sender's status says about a value |
+//! | `time` | times, as text or as a count |
 //! | `phi` | values that must not reach a log |
 //!
 //! Architecture invariants: pure functions of their arguments, no clock, no I/O. Bad data is a value
@@ -34,6 +35,7 @@ mod reading;
 mod reason;
 mod record;
 mod status;
+mod time;
 
 pub use command::{CommandAction, CommandRecord, decode_command};
 pub use context::{ContextEvent, ContextRecord, OLDEST, Sex, decode_context};
@@ -48,3 +50,4 @@ pub use reading::{Meaning, Reading, Value};
 pub use reason::{Flaw, Reason};
 pub use record::{Arrival, MOST_BYTES, MOST_READINGS, Record};
 pub use status::{Kind, read_status};
+pub use time::{TimeUnit, read_time, read_time_count};

@@ -5,8 +5,10 @@
 //! [`Meanings`](crate::Meanings) remembers them.
 //! Every path, from JSON or from files, ends in [`Meaning::reading`], so there is one set of rules.
 //!
-//! READING-1: a reading's value is finite, plausible for its vital sign, and never negative zero.
+//! READING-1: a reading's value is finite, plausible for its vital sign, never negative zero, and the decimal that was
+//! measured where it came in single precision.
 
+use wardwatch_clinical::numbers::as_sent;
 use wardwatch_clinical::units::{self, Conversion, UnitError};
 use wardwatch_clinical::{Acvpu, VitalSign};
 
@@ -17,7 +19,7 @@ use crate::reason::{Flaw, Reason};
 pub enum Value<'a> {
     /// A number, in the unit beside it.
     Number(f64),
-    /// A text: for consciousness one of the letters A, C, V, P, U.
+    /// A text: for consciousness one of the letters A, C, V, P, U, or a word for it.
     Text(&'a str),
 }
 
@@ -83,17 +85,21 @@ impl Meaning {
     #[inline]
     pub fn reading(self, value: Value<'_>) -> Result<Option<Reading>, Flaw> {
         match value {
-            // Sentinels are numbers of the device, so they are looked for before any conversion.
-            Value::Number(number) if units::is_no_measurement(number) => Ok(None),
-            Value::Number(number) => self.number(number).map(Some),
-            Value::Text(text) => self.letter(text).map(Some),
+            Value::Number(number) => {
+                let number = as_sent(number);
+                // Sentinels are numbers of the device, so they are looked for before any conversion.
+                match units::is_no_measurement(number) {
+                    true => Ok(None),
+                    false => self.number(number).map(Some),
+                }
+            }
+            Value::Text(text) => self.level(text).map(Some),
         }
     }
 
     #[inline]
     fn number(self, raw: f64) -> Result<Reading, Flaw> {
-        let value = self.conversion.apply(raw);
-        units::check(self.vital, value).map_err(|_| Reason::Implausible)?;
+        let value = units::check(self.vital, self.conversion.apply(raw)).map_err(|_| Reason::Implausible)?;
         // Adding zero turns -0.0 into 0.0: the two are equal but would give digests that differ.
         Ok(Reading {
             vital: self.vital,
@@ -101,21 +107,23 @@ impl Meaning {
         })
     }
 
-    fn letter(self, text: &str) -> Result<Reading, Flaw> {
+    fn level(self, text: &str) -> Result<Reading, Flaw> {
         if self.vital != VitalSign::Consciousness {
-            return Err(Flaw::new(Reason::BadValue, "a text; expected a number"));
+            let has_comma = text.replacen(',', ".", 1).trim().parse::<f64>().is_ok();
+            let detail = match has_comma {
+                true => "a decimal comma; write a point",
+                false => "a text; expected a number",
+            };
+            return Err(Flaw::new(Reason::BadValue, detail));
         }
-        let mut letters = text.chars();
-        match (letters.next().and_then(Acvpu::from_letter), letters.next()) {
-            (Some(level), None) => Ok(Reading {
-                vital: self.vital,
-                value: f64::from(level.level()),
-            }),
-            _ => Err(Flaw::new(
-                Reason::BadValue,
-                "not one of the letters A, C, V, P, U",
-            )),
-        }
+        let level = Acvpu::from_text(text).ok_or(Flaw::new(
+            Reason::BadValue,
+            "neither a letter of A, C, V, P, U nor a word for it",
+        ))?;
+        Ok(Reading {
+            vital: self.vital,
+            value: f64::from(level.level()),
+        })
     }
 }
 
@@ -184,7 +192,12 @@ mod tests {
                 expected
             );
         }
-        for text in ["a", "AV", "", "5"] {
+        let word = Value::Text("New confusion");
+        assert_eq!(
+            read("consciousness", word, None),
+            Ok((VitalSign::Consciousness, 1.0))
+        );
+        for text in ["b", "AV", "", "5"] {
             assert_eq!(
                 read("consciousness", Value::Text(text), None),
                 Err(Reason::BadValue)
@@ -194,6 +207,21 @@ mod tests {
             read("heart_rate", Value::Text("A"), Some("/min")),
             Err(Reason::BadValue)
         );
+    }
+
+    #[test]
+    fn a_text_that_is_no_number_is_told_apart_from_a_decimal_comma() {
+        let detail = |text| {
+            let flaw = Reading::validate("temperature", Value::Text(text), Some("Cel")).unwrap_err();
+            assert_eq!(flaw.reason, Reason::BadValue);
+            flaw.detail
+        };
+        for text in ["38,3", " 38,30 ", "-1,5"] {
+            assert_eq!(detail(text), "a decimal comma; write a point");
+        }
+        for text in ["warm", "38,3,0", "38.3 C", ""] {
+            assert_eq!(detail(text), "a text; expected a number");
+        }
     }
 
     #[test]

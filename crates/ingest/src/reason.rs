@@ -26,7 +26,7 @@ pub enum Reason {
     BadOrigin,
     /// No time of measurement.
     NoTime,
-    /// A time that is not RFC 3339 with an offset.
+    /// A time that is not RFC 3339 with an offset, is finer than a microsecond, or is no date of a measurement.
     BadTime,
     /// A code that no vital sign has.
     UnknownCode,
@@ -36,7 +36,7 @@ pub enum Reason {
     MissingUnit,
     /// Outside what can be a living patient's value.
     Implausible,
-    /// Neither a number nor, for consciousness, a letter of ACVPU.
+    /// Neither a number nor, for consciousness, a letter or word of ACVPU.
     BadValue,
     /// The sender has no result yet, or says what it has in a word we do not know.
     Status,
@@ -56,13 +56,15 @@ pub enum Reason {
     Late,
     /// Decided by the shard: its device's clock is wrong, and its source does not take such readings.
     WrongClock,
+    /// A row of a table that cannot be divided into its cells for certain.
+    BadRow,
 }
 
 // === impl Reason ===
 
 impl Reason {
     /// Every reason, in order of declaration.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::BadJson,
         Self::BadUtf8,
         Self::NotAnObject,
@@ -85,6 +87,7 @@ impl Reason {
         Self::Future,
         Self::Late,
         Self::WrongClock,
+        Self::BadRow,
     ];
 
     /// The stable `snake_case` code.
@@ -112,6 +115,7 @@ impl Reason {
             Self::Future => "future",
             Self::Late => "late",
             Self::WrongClock => "wrong_clock",
+            Self::BadRow => "bad_row",
         }
     }
 

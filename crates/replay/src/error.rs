@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use parquet::errors::ParquetError;
+use wardwatch_ingest::Flaw;
 
 /// Why a replay stopped.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +33,7 @@ pub enum ReplayError {
         /// What the system says.
         source: std::io::Error,
     },
-    /// A file is not Parquet, or its compression is not supported (Snappy and zstd are).
+    /// A file is not Parquet, or its compression is not read (LZO).
     #[error("reading {} as Parquet", path.display())]
     Parquet {
         /// The file.
@@ -40,17 +41,41 @@ pub enum ReplayError {
         /// What the decoder says.
         source: ParquetError,
     },
-    /// A file is not CSV.
-    #[error("reading {} as CSV", path.display())]
-    Csv {
+    /// A file that is meant as text is none in UTF-8.
+    #[error("{}: this is {found}; save it as UTF-8 text, or give it its format's ending", path.display())]
+    NotText {
         /// The file.
         path: PathBuf,
-        /// What the decoder says.
-        source: csv::Error,
+        /// What it seems to be.
+        found: &'static str,
     },
-    /// A column that every observation needs is not there.
-    #[error("{}: no column `{column}`; observations need patient_id, ts, code and value", path.display())]
+    /// The header of a CSV file cannot be divided into names of columns.
+    #[error("{}:{line}: the header cannot be read ({flaw}); write one line of names, in UTF-8", path.display())]
+    CsvHeader {
+        /// The file.
+        path: PathBuf,
+        /// The line.
+        line: u64,
+        /// What is wrong.
+        flaw: Flaw,
+    },
+    /// A column that every row needs is not there.
+    #[error("{}: no column `{column}`; {rows} need {needed}{found}", path.display())]
     NoColumn {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        column: &'static str,
+        /// What the rows are.
+        rows: &'static str,
+        /// The columns that they need.
+        needed: String,
+        /// What the header shows instead: nothing, or half sentences behind semicolons.
+        found: String,
+    },
+    /// A column that is read is there twice.
+    #[error("{}: the column `{column}` stands there twice; keep one of them", path.display())]
+    ColumnTwice {
         /// The file.
         path: PathBuf,
         /// The column.
@@ -68,9 +93,9 @@ pub enum ReplayError {
         /// What may stand there.
         expected: &'static str,
     },
-    /// A file that has to be sorted by arrival is too large to be sorted in memory.
+    /// A file that has to be sorted is too large to be sorted in memory.
     #[error(
-        "{}: more than {most} observations with arrived_at, which are sorted in memory; split the file by patient, or sort it and leave arrived_at out",
+        "{}: more than {most} observations, which are sorted in memory; split the file by patient, or sort it, leave arrived_at out and pass --as-is",
         path.display()
     )]
     TooLargeToSort {

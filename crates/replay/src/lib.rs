@@ -33,6 +33,7 @@ mod summary;
 
 pub use error::ReplayError;
 pub use features::FeatureWriter;
+pub use files::{CsvReader, CsvRow, FileReport, FileReports, Inputs, TableColumns};
 pub use lines::{LineWriter, QuarantineLine};
 pub use position::Position;
 pub use reader::{ReadBatch, Reader};

@@ -20,7 +20,7 @@ pub struct LineWriter {
 pub struct QuarantineLine<'a> {
     /// The input file.
     pub file: String,
-    /// Its row under the header, or its line; from 1.
+    /// Its row under the header, or in NDJSON its line; from 1.
     pub row: u64,
     /// Why.
     pub reason: Reason,
@@ -30,7 +30,7 @@ pub struct QuarantineLine<'a> {
     /// The vital signs concerned, where not the whole record is.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub vitals: Vec<&'static str>,
-    /// The row as text: a line of JSON as it stood there, a row of CSV with its own values, a row of Parquet as JSON. In a
+    /// The row as text: a line of JSON as it stood there, a row of CSV too, a row of Parquet as JSON. In a
     /// line that is not UTF-8 each byte that is none is written `\xff`, and each backslash `\\`.
     pub record: String,
 }

@@ -9,16 +9,23 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::compute::interleave_record_batch;
+use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::Timestamp;
-use wardwatch_ingest::{ContextRecord, Observations, Quarantined};
+use wardwatch_ingest::{BadReading, ContextRecord, Flaw, Observations, Quarantined, Reason, Record};
 
-use crate::files::{self, Arrivals, Aside, CHUNK_ROWS, Chunks, Opened};
-use crate::{Position, ReplayError};
+use crate::files::{self, Arrivals, Aside, CHUNK_ROWS, Chunks, FileReport, FileReports, Inputs, Opened};
+use crate::{Position, ReplayError, refused};
+
+const ALONE: Flaw = Flaw::new(
+    Reason::BadTime,
+    "ts: more than a week from every other of the file",
+);
 
 /// Reads files of observations and context as one log.
 pub struct Reader {
     files: Vec<Input>,
     aside: Aside,
+    reports: FileReports,
 }
 
 /// The next records of the log.
@@ -36,16 +43,29 @@ pub struct ReadBatch {
 
 /// One file and how far it has been merged.
 struct Input {
+    /// Its place among the files.
+    file: usize,
     path: PathBuf,
     chunks: Box<dyn Chunks>,
     arrivals: Arrivals,
-    has_arrivals: bool,
+    order: Order,
     row_a_reading: bool,
     context: VecDeque<(Timestamp, ContextRecord)>,
     observations: Observations,
     /// The next row of `observations`.
     at: usize,
     ended: bool,
+}
+
+/// The order in which a file's observations are taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    /// That of `arrived_at`.
+    Arrival,
+    /// That of `ts`.
+    Time,
+    /// That of its rows.
+    Rows,
 }
 
 // === impl Reader ===
@@ -56,7 +76,9 @@ impl Reader {
     ///
     /// # Errors
     /// A file cannot be read or is not of its format.
-    pub fn open(paths: &[PathBuf], sources: &[String]) -> Result<Self, ReplayError> {
+    pub fn open(inputs: impl Into<Inputs>, sources: &[String]) -> Result<Self, ReplayError> {
+        let inputs = inputs.into();
+        let paths = &inputs.files;
         if paths.len() > Position::MOST_FILES {
             return Err(ReplayError::TooManyFiles {
                 files: paths.len(),
@@ -65,6 +87,7 @@ impl Reader {
         }
         let sources: Arc<[String]> = sources.into();
         let mut aside = Aside::default();
+        let mut reports = FileReports::new(paths.iter().map(|path| path.display().to_string()));
         let mut files = Vec::with_capacity(paths.len());
         for (file, path) in paths.iter().enumerate() {
             let Opened {
@@ -73,13 +96,19 @@ impl Reader {
                 quarantined: flawed,
                 has_arrivals,
                 row_a_reading,
-            } = files::open(path, file)?;
+            } = files::open(path, file, inputs.multiline)?;
+            reports.of_file(file).note_context(context.len(), &flawed);
             aside.quarantined.extend(flawed);
             files.push(Input {
+                file,
                 path: path.clone(),
                 chunks,
                 arrivals: Arrivals::new(Arc::clone(&sources)),
-                has_arrivals,
+                order: match has_arrivals {
+                    true => Order::Arrival,
+                    false if inputs.as_is => Order::Rows,
+                    false => Order::Time,
+                },
                 row_a_reading,
                 context,
                 observations: Observations::empty(),
@@ -87,7 +116,11 @@ impl Reader {
                 ended: false,
             });
         }
-        Ok(Self { files, aside })
+        Ok(Self {
+            files,
+            aside,
+            reports,
+        })
     }
 
     /// The next batch, `None` at the end of all files. It may be without observations.
@@ -96,7 +129,8 @@ impl Reader {
     /// A file cannot be read on.
     pub fn next_batch(&mut self) -> Result<Option<ReadBatch>, ReplayError> {
         for file in &mut self.files {
-            file.refill(&mut self.aside)?;
+            let report = self.reports.of_file(file.file);
+            file.refill(&mut self.aside, report)?;
         }
         let mut picked = Vec::new();
         let mut context = Vec::new();
@@ -127,6 +161,17 @@ impl Reader {
         }))
     }
 
+    /// What became of the files, as far as they have been read.
+    pub fn into_reports(self) -> FileReports {
+        self.reports
+    }
+
+    /// Notes readings of the message at `offset` that were refused after they had been read.
+    pub(crate) fn refuse(&mut self, offset: i64, reason: Reason, readings: u64) {
+        self.reports
+            .refuse(Position::of_offset(offset).file, reason, readings);
+    }
+
     /// How much of the input has been read, from 0 to 1.
     pub fn fraction(&self) -> f64 {
         let read: f64 = self.files.iter().map(|file| file.chunks.fraction()).sum();
@@ -150,11 +195,7 @@ impl Reader {
     /// # Panics
     /// If the offset is not of this reader.
     pub fn position(&self, offset: i64, nth: usize) -> Position {
-        let mut position = Position::of_offset(offset);
-        if self.files[position.file].row_a_reading {
-            position.row += nth as u64;
-        }
-        position
+        self.files[Position::of_offset(offset).file].position(offset, nth)
     }
 
     /// The file whose next record is the earliest, with that record's time and whether it is an observation.
@@ -198,24 +239,70 @@ impl Input {
     }
 
     /// Reads on where everything read so far has been merged.
-    fn refill(&mut self, aside: &mut Aside) -> Result<(), ReplayError> {
+    fn refill(&mut self, aside: &mut Aside, report: &mut FileReport) -> Result<(), ReplayError> {
         while self.at == self.observations.len() && !self.ended {
             self.at = 0;
-            let unsettled = if self.has_arrivals {
-                self.ended = true;
-                files::sorted(&mut *self.chunks, &self.path, aside)?
-            } else {
-                match self.chunks.next()? {
-                    Some(chunk) => aside.take(chunk),
+            let unsettled = match self.order {
+                Order::Rows => match self.chunks.next()? {
+                    Some(chunk) => aside.take(chunk, report),
                     None => {
                         self.ended = true;
                         Observations::empty()
                     }
+                },
+                Order::Arrival | Order::Time => {
+                    self.ended = true;
+                    files::sorted(&mut *self.chunks, &self.path, aside, report)?
                 }
             };
-            self.observations = self.arrivals.settle(unsettled);
+            let believed = match self.order {
+                Order::Time => self.without_lone_dates(&unsettled, aside, report),
+                Order::Arrival | Order::Rows => unsettled,
+            };
+            self.observations = self.arrivals.settle(believed);
         }
         Ok(())
+    }
+
+    /// Sorted observations without those whose date stands alone, which go to quarantine.
+    fn without_lone_dates(
+        &self,
+        sorted: &Observations,
+        aside: &mut Aside,
+        report: &mut FileReport,
+    ) -> Observations {
+        let kept = files::standing_alone(sorted);
+        for row in (0..kept.start).chain(kept.end..sorted.len()) {
+            let first = sorted.readings_offsets()[row] as usize;
+            let end = sorted.readings_offsets()[row + 1] as usize;
+            for place in first..end {
+                let payload = refused::record(sorted, row, place);
+                let record = Record {
+                    payload: payload.as_bytes(),
+                    key: None,
+                    append_time: Timestamp::from_micros(sorted.append_time()[row]),
+                    topic: 0,
+                    partition: 0,
+                    offset: self.position(sorted.offset()[row], place - first).offset(),
+                };
+                let vital = VitalSign::from_index(sorted.vitals()[place]);
+                let bad = BadReading { index: 0, vital };
+                aside
+                    .quarantined
+                    .push(Quarantined::readings(&record, ALONE, vec![bad]));
+            }
+            report.refuse(ALONE.reason, (end - first) as u64);
+        }
+        sorted.slice(kept.start, kept.len())
+    }
+
+    /// Where reading `nth` of the message at `offset` stands.
+    fn position(&self, offset: i64, nth: usize) -> Position {
+        let mut position = Position::of_offset(offset);
+        if self.row_a_reading {
+            position.row += nth as u64;
+        }
+        position
     }
 }
 

@@ -28,6 +28,25 @@ struct Record<'a> {
     arrived_at: Timestamp,
 }
 
+/// A reading as canonical observation JSON: reading `place` of all, which is one of message `row`.
+pub(crate) fn record(observations: &Observations, row: usize, place: usize) -> String {
+    let vital = vital(observations, place);
+    let record = Record {
+        patient_id: observations.patient_id(row),
+        ts: Timestamp::from_micros(observations.ts()[row]),
+        code: vital.name(),
+        value: observations.values()[place],
+        unit: vital.unit(),
+        status: Some(observations.kind(row))
+            .filter(|kind| *kind != Kind::Measured)
+            .map(Kind::status),
+        device_id: observations.device_id(row),
+        source: observations.source(row),
+        arrived_at: Timestamp::from_micros(observations.append_time()[row]),
+    };
+    serde_json::to_string(&record).expect("a record is JSON")
+}
+
 /// Hands each refused reading to `write`, as a line of quarantine.
 pub(crate) fn lines(
     observations: &Observations,
@@ -38,30 +57,19 @@ pub(crate) fn lines(
     let row = refused.row;
     let first = observations.readings_offsets()[row] as usize;
     for place in refused.readings(observations) {
-        let vital =
-            VitalSign::from_index(observations.vitals()[place]).expect("readings have known vital signs");
         let position = reader.position(observations.offset()[row], place - first);
-        let record = Record {
-            patient_id: observations.patient_id(row),
-            ts: Timestamp::from_micros(observations.ts()[row]),
-            code: vital.name(),
-            value: observations.values()[place],
-            unit: vital.unit(),
-            status: Some(observations.kind(row))
-                .filter(|kind| *kind != Kind::Measured)
-                .map(Kind::status),
-            device_id: observations.device_id(row),
-            source: observations.source(row),
-            arrived_at: Timestamp::from_micros(observations.append_time()[row]),
-        };
         write(&QuarantineLine {
             file: reader.path(position).display().to_string(),
             row: position.row,
             reason: refused.reason,
             detail: refused.detail,
-            vitals: vec![vital.name()],
-            record: serde_json::to_string(&record).expect("a record is JSON"),
+            vitals: vec![vital(observations, place).name()],
+            record: record(observations, row, place),
         })?;
     }
     Ok(())
+}
+
+fn vital(observations: &Observations, place: usize) -> VitalSign {
+    VitalSign::from_index(observations.vitals()[place]).expect("readings have known vital signs")
 }

@@ -13,7 +13,7 @@ use wardwatch_shard::{Batch, ContextInput, Outputs, Shard, Wants};
 
 use crate::lines::{LineWriter, QuarantineLine};
 use crate::summary::{Summary, Tally};
-use crate::{FeatureWriter, Reader, ReplayError, refused};
+use crate::{FeatureWriter, Inputs, Reader, ReplayError, refused};
 
 /// Where results go; nothing is written for what has no path.
 #[derive(Clone, Debug, Default)]
@@ -51,7 +51,7 @@ struct Writers {
 /// incomplete.
 pub fn replay(
     pipeline: &Arc<Pipeline>,
-    inputs: &[PathBuf],
+    inputs: impl Into<Inputs>,
     results: &Results,
     mut progress: impl FnMut(Progress),
 ) -> Result<Summary, ReplayError> {
@@ -98,7 +98,7 @@ pub fn replay(
         };
         let mut outputs = Outputs::default();
         shard.step(&batch, None, &mut models, &mut outputs)?;
-        writers.take(outputs, &batch.observations, &reader, &mut tally)?;
+        writers.take(outputs, &batch.observations, &mut reader, &mut tally)?;
         progress(Progress {
             rows: tally.rows,
             fraction: reader.fraction(),
@@ -107,9 +107,10 @@ pub fn replay(
     let mut outputs = Outputs::default();
     // A window that ends later was never whole.
     shard.finish(shard.log_time(), &mut models, &mut outputs)?;
-    writers.take(outputs, &Observations::empty(), &reader, &mut tally)?;
+    writers.take(outputs, &Observations::empty(), &mut reader, &mut tally)?;
     writers.finish()?;
-    Ok(tally.summary(shard.patients(), started.elapsed().as_secs_f64()))
+    let files = reader.into_reports().into_vec();
+    Ok(tally.summary(files, shard.patients(), started.elapsed().as_secs_f64()))
 }
 
 // === impl Writers ===
@@ -134,7 +135,7 @@ impl Writers {
         &mut self,
         outputs: Outputs,
         observations: &Observations,
-        reader: &Reader,
+        reader: &mut Reader,
         tally: &mut Tally,
     ) -> Result<(), ReplayError> {
         for alert in &outputs.alerts {
@@ -147,7 +148,9 @@ impl Writers {
             outputs.scores.iter().try_for_each(|score| writer.write(score))?;
         }
         for refused in &outputs.refused {
-            tally.quarantine(refused.reason, refused.readings(observations).count() as u64);
+            let readings = refused.readings(observations).count() as u64;
+            tally.quarantine(refused.reason, readings);
+            reader.refuse(observations.offset()[refused.row], refused.reason, readings);
             if let Some(writer) = &mut self.quarantine {
                 refused::lines(observations, refused, reader, |line| writer.write(line))?;
             }

@@ -8,6 +8,8 @@ use wardwatch_clinical::AlarmPriority;
 use wardwatch_ingest::Reason;
 use wardwatch_shard::{Counts, Failure};
 
+use crate::FileReport;
+
 /// What a replay did. A *reading* is one value of one vital sign: a row of Parquet and CSV, a part of a grouped line.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Summary {
@@ -31,6 +33,8 @@ pub struct Summary {
     pub stays: u64,
     /// Alerts by alarm.
     pub alerts: Vec<AlertCount>,
+    /// What became of each input file.
+    pub files: Vec<FileReport>,
     /// Wall-clock time, from opening the files to completing the results.
     pub seconds: f64,
     /// Rows by seconds.
@@ -86,7 +90,7 @@ impl Tally {
     }
 
     /// The summary, the most urgent alarms first.
-    pub fn summary(self, monitored: usize, seconds: f64) -> Summary {
+    pub fn summary(self, files: Vec<FileReport>, monitored: usize, seconds: f64) -> Summary {
         let mut alerts: Vec<AlertCount> = self
             .alerts
             .into_iter()
@@ -114,6 +118,7 @@ impl Tally {
             failures: self.failures,
             stays: self.ended + monitored as u64,
             alerts,
+            files,
             seconds,
             rows_per_second: if seconds > 0.0 {
                 self.rows as f64 / seconds

@@ -12,6 +12,7 @@
 
 use wardwatch_alarms::{EndReason, Judgement};
 use wardwatch_clinical::VitalSign;
+use wardwatch_clinical::numbers::as_sent;
 use wardwatch_event_time::{Admission, Timestamp};
 use wardwatch_ingest::{Kind, Message};
 
@@ -20,7 +21,6 @@ use crate::closing::is_wanted;
 use crate::devices::{DeviceId, Replacement};
 use crate::limits::{Noted, judge, limits_on};
 use crate::patient::{Latest, Replaced};
-use crate::seen::as_sent;
 use crate::shard::Io;
 use crate::{Shard, StepError};
 
@@ -170,7 +170,7 @@ impl Shard {
         let latest = self.patient_mut(slot).latest[vital.index()];
         let device = self.device(slot, id);
         let (clock, index) = (device.clock, vital.index() as u8);
-        let kept = device.seen.kept(index).map(|(ts, value)| (ts, as_sent(value)));
+        let kept = device.seen.kept(index).map(|(ts, value)| (ts, as_sent(f64::from(value))));
         let corrected = device.replacements.iter().filter(|known| known.vital == index);
         let corrected = corrected.filter_map(|known| Some((known.ts, known.value?)));
         let values = kept.chain(corrected).map(|(ts, value)| Latest {

@@ -8,9 +8,10 @@
 use std::collections::VecDeque;
 
 use wardwatch_clinical::VitalSign;
+use wardwatch_clinical::numbers::as_sent;
 use wardwatch_event_time::{DeviceClock, Span, Standing, Timestamp};
 
-use crate::seen::{Seen, as_sent, device_number};
+use crate::seen::{Seen, device_number};
 
 /// A device of a patient, over all sources: 16 sources of 16 devices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +102,7 @@ impl Device {
         let vitals = VitalSign::ALL.iter().map(|vital| vital.index() as u8);
         let mut kept: Vec<(Timestamp, u8, f64)> = vitals
             .flat_map(|vital| self.seen.kept(vital).map(move |(ts, value)| (vital, ts, value)))
-            .map(|(vital, ts, value)| (clock.effective(Timestamp::from_micros(ts)), vital, as_sent(value)))
+            .map(|(vital, ts, value)| (clock.effective(Timestamp::from_micros(ts)), vital, as_sent(f64::from(value))))
             .filter(|(ts, ..)| clock.offset() > Span::ZERO && *ts <= now && now - *ts <= EPOCH_FOUND_IN)
             .collect();
         kept.sort_by(|one, other| one.0.cmp(&other.0).then(one.1.cmp(&other.1)));

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanBuilder, Float64Builder, StringBuilder};
 use arrow::datatypes::{DataType, Schema};
-use wardwatch_alarms::nine_digits;
 use wardwatch_clinical::VitalSign;
+use wardwatch_clinical::numbers::comparable;
 use wardwatch_clinical::scores::Spo2Scale;
 use wardwatch_event_time::Timestamp;
 use wardwatch_ingest::Sex;
@@ -177,8 +177,8 @@ impl Facts<'_> {
 // === impl Columns ===
 
 impl<'a> Columns<'a> {
-    /// Columns for `inputs`, of the types of `schema`. With `rounded`, numbers are cut to nine significant digits, as they
-    /// are compared with thresholds.
+    /// Columns for `inputs`, of the types of `schema`. With `rounded`, numbers are as they are compared with
+    /// thresholds ([`comparable`]).
     pub(crate) fn new(inputs: &'a [Input], schema: &Schema, rounded: bool) -> Self {
         let builders = schema.fields().iter().map(|field| match field.data_type() {
             DataType::Boolean => Builder::Flag(BooleanBuilder::new()),
@@ -198,7 +198,7 @@ impl<'a> Columns<'a> {
                 Builder::Number(builder) => {
                     let number = facts.number(input.from);
                     builder.append_option(if self.rounded {
-                        number.map(nine_digits)
+                        number.map(comparable)
                     } else {
                         number
                     });

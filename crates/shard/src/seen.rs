@@ -84,11 +84,6 @@ pub(crate) fn device_number(device: Option<&str>) -> u32 {
     })
 }
 
-/// A kept value as the number that was sent: the shortest decimal that single precision tells apart.
-pub(crate) fn as_sent(value: f32) -> f64 {
-    format!("{value}").parse().unwrap_or(f64::from(value))
-}
-
 // === impl Seen ===
 
 impl Seen {
@@ -309,14 +304,6 @@ mod tests {
         assert_eq!(seen.kept(1).collect::<Vec<_>>(), [(10, 97.0)]);
         seen.prune(6, 0);
         assert!(seen.accept(5, 0, 79.0));
-    }
-
-    #[test]
-    fn a_kept_value_comes_back_as_it_was_sent() {
-        for tenths in 0..4_000 {
-            let sent = f64::from(tenths) / 10.0;
-            assert_eq!(as_sent(sent as f32), sent);
-        }
     }
 
     proptest! {

@@ -176,6 +176,7 @@ fn replay_writes_alerts_features_scores_and_quarantine() {
         "q.ndjson",
         "--output",
         "json",
+        "--as-is",
     ];
     let done = wardwatch(dir.path(), &arguments);
     assert!(done.status.success(), "{}", text(&done.stderr));

@@ -8,15 +8,16 @@
 //! ```
 //! A value is first rounded to the chart's precision (whole numbers, or one decimal), halves away from zero.
 //! The rounding is folded into the edges: above zero, rounding to at most a bound is the same as lying below
-//! that bound and half a unit. Values that agree with an edge to nine significant digits count as the edge,
-//! because 38.05 has no exact `f64` and must still round up to 38.1, whether it was charted or averaged.
+//! that bound and half a unit. Values that agree with an edge to six significant digits count as the edge,
+//! as for a limit ([`crate::numbers`]): 38.05 has no exact `f64`, less so an exact single, and must still round up
+//! to 38.1, whether it was charted, averaged or sent in single precision.
 
 use super::score::Points;
 
 /// Upper bounds at most: NEWS2's SpO2 on scale 2 has the most bands, seven.
 const EDGES: usize = 6;
 /// Relative width within which a value counts as the edge above it.
-const NINE_DIGITS: f64 = 1e-9;
+const SIX_DIGITS: f64 = 1e-6;
 
 /// The bands of one parameter.
 #[derive(Debug)]
@@ -82,7 +83,7 @@ impl Bands {
     /// The points of a finite value. Counts edges instead of searching: no branch to mispredict.
     #[inline]
     pub(super) fn of(&self, value: f64) -> u8 {
-        let nudged = value + value * NINE_DIGITS;
+        let nudged = value + value * SIX_DIGITS;
         let below: usize = self.edges.iter().map(|&edge| usize::from(nudged >= edge)).sum();
         self.points[below]
     }
@@ -100,7 +101,7 @@ mod tests {
         for (value, points) in [
             (8.0, 3),
             (8.4, 3),
-            (8.499_999, 3),
+            (8.499, 3),
             (8.5, 1),
             (11.4, 1),
             (11.5, 0),

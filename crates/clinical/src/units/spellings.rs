@@ -21,16 +21,18 @@ pub enum Conversion {
 // === impl Conversion ===
 
 impl Conversion {
-    /// Converts one value.
+    /// Converts one value, to a billionth of the canonical unit: what lies beyond is no measurement but the arithmetic of
+    /// doubles, in which 100 times 0.29 is less than 29.
     #[inline]
     pub fn apply(self, value: f64) -> f64 {
-        match self {
-            Self::Same => value,
+        const BILLION: f64 = 1e9;
+        let converted = match self {
+            Self::Same => return value,
             Self::Times(factor) => value * factor,
-            // In this order 98.6 °F and its like come out within one step of the exact decimal.
             Self::Fahrenheit => (value - 32.0) * 5.0 / 9.0,
             Self::Kelvin => value - 273.15,
-        }
+        };
+        (converted * BILLION).round() / BILLION
     }
 }
 
@@ -86,12 +88,12 @@ static ROWS: &[Row] = &[
         Same,
     ),
     (&[Breaths], "264928 mdc_dim_resp_per_min", Same),
-    (&[Fraction], "% percent {%} 262688 mdc_dim_percent", Same),
+    (&[Fraction], "% ％ percent {%} 262688 mdc_dim_percent", Same),
     (&[Fraction], "1 {fraction} 262656 mdc_dim_dimless", Times(100.0)),
     (&[Pressure], "mm[hg] mmhg 266016 mdc_dim_mmhg", Same),
     (
         &[Pressure],
-        "kpa 265987 mdc_dim_kilo_pascal",
+        "kpa ㎪ 265987 mdc_dim_kilo_pascal",
         Times(1000.0 / PA_PER_MMHG),
     ),
     (
@@ -101,16 +103,16 @@ static ROWS: &[Row] = &[
     ),
     (
         &[Temperature],
-        "cel degc °c ºc c deg_c [degc] celsius 268192 mdc_dim_degc",
+        "cel degc °c ºc ˚c ℃ c deg_c [degc] celsius 268192 mdc_dim_degc",
         Same,
     ),
     // 268160 is what devices send for MDC_DIM_FAHR; the nomenclature's own number is 266560.
     (
         &[Temperature],
-        "[degf] degf °f ºf f deg_f fahrenheit 268160 266560 mdc_dim_fahr",
+        "[degf] degf °f ºf ˚f ℉ f deg_f fahrenheit 268160 266560 mdc_dim_fahr",
         Fahrenheit,
     ),
-    (&[Temperature], "k kelvin 266528 mdc_dim_kelvin", Kelvin),
+    (&[Temperature], "k \u{212a} kelvin 266528 mdc_dim_kelvin", Kelvin),
     (&[Flow], "l/min lpm liter/min liters/min litres/min", Same),
     (&[Flow], "265216 mdc_dim_l_per_min mdc_dim_x_l_per_min", Same),
     (&[Flow], "ml/min mdc_dim_milli_l_per_min", Times(0.001)),

@@ -53,6 +53,9 @@ fn temperatures_follow_ucum() {
         "ºF",
         "Deg. F",
         "DEG F",
+        "℉",
+        " ℉ ",
+        "˚F",
         "[DEGF]",
         "268160",
         "266560",
@@ -69,6 +72,8 @@ fn temperatures_follow_ucum() {
         "Deg. C",
         "°C",
         "º C",
+        "℃",
+        "˚C",
         "C",
         "c",
         "CEL",
@@ -77,7 +82,9 @@ fn temperatures_follow_ucum() {
     ] {
         assert_eq!(convert(Temperature, unit, 37.5), 37.5);
     }
-    close(convert(Temperature, "K", 310.15), 37.0);
+    for unit in ["K", "k", "\u{212a}", "kelvin"] {
+        close(convert(Temperature, unit, 310.15), 37.0);
+    }
 }
 
 #[test]
@@ -87,7 +94,7 @@ fn fractions_become_percent() {
             close(convert(vital, unit, 0.97), 97.0);
             assert_eq!(convert(vital, unit, 1.0), 100.0);
         }
-        for unit in ["%", "percent", "262688", "MDC_DIM_PERCENT"] {
+        for unit in ["%", "％", "percent", "262688", "MDC_DIM_PERCENT"] {
             assert_eq!(convert(vital, unit, 97.0), 97.0);
         }
     }
@@ -237,7 +244,7 @@ fn implausible_values_of_real_charting_are_refused() {
         (GcsTotal, 3.0),
         (Pulse, 277.0),
     ] {
-        assert_eq!(check(vital, value), Ok(()), "{value}");
+        assert_eq!(check(vital, value), Ok(value), "{value}");
     }
 }
 
@@ -246,10 +253,42 @@ fn bounds_are_inclusive() {
     for vital in VitalSign::ALL {
         let plausible = vital.plausible();
         for bound in [*plausible.start(), *plausible.end()] {
-            assert_eq!(check(vital, bound), Ok(()), "{vital} {bound}");
+            assert_eq!(check(vital, bound), Ok(bound), "{vital} {bound}");
+            if bound > 0.0 && !vital.info().whole {
+                for near in [bound * (1.0 - 1e-7), bound * (1.0 + 1e-7)] {
+                    let checked = check(vital, near).unwrap();
+                    assert!(
+                        vital.plausible().contains(&checked) && (checked - near).abs() < 1e-4,
+                        "{vital} {near}"
+                    );
+                }
+            }
         }
         assert!(
             check(vital, plausible.start() - 1.0).is_err() && check(vital, plausible.end() + 1.0).is_err()
         );
     }
+}
+
+/// In doubles 100 × 0.29 is 28.999999999999996, and 100.94 °F may come out below 38.3 °C.
+#[test]
+fn a_converted_decimal_is_the_decimal() {
+    for hundredth in 10..=100 {
+        let percent = f64::from(hundredth);
+        assert_eq!(convert(Spo2, "1", percent / 100.0), percent);
+    }
+    // Every tenth of a degree Celsius has an exact decimal in Fahrenheit and in kelvin.
+    for tenth in 250..=450_i64 {
+        let celsius = tenth as f64 / 10.0;
+        let fahrenheit = (tenth * 18 + 3_200) as f64 / 100.0;
+        let kelvin = (tenth * 10 + 27_315) as f64 / 100.0;
+        assert_eq!(convert(Temperature, "[degF]", fahrenheit), celsius);
+        assert_eq!(convert(Temperature, "K", kelvin), celsius);
+    }
+    for millilitres in 0..=1_000 {
+        let litres = f64::from(millilitres) / 1_000.0;
+        assert_eq!(convert(O2Flow, "mL/min", f64::from(millilitres)), litres);
+    }
+    assert_eq!(convert(SystolicBp, "kPa", 11.732_336), 88.0);
+    assert_eq!(convert(SystolicBp, "kPa", 49.995_75), 375.0);
 }

@@ -18,6 +18,7 @@ use crate::reading::{Meaning, Reading, Value};
 use crate::reason::{Flaw, Reason};
 use crate::record::{Arrival, MOST_READINGS, Record};
 use crate::status::{Kind, read_status};
+use crate::time::read_time;
 
 const MALFORMED: Flaw = Flaw::new(Reason::BadJson, "a field is given twice, or a text is none");
 
@@ -255,9 +256,7 @@ fn origin<'d>(field: &'d Field<'_>, name: &'static str) -> Result<Option<&'d str
 fn time(field: &Field<'_>, name: &'static str) -> Result<Timestamp, Flaw> {
     match field {
         Field::Absent => Err(Flaw::new(Reason::NoTime, name)),
-        Field::Text(text) => {
-            Timestamp::parse_rfc3339(text.as_bytes()).map_err(|_| Flaw::new(Reason::BadTime, name))
-        }
+        Field::Text(text) => read_time(text.as_bytes(), name),
         _ => Err(Flaw::new(Reason::BadTime, name)),
     }
 }

@@ -2,12 +2,17 @@
 //!
 //! A broker stamps an append time on each record and never lets it go back. A file has two ways to say the same:
 //!
-//! - it has `arrived_at`: observations are taken in its order, those of equal times in the file's. That takes a sort of the
-//!   whole file in memory, at most [`MOST_SORTED`] messages;
-//! - it has none: the file's order is the order of arrival, and the append time is the largest `ts` so far.
+//! - it has `arrived_at`: observations are taken in its order, those of equal times in the file's;
+//! - it has none: observations are taken in the order of `ts`, as if each had arrived when it was measured. Then a wrong
+//!   date makes no other row late. One far from all others would still let time pass for everybody, and call them silent:
+//!   where it [stands alone](standing_alone) it is no date of the file.
+//!
+//! Either takes a sort of the whole file in memory, at most [`MOST_SORTED`] messages. A file without `arrived_at` may be
+//! taken as it is instead: the order of its rows is that of arrival, and the append time the largest `ts` so far.
 //!
 //! ARRIVAL-1: the append times of a file's observations, as given out, never go back.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,11 +20,14 @@ use arrow::array::{RecordBatch, TimestampMicrosecondArray, UInt16Array, UInt32Ar
 use arrow::compute::{concat_batches, take_record_batch};
 use wardwatch_ingest::Observations;
 
-use super::{Aside, Chunks};
+use super::{Aside, Chunks, FileReport};
 use crate::ReplayError;
 
 /// A message takes about 100 bytes, twice during the sort: 20 GB at the most.
 const MOST_SORTED: usize = 100_000_000;
+
+/// Microseconds from a date that stands alone to the next: longer than any patient is away and still remembered.
+const WEEK: i64 = 7 * 24 * 3_600 * 1_000_000;
 
 /// Puts observations into the order of arrival, with append times and topics.
 pub(crate) struct Arrivals {
@@ -85,16 +93,43 @@ impl Arrivals {
     }
 }
 
+/// The rows of sorted observations without an instant at either end that stands alone: one patient's, more than a week from
+/// all others, where those do not stand alone as well.
+pub(crate) fn standing_alone(observations: &Observations) -> Range<usize> {
+    let times = observations.append_time();
+    let is_one_patient = |rows: Range<usize>| {
+        let mut ids = rows.map(|row| observations.patient_id(row));
+        let first = ids.next();
+        ids.all(|id| Some(id) == first)
+    };
+    let mut kept = 0..times.len();
+    if let (Some(first), Some(last)) = (times.first(), times.last()) {
+        let second = times.partition_point(|time| time == first);
+        let is_alone =
+            matches!(times[second..], [next, after, ..] if next - first > WEEK && after - next <= WEEK);
+        if is_alone && is_one_patient(0..second) {
+            kept.start = second;
+        }
+        let end = times.partition_point(|time| time < last);
+        let is_alone = matches!(times[kept.start.min(end)..end], [.., after, next] if last - next > WEEK && next - after <= WEEK);
+        if is_alone && is_one_patient(end..times.len()) {
+            kept.end = end;
+        }
+    }
+    kept
+}
+
 /// Reads the rest of a file and sorts it by append time; observations of equal times keep their order.
 pub(crate) fn sorted(
     chunks: &mut dyn Chunks,
     path: &Path,
     aside: &mut Aside,
+    report: &mut FileReport,
 ) -> Result<Observations, ReplayError> {
     let mut parts = Vec::new();
     let mut messages = 0;
     while let Some(chunk) = chunks.next()? {
-        let observations = aside.take(chunk);
+        let observations = aside.take(chunk, report);
         messages += observations.len();
         if messages > MOST_SORTED {
             return Err(ReplayError::TooLargeToSort {

@@ -3,30 +3,60 @@
 //! | file | room |
 //! |---|---|
 //! | `parquet`, `csv` | long tables: a row an observation |
+//! | `columns` | which columns a table needs |
 //! | `table` | the columns of a long table, whatever types they came in |
 //! | `rows` | rows of a table to messages, or to quarantine |
 //! | `ndjson` | canonical observation JSON and context records, a line each |
 //! | `arrival` | append times and topics: the order in which a file came in |
+//! | `found` | what a file is that cannot be read |
+//! | `report` | what became of each file |
 
 mod arrival;
+mod columns;
 mod csv;
+mod found;
 mod ndjson;
 mod parquet;
+mod report;
 mod rows;
 mod table;
 
 use std::collections::VecDeque;
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use wardwatch_event_time::Timestamp;
 use wardwatch_ingest::{ContextRecord, Observations, Quarantined};
 
 use crate::ReplayError;
-pub(crate) use arrival::{Arrivals, sorted};
+pub(crate) use arrival::{Arrivals, sorted, standing_alone};
+pub use columns::TableColumns;
+pub use csv::{CsvReader, CsvRow};
+pub use report::{FileReport, FileReports};
 
 /// Observations read at once, in rows of the file.
 pub(crate) const CHUNK_ROWS: usize = 8_192;
+
+/// Files to read, and how.
+#[derive(Clone, Debug, Default)]
+pub struct Inputs {
+    /// Observations and context: Parquet, CSV or NDJSON, by their endings.
+    pub files: Vec<PathBuf>,
+    /// A file without arrival times keeps the order of its rows; else it is taken in the order of `ts`.
+    pub as_is: bool,
+    /// Quoted cells of CSV may hold line breaks.
+    pub multiline: bool,
+}
+
+impl<P: AsRef<[PathBuf]> + ?Sized> From<&P> for Inputs {
+    /// Files, read as they are where nothing is said of it.
+    fn from(files: &P) -> Self {
+        Self {
+            files: files.as_ref().to_vec(),
+            ..Self::default()
+        }
+    }
+}
 
 /// A part of a file, in its order.
 pub(crate) struct Chunk {
@@ -34,6 +64,8 @@ pub(crate) struct Chunk {
     pub quarantined: Vec<Quarantined>,
     /// Readings that repeat an earlier one of their own message.
     pub repeats: u64,
+    /// Lines on which quotation marks open that are not closed.
+    pub open_quotes: Vec<u64>,
 }
 
 /// What was read and is no observation.
@@ -68,8 +100,9 @@ pub(crate) struct Opened {
 // === impl Aside ===
 
 impl Aside {
-    /// Sets aside what is no observation; gives the rest.
-    pub fn take(&mut self, chunk: Chunk) -> Observations {
+    /// Sets aside what is no observation; gives the rest. All is noted in the file's report.
+    pub fn take(&mut self, chunk: Chunk, report: &mut FileReport) -> Observations {
+        report.note(&chunk);
         self.quarantined.extend(chunk.quarantined);
         self.repeats += chunk.repeats;
         chunk.observations
@@ -92,14 +125,14 @@ impl Opened {
 }
 
 /// Opens a file by its ending. `file` is its place among the inputs.
-pub(crate) fn open(path: &Path, file: usize) -> Result<Opened, ReplayError> {
+pub(crate) fn open(path: &Path, file: usize, multiline: bool) -> Result<Opened, ReplayError> {
     let ending = path
         .extension()
         .and_then(OsStr::to_str)
         .map(str::to_ascii_lowercase);
     match ending.as_deref() {
         Some("parquet") => parquet::open(path, file),
-        Some("csv") => csv::open(path, file),
+        Some("csv") => csv::open(path, file, multiline),
         Some("ndjson" | "jsonl") => ndjson::open(path, file),
         _ => Err(ReplayError::Format { path: path.into() }),
     }

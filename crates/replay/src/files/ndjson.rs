@@ -13,17 +13,15 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use wardwatch_event_time::Timestamp;
 use wardwatch_ingest::{
-    Arrival, ContextRecord, Flaw, Quarantined, Reason, Record, decode_context, decode_observations,
+    Arrival, ContextRecord, Flaw, Quarantined, Reason, Record, decode_context, decode_observations, read_time,
 };
 
+use super::found::{BYTE_ORDER_MARK, check_text};
 use super::{CHUNK_ROWS, Chunk, Chunks, Opened};
 use crate::{Position, ReplayError};
 
 /// Bytes of lines decoded at once; one line may exceed it.
 const CHUNK_BYTES: usize = 8 << 20;
-
-/// What some editors put before the first line.
-const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 struct NdjsonChunks {
     lines: Lines,
@@ -97,8 +95,8 @@ fn is_context(text: &str) -> bool {
 fn arrived(text: &str) -> Result<Option<Timestamp>, Flaw> {
     let bad = Flaw::new(Reason::BadTime, "arrived_at");
     let Arrived { arrived_at } = serde_json::from_str(text).map_err(|_| bad)?;
-    let time = arrived_at.map(|time| Timestamp::parse_rfc3339(time.as_bytes()));
-    time.transpose().map_err(|_| bad)
+    let time = arrived_at.map(|time| read_time(time.as_bytes(), "arrived_at"));
+    time.transpose()
 }
 
 fn record(payload: &[u8], file: usize, line: u64) -> Record<'_> {
@@ -138,6 +136,7 @@ impl Chunks for NdjsonChunks {
             observations: decoded.observations,
             quarantined: decoded.quarantined,
             repeats: decoded.repeats,
+            open_quotes: Vec::new(),
         }))
     }
 
@@ -154,13 +153,16 @@ impl Chunks for NdjsonChunks {
 
 impl Lines {
     fn open(path: &Path) -> Result<Self, ReplayError> {
-        let file = File::open(path).map_err(|source| ReplayError::Read {
+        let failed = |source| ReplayError::Read {
             path: path.into(),
             source,
-        })?;
+        };
+        let file = File::open(path).map_err(failed)?;
+        let mut reader = BufReader::with_capacity(1 << 18, file);
+        check_text(path, reader.fill_buf().map_err(failed)?)?;
         Ok(Self {
             path: path.into(),
-            reader: BufReader::with_capacity(1 << 18, file),
+            reader,
             line: 0,
             read: 0,
         })

@@ -30,6 +30,12 @@ pub(super) struct Rows {
     held: Option<Held>,
 }
 
+/// A row that could not even be read.
+pub(super) struct Flawed {
+    pub row: usize,
+    pub flaw: Flaw,
+}
+
 /// The last message of a chunk, to which the next chunk may add.
 struct Held {
     patient_id: String,
@@ -55,13 +61,12 @@ impl Rows {
         }
     }
 
-    /// Judges the rows of a batch. `flawed` are rows that could not even be read, in order; `render` shows a row as it stood
-    /// in the file.
+    /// Judges the rows of a batch. `flawed` are in order; `render` shows a row as it stood in the file.
     pub fn judge(
         &mut self,
         batch: &RecordBatch,
         path: &Path,
-        flawed: &[(usize, Flaw, Vec<u8>)],
+        flawed: &[Flawed],
         render: impl Fn(usize) -> Vec<u8>,
     ) -> Result<Chunk, ReplayError> {
         let table = Table::of(batch, path)?;
@@ -76,9 +81,8 @@ impl Rows {
                 row: self.before + row as u64 + 1,
             }
             .offset();
-            let unreadable = flawed.next_if(|(at, ..)| *at == row);
-            let judged = match unreadable {
-                Some((_, flaw, _)) => Err(*flaw),
+            let judged = match flawed.next_if(|flawed| flawed.row == row) {
+                Some(flawed) => Err(flawed.flaw),
                 None => self.row(&table, row, offset),
             };
             match judged {
@@ -93,9 +97,8 @@ impl Rows {
                 }
                 Err(flaw) => {
                     close(&mut taken, open.take());
-                    let payload = unreadable.map_or_else(|| render(row), |(.., bytes)| bytes.clone());
                     let vital = table.code.get(row).and_then(VitalSign::from_code);
-                    quarantined.push(self.refuse(flaw, offset, &payload, vital));
+                    quarantined.push(self.refuse(flaw, offset, &render(row), vital));
                 }
             }
         }
@@ -105,6 +108,7 @@ impl Rows {
             observations: taken.finish(),
             quarantined,
             repeats: 0,
+            open_quotes: Vec::new(),
         })
     }
 
@@ -118,6 +122,7 @@ impl Rows {
             observations: taken.finish(),
             quarantined: Vec::new(),
             repeats: 0,
+            open_quotes: Vec::new(),
         })
     }
 

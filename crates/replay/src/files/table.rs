@@ -3,13 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, Float64Array, RecordBatch, StringViewArray, TimestampMicrosecondArray,
-};
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringViewArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{self, DataType, Float64Type, Int64Type};
+use wardwatch_clinical::numbers::as_sent;
 use wardwatch_event_time::Timestamp;
-use wardwatch_ingest::{Flaw, Reason, Value};
+use wardwatch_ingest::{Flaw, TimeUnit, Value, read_time, read_time_count};
 
 use crate::ReplayError;
 
@@ -32,7 +31,7 @@ pub(super) struct Texts(Option<StringViewArray>);
 /// A column of times: instants, of any unit, in UTC where they name no zone; or RFC 3339 text.
 pub(super) enum Times {
     Absent,
-    Instants(TimestampMicrosecondArray),
+    Counts(Int64Array, TimeUnit),
     Texts(StringViewArray),
 }
 
@@ -45,22 +44,23 @@ pub(super) enum Values {
 // === impl Table ===
 
 impl Table {
-    /// Finds the columns of a batch.
+    /// Finds the columns of a batch, of which those that are needed are there.
     pub fn of(batch: &RecordBatch, path: &Path) -> Result<Self, ReplayError> {
         let columns = Columns { batch, path };
         Ok(Self {
-            patient_id: Texts(Some(columns.texts(columns.needed("patient_id")?, "patient_id")?)),
-            ts: columns.times(columns.needed("ts")?, "ts")?,
-            code: Texts(Some(columns.texts(columns.needed("code")?, "code")?)),
-            value: columns.values(columns.needed("value")?)?,
+            patient_id: columns.optional_texts("patient_id")?,
+            ts: columns.optional_times("ts")?,
+            code: columns.optional_texts("code")?,
+            value: columns.values(
+                batch
+                    .column_by_name("value")
+                    .expect("it was looked for at the start"),
+            )?,
             unit: columns.optional_texts("unit")?,
             device_id: columns.optional_texts("device_id")?,
             source: columns.optional_texts("source")?,
             status: columns.optional_texts("status")?,
-            arrived_at: match batch.column_by_name("arrived_at") {
-                Some(column) => columns.times(column, "arrived_at")?,
-                None => Times::Absent,
-            },
+            arrived_at: columns.optional_times("arrived_at")?,
         })
     }
 }
@@ -73,15 +73,6 @@ struct Columns<'a> {
 // === impl Columns ===
 
 impl Columns<'_> {
-    fn needed(&self, column: &'static str) -> Result<&ArrayRef, ReplayError> {
-        self.batch
-            .column_by_name(column)
-            .ok_or_else(|| ReplayError::NoColumn {
-                path: self.path.into(),
-                column,
-            })
-    }
-
     fn optional_texts(&self, name: &'static str) -> Result<Texts, ReplayError> {
         let column = self.batch.column_by_name(name);
         Ok(Texts(column.map(|column| self.texts(column, name)).transpose()?))
@@ -104,15 +95,24 @@ impl Columns<'_> {
             .clone())
     }
 
+    fn optional_times(&self, name: &'static str) -> Result<Times, ReplayError> {
+        let column = self.batch.column_by_name(name);
+        column.map_or(Ok(Times::Absent), |column| self.times(column, name))
+    }
+
     fn times(&self, column: &ArrayRef, name: &'static str) -> Result<Times, ReplayError> {
         const EXPECTED: &str = "a timestamp, or RFC 3339 text";
         match column.data_type() {
-            DataType::Timestamp(_, zone) => {
-                let micros = DataType::Timestamp(TimeUnit::Microsecond, zone.clone());
-                let instants = cast(column, &micros).map_err(|_| self.wrong_type(column, name, EXPECTED))?;
-                Ok(Times::Instants(
-                    instants.as_primitive::<TimestampMicrosecondType>().clone(),
-                ))
+            DataType::Timestamp(unit, _) => {
+                let unit = match unit {
+                    datatypes::TimeUnit::Second => TimeUnit::Seconds,
+                    datatypes::TimeUnit::Millisecond => TimeUnit::Millis,
+                    datatypes::TimeUnit::Microsecond => TimeUnit::Micros,
+                    datatypes::TimeUnit::Nanosecond => TimeUnit::Nanos,
+                };
+                let counts = cast(column, &DataType::Int64);
+                let counts = counts.map_err(|_| self.wrong_type(column, name, EXPECTED))?;
+                Ok(Times::Counts(counts.as_primitive::<Int64Type>().clone(), unit))
             }
             data_type if data_type.is_integer() => Err(self.wrong_type(column, name, EXPECTED)),
             _ => self
@@ -123,9 +123,14 @@ impl Columns<'_> {
     }
 
     fn values(&self, column: &ArrayRef) -> Result<Values, ReplayError> {
+        const EXPECTED: &str = "numbers of single precision or finer, or text";
+        // Of 38.3 half precision makes 38.3125, and nobody can tell which it was.
+        if *column.data_type() == DataType::Float16 {
+            return Err(self.wrong_type(column, "value", EXPECTED));
+        }
         if column.data_type().is_numeric() {
             let numbers = cast(column, &DataType::Float64);
-            let numbers = numbers.map_err(|_| self.wrong_type(column, "value", "numbers or text"))?;
+            let numbers = numbers.map_err(|_| self.wrong_type(column, "value", EXPECTED))?;
             return Ok(Values::Numbers(numbers.as_primitive::<Float64Type>().clone()));
         }
         self.texts(column, "value").map(Values::Texts)
@@ -162,13 +167,10 @@ impl Times {
     pub fn get(&self, row: usize, name: &'static str) -> Result<Option<Timestamp>, Flaw> {
         match self {
             Self::Absent => Ok(None),
-            Self::Instants(instants) => Ok(instants
-                .is_valid(row)
-                .then(|| Timestamp::from_micros(instants.value(row)))),
+            Self::Counts(counts, _) if counts.is_null(row) => Ok(None),
+            Self::Counts(counts, unit) => read_time_count(counts.value(row), *unit, name).map(Some),
             Self::Texts(texts) if texts.is_null(row) || texts.value(row).is_empty() => Ok(None),
-            Self::Texts(texts) => Timestamp::parse_rfc3339(texts.value(row).as_bytes())
-                .map(Some)
-                .map_err(|_| Flaw::new(Reason::BadTime, name)),
+            Self::Texts(texts) => read_time(texts.value(row).as_bytes(), name).map(Some),
         }
     }
 }
@@ -195,13 +197,18 @@ pub(super) fn cell(column: &dyn Array, row: usize) -> serde_json::Value {
     if column.is_null(row) {
         return serde_json::Value::Null;
     }
-    if column.data_type().is_numeric()
+    if column.data_type().is_floating()
         && let Ok(numbers) = cast(&column.slice(row, 1), &DataType::Float64)
     {
-        return numbers.as_primitive::<Float64Type>().value(0).into();
+        return as_sent(numbers.as_primitive::<Float64Type>().value(0)).into();
     }
-    let text = arrow::util::display::array_value_to_string(column, row);
-    text.map_or(serde_json::Value::Null, serde_json::Value::from)
+    let text = arrow::util::display::array_value_to_string(column, row).unwrap_or_default();
+    // Whole numbers and decimals keep every digit, which a double would not.
+    let number = column
+        .data_type()
+        .is_numeric()
+        .then(|| serde_json::from_str(&text).ok());
+    number.flatten().unwrap_or(serde_json::Value::String(text))
 }
 
 /// A row as a JSON object, with all of its columns.

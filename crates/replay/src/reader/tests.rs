@@ -21,8 +21,18 @@ fn write(dir: &TempDir, name: &str, text: &str) -> PathBuf {
     path
 }
 
-fn read(paths: &[PathBuf]) -> (Vec<Seen>, Vec<Quarantined>, Vec<(Timestamp, ContextRecord)>) {
-    let mut reader = Reader::open(paths, &SOURCES.map(String::from)).unwrap();
+/// What is read of files: observations, what is none, context.
+type Read = (Vec<Seen>, Vec<Quarantined>, Vec<(Timestamp, ContextRecord)>);
+
+fn open(paths: &[PathBuf]) -> Reader {
+    Reader::open(paths, &SOURCES.map(String::from)).unwrap()
+}
+
+fn read(paths: &[PathBuf]) -> Read {
+    read_all(&mut open(paths))
+}
+
+fn read_all(reader: &mut Reader) -> Read {
     let (mut seen, mut quarantined, mut context) = (Vec::new(), Vec::new(), Vec::new());
     while let Some(batch) = reader.next_batch().unwrap() {
         let read = &batch.observations;
@@ -80,7 +90,7 @@ fn csv_rows_are_taken_or_quarantined_as_they_stood() {
             (3, Reason::UnknownCode),
             (4, Reason::BadTime),
             (6, Reason::MissingField),
-            (8, Reason::BadValue),
+            (8, Reason::BadRow),
             (9, Reason::MissingField),
         ]
     );
@@ -107,18 +117,139 @@ fn arrival_order_comes_before_file_order() {
 }
 
 #[test]
-fn without_arrival_the_file_order_stays_and_append_time_never_goes_back() {
+fn without_arrival_rows_are_taken_by_their_time_or_as_they_are() {
     let dir = TempDir::new().unwrap();
     let path = write(
         &dir,
         "shuffled.csv",
         "patient_id,ts,code,value,unit\n\
          p-1,2026-01-31T09:00:05Z,heart_rate,75,/min\n\
-         p-1,2026-01-31T09:00:02Z,heart_rate,72,/min\n",
+         p-1,2026-01-31T09:00:02Z,heart_rate,72,/min\n\
+         p-2,2026-01-31T09:00:05Z,heart_rate,65,/min\n",
     );
-    let (seen, ..) = read(&[path]);
-    let order: Vec<(i64, f64)> = seen.iter().map(|(at, _, _, value, ..)| (*at, *value)).collect();
-    assert_eq!(order, [(5, 75.0), (5, 72.0)]);
+    let order = |as_is| {
+        let inputs = Inputs {
+            as_is,
+            ..Inputs::from(std::slice::from_ref(&path))
+        };
+        let (seen, ..) = read_all(&mut Reader::open(inputs, &[]).unwrap());
+        seen.iter()
+            .map(|(at, _, _, value, ..)| (*at, *value))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(order(false), [(2, 72.0), (5, 75.0), (5, 65.0)]);
+    // The append time never goes back.
+    assert_eq!(order(true), [(5, 75.0), (5, 72.0), (5, 65.0)]);
+}
+
+/// Rows of two patients, a second apart, and one row with another time.
+fn with_one_time(other: &str) -> String {
+    let mut text = "patient_id,ts,code,value,unit\n".to_owned();
+    for second in 0..10 {
+        if second == 4 {
+            text += &format!("p-1,{other},heart_rate,99,/min\n");
+        }
+        for patient in ["p-1", "p-2"] {
+            text += &format!("{patient},2026-03-01T09:00:0{second}Z,heart_rate,7{second},/min\n");
+        }
+    }
+    text
+}
+
+#[test]
+fn a_date_that_stands_alone_is_no_date_of_the_file() {
+    let dir = TempDir::new().unwrap();
+    for date in [
+        "2062-03-01T09:00:04Z",
+        "1970-01-01T00:00:04Z",
+        "2026-01-03T09:00:04Z",
+        "2025-03-01T09:00:04Z",
+    ] {
+        let mut reader = open(&[write(&dir, "one.csv", &with_one_time(date))]);
+        let (seen, quarantined, _) = read_all(&mut reader);
+        assert_eq!(seen.len(), 20, "{date}");
+        assert_eq!(quarantined.len(), 1, "{date}");
+        assert_eq!(quarantined[0].flaw(), ALONE);
+        assert_eq!(Position::of_offset(quarantined[0].offset).row, 9);
+        let record: serde_json::Value = serde_json::from_slice(&quarantined[0].payload).unwrap();
+        assert_eq!((&record["ts"], &record["value"]), (&date.into(), &99.0.into()));
+        let report = &reader.into_reports().into_vec()[0];
+        assert_eq!((report.readings, report.used()), (21, 20));
+    }
+}
+
+#[test]
+fn times_that_may_well_be_right_stay() {
+    let dir = TempDir::new().unwrap();
+    // Within a week: somebody who comes back.
+    let (seen, quarantined, _) = read(&[write(&dir, "back.csv", &with_one_time("2026-03-07T09:00:04Z"))]);
+    assert_eq!((seen.len(), quarantined.len()), (21, 0));
+    let rows = |rows: &[(&str, &str)]| {
+        let rows = rows
+            .iter()
+            .map(|(patient, ts)| format!("{patient},{ts}T09:00:00Z,heart_rate,70,/min\n"));
+        let text = rows.fold("patient_id,ts,code,value,unit\n".to_owned(), |text, row| {
+            text + &row
+        });
+        let (seen, quarantined, _) = read(&[write(&dir, "few.csv", &text)]);
+        (seen.len(), quarantined.len())
+    };
+    // Monthly visits: no date is any more alone than the others.
+    assert_eq!(
+        rows(&[
+            ("p-1", "2026-01-01"),
+            ("p-1", "2026-02-01"),
+            ("p-1", "2026-03-01")
+        ]),
+        (3, 0)
+    );
+    // Two patients at one time, and two days at either end.
+    let ward = [
+        ("p-1", "2026-01-01"),
+        ("p-2", "2026-01-01"),
+        ("p-1", "2026-02-01"),
+        ("p-2", "2026-02-02"),
+    ];
+    assert_eq!(rows(&ward), (4, 0));
+    assert_eq!(rows(&[("p-1", "2026-01-01")]), (1, 0));
+    assert_eq!(rows(&[]), (0, 0));
+}
+
+#[test]
+fn with_arrival_times_every_date_is_the_shards_to_judge() {
+    let dir = TempDir::new().unwrap();
+    let text = with_one_time("2062-03-01T09:00:04Z");
+    let mut lines = text.lines().map(|line| format!("{line},2026-03-01T09:00:10Z\n"));
+    let header = lines
+        .next()
+        .unwrap()
+        .replace("2026-03-01T09:00:10Z", "arrived_at");
+    let (seen, quarantined, _) = read(&[write(&dir, "all.csv", &(header + &lines.collect::<String>()))]);
+    assert_eq!((seen.len(), quarantined.len()), (21, 0));
+}
+
+#[test]
+fn an_open_quotation_mark_is_reported_with_its_line() {
+    let dir = TempDir::new().unwrap();
+    let row = |second, comment| format!("p-1,2026-03-01T09:00:0{second}Z,spo2,96,%,{comment}\n");
+    let text = "patient_id,ts,code,value,unit,comment\n".to_owned()
+        + &row(0, "ok")
+        + &row(1, "\"moved to bed 5")
+        + &row(2, "")
+        + &row(3, "\"fine, too\"");
+    let path = write(&dir, "quote.csv", &text);
+    let mut reader = open(&[path]);
+    let (seen, quarantined, _) = read_all(&mut reader);
+    assert_eq!(seen.iter().map(|seen| seen.5).collect::<Vec<_>>(), [1, 3, 4]);
+    assert_eq!(quarantined.len(), 1);
+    assert_eq!(quarantined[0].reason, Reason::BadRow);
+    assert_eq!(
+        quarantined[0].payload,
+        row(1, "\"moved to bed 5").trim_end().as_bytes()
+    );
+    let report = &reader.into_reports().into_vec()[0];
+    assert_eq!((report.open_quotes, &report.open_quote_lines[..]), (1, &[3][..]));
+    assert!(report.is_usable());
 }
 
 #[test]
@@ -153,7 +284,7 @@ fn a_message_across_the_end_of_a_chunk_stays_one() {
         }
         text += "p,2026-03-01T09:00:00Z,heart_rate,80,/min\np,2026-03-01T09:00:00Z,spo2,95,%\n";
         let path = write(&dir, "rows.csv", &text);
-        let mut reader = Reader::open(&[path], &["bedside".to_owned()]).unwrap();
+        let mut reader = open(&[path]);
         let (mut messages, mut last) = (0, 0);
         while let Some(batch) = reader.next_batch().unwrap() {
             let rows = batch.observations.messages();
@@ -218,7 +349,7 @@ fn repeats_within_a_message_are_counted_and_a_byte_order_mark_is_not_json() {
     ] {
         let line = line.replacen('{', &format!("{{{arrived}"), 1);
         let path = write(&dir, name, &format!("\u{feff}{line}\n"));
-        let mut reader = Reader::open(&[path], &[]).unwrap();
+        let mut reader = open(&[path]);
         let batch = reader.next_batch().unwrap().unwrap();
         assert_eq!((batch.observations.readings_len(), batch.repeats), (1, 1));
         assert!(batch.quarantined.is_empty() && reader.next_batch().unwrap().is_none());
@@ -260,10 +391,7 @@ fn parquet_takes_the_types_that_other_tools_write() {
     let told: Vec<(i64, Reason)> = quarantined.iter().map(|bad| (bad.offset, bad.reason)).collect();
     assert_eq!(told, [(2, Reason::NoTime)]);
     let row: serde_json::Value = serde_json::from_slice(&quarantined[0].payload).unwrap();
-    assert_eq!(
-        (row["patient_id"].as_f64(), row["ts"].is_null()),
-        (Some(7.0), true)
-    );
+    assert_eq!((row["patient_id"].as_i64(), row["ts"].is_null()), (Some(7), true));
 }
 
 #[test]

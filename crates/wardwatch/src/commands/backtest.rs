@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -14,6 +15,7 @@ use wardwatch_workbench::backtest::{
     run as run_back,
 };
 
+use super::inputs::{InputFiles, exit_code, say, unusable};
 use super::models::ModelsFolder;
 use super::output::{Output, grouped, print, print_json};
 use super::replay::{advance, bar, nothing_twice};
@@ -32,9 +34,8 @@ pub struct Args {
     new: Option<PathBuf>,
     #[command(flatten)]
     models: ModelsFolder,
-    /// Observations and context: Parquet, CSV or NDJSON, by the ending
-    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
-    input: Vec<PathBuf>,
+    #[command(flatten)]
+    files: InputFiles,
     /// What became of the patients
     #[arg(long, value_name = "FILE")]
     outcomes: Option<PathBuf>,
@@ -56,16 +57,17 @@ pub struct Args {
 }
 
 /// Runs the command.
-pub fn run(args: Args) -> anyhow::Result<()> {
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let paths = || std::iter::once(&args.pipeline).chain(&args.new);
     nothing_twice(
-        args.input.iter().chain(&args.outcomes).chain(paths()),
+        args.files.input.iter().chain(&args.outcomes).chain(paths()),
         &[("--html", &args.html), ("--alert-ids", &args.alert_ids)],
     )?;
     let pipelines = paths()
         .map(|path| args.models.load(path).map(Arc::new))
         .collect::<Result<Vec<_>, _>>()?;
-    let fates = args.outcomes.as_deref().map(read_outcomes).transpose()?;
+    let outcomes = |path| read_outcomes(path, args.files.multiline);
+    let fates = args.outcomes.as_deref().map(outcomes).transpose()?;
     // What cannot be written is told before the work, not after it.
     let files = [&args.html, &args.alert_ids].map(|path| path.as_deref().map(create).transpose());
     let [html, alert_ids] = files;
@@ -74,6 +76,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         .iter()
         .map(|pipeline| over_data(pipeline, &args))
         .collect::<anyhow::Result<Vec<_>>>()?;
+    let mut unusable = unusable(&courses[0].files);
     let patients = &courses[0].patients;
     anyhow::ensure!(
         patients.values().any(|course| course.readings > 0),
@@ -86,6 +89,21 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             "none of the {} patients of the outcomes is in the input; both have to name them alike",
             grouped(fates.len() as u64)
         );
+        let known = patients
+            .keys()
+            .filter(|patient| fates.contains_key(&***patient))
+            .count();
+        if 2 * known < fates.len().min(patients.len()) {
+            let text = format!(
+                "error: less than half of the outcomes could be used: of {} patients there and {} in the input, {} are in \
+                 both; both have to name them alike\n",
+                grouped(fates.len() as u64),
+                grouped(patients.len() as u64),
+                grouped(known as u64)
+            );
+            say(&text);
+            unusable = Some(unusable.unwrap_or_default() + &text);
+        }
     }
     if let Some(file) = alert_ids {
         write(file, &(courses[0].alert_ids.join("\n") + "\n"))?;
@@ -107,23 +125,27 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             let comparison = Comparison::new(old, new, fates, options);
             html.map(|file| write(file, &page.of_comparison(&comparison)?))
                 .transpose()?;
-            tell(args.output, &comparison, in_words_both)
+            tell(args.output, &comparison, in_words_both, unusable.as_deref())?;
         }
         _ => {
             let report = Report::new(runs[0].0, runs[0].1, fates, options);
             html.map(|file| write(file, &page.of_report(&report)?))
                 .transpose()?;
-            tell(args.output, &report, in_words)
+            tell(args.output, &report, in_words, unusable.as_deref())?;
         }
     }
+    Ok(exit_code(unusable.as_deref()))
 }
 
 fn over_data(pipeline: &Arc<Pipeline>, args: &Args) -> anyhow::Result<Courses> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let bar = bar();
-    let courses = run_back(pipeline, &args.input, args.threads.unwrap_or(cores), |progress| {
-        advance(&bar, progress)
-    });
+    let courses = run_back(
+        pipeline,
+        args.files.inputs(),
+        args.threads.unwrap_or(cores),
+        |progress| advance(&bar, progress),
+    );
     bar.finish_and_clear();
     Ok(courses?)
 }
@@ -141,9 +163,15 @@ fn write((mut file, path): Created<'_>, text: &str) -> anyhow::Result<()> {
         .with_context(|| format!("writing {}", path.display()))
 }
 
-fn tell<T: Serialize>(output: Output, figures: &T, in_words: fn(&T) -> String) -> anyhow::Result<()> {
+/// What was of no use stands before figures in words.
+fn tell<T: Serialize>(
+    output: Output,
+    figures: &T,
+    in_words: fn(&T) -> String,
+    unusable: Option<&str>,
+) -> anyhow::Result<()> {
     match output {
-        Output::Text => print(&in_words(figures)),
+        Output::Text => print(&(unusable.unwrap_or_default().to_owned() + &in_words(figures))),
         Output::Json => print_json(figures),
     }
 }

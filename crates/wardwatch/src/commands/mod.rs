@@ -10,6 +10,7 @@ mod engine;
 mod explain;
 mod graph;
 mod init;
+mod inputs;
 mod metrics;
 mod models;
 mod output;
@@ -85,7 +86,7 @@ impl Command {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self {
             Self::Audit(args) => audit::run(args),
-            Self::Backtest(args) => backtest::run(args).map(|()| ExitCode::SUCCESS),
+            Self::Backtest(args) => backtest::run(args),
             Self::Completions(args) => completions::run(args).map(|()| ExitCode::SUCCESS),
             Self::Demo(args) => demo::run(args).map(|()| ExitCode::SUCCESS),
             Self::Doctor(args) => doctor::run(args),
@@ -96,7 +97,7 @@ impl Command {
             Self::Plan(args) => plan::run(args).map(|()| ExitCode::SUCCESS),
             Self::Quarantine(args) => quarantine::run(args).map(|()| ExitCode::SUCCESS),
             Self::Record(args) => record::run(args).map(|()| ExitCode::SUCCESS),
-            Self::Replay(args) => replay::run(args).map(|()| ExitCode::SUCCESS),
+            Self::Replay(args) => replay::run(args),
             Self::Rollback(args) => rollback::run(args).map(|()| ExitCode::SUCCESS),
             Self::Schema(args) => schema::run(args).map(|()| ExitCode::SUCCESS),
             Self::Sql(args) => sql::run(args).map(|()| ExitCode::SUCCESS),

@@ -1,6 +1,7 @@
 //! `wardwatch replay`: runs files through a pipeline.
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use wardwatch_pipeline::Pipeline;
 use wardwatch_replay::{Progress, Results, Summary, replay};
 
+use super::inputs::{InputFiles, exit_code, unusable};
 use super::models::ModelsFolder;
 use super::output::{Output, grouped, print, print_json};
 
@@ -22,9 +24,8 @@ pub struct Args {
     pipeline: PathBuf,
     #[command(flatten)]
     models: ModelsFolder,
-    /// Observations and context: Parquet, CSV or NDJSON, by the ending
-    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
-    input: Vec<PathBuf>,
+    #[command(flatten)]
+    files: InputFiles,
     /// Write alerts, as NDJSON
     #[arg(long, value_name = "FILE")]
     alerts: Option<PathBuf>,
@@ -43,10 +44,10 @@ pub struct Args {
 }
 
 /// Runs the command.
-pub fn run(args: Args) -> anyhow::Result<()> {
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let pipeline = Arc::new(args.models.load(&args.pipeline)?);
     nothing_twice(
-        args.input.iter().chain([&args.pipeline]),
+        args.files.input.iter().chain([&args.pipeline]),
         &[
             ("--alerts", &args.alerts),
             ("--features", &args.features),
@@ -61,15 +62,17 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         quarantine: args.quarantine,
     };
     let bar = bar();
-    let summary = replay(&pipeline, &args.input, &results, |progress| {
+    let summary = replay(&pipeline, args.files.inputs(), &results, |progress| {
         advance(&bar, progress)
     });
     bar.finish_and_clear();
     let summary = summary?;
+    let unusable = unusable(&summary.files);
     match args.output {
-        Output::Text => print(&in_words(&pipeline, &summary)),
-        Output::Json => print_json(&summary),
+        Output::Text => print(&(unusable.clone().unwrap_or_default() + &in_words(&pipeline, &summary)))?,
+        Output::Json => print_json(&summary)?,
     }
+    Ok(exit_code(unusable.as_deref()))
 }
 
 /// Refuses a result that would overwrite what is read, or another result.

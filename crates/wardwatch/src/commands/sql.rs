@@ -17,9 +17,10 @@ use datafusion::execution::context::SQLOptions;
 use datafusion::prelude::SessionContext;
 use wardwatch_clinical::VitalSign;
 use wardwatch_ingest::Observations;
-use wardwatch_replay::Reader;
+use wardwatch_replay::{Inputs, Reader};
 use wardwatch_windowing::{VITALS, prepare_query, session, vitals_schema};
 
+use super::inputs::note_open_quotes;
 use super::output::{Output, print};
 
 /// Arguments of `wardwatch sql`.
@@ -34,6 +35,9 @@ pub struct Args {
     /// Files to read as the relation `vitals`: Parquet, CSV or NDJSON, by the ending
     #[arg(long, num_args = 1.., value_name = "FILE")]
     input: Vec<PathBuf>,
+    /// Let quoted cells of CSV hold line breaks
+    #[arg(long)]
+    multiline: bool,
     /// Who reads the result
     #[arg(long, value_enum, default_value_t)]
     output: Output,
@@ -43,7 +47,13 @@ pub struct Args {
 pub fn run(args: Args) -> anyhow::Result<()> {
     let context = session().context("starting SQL")?;
     if !args.input.is_empty() {
-        register(&context, &args.input)?;
+        let inputs = Inputs {
+            files: args.input,
+            // A query orders its rows itself.
+            as_is: true,
+            multiline: args.multiline,
+        };
+        register(&context, inputs)?;
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
@@ -86,17 +96,18 @@ fn as_json(batches: &[RecordBatch]) -> anyhow::Result<String> {
 }
 
 /// Reads files into the relation `vitals`. What is no observation is left out, with a note on standard error.
-fn register(context: &SessionContext, input: &[PathBuf]) -> anyhow::Result<()> {
-    let mut reader = Reader::open(input, &[])?;
-    let (mut parts, mut left_out) = (Vec::new(), 0);
+fn register(context: &SessionContext, inputs: Inputs) -> anyhow::Result<()> {
+    let mut reader = Reader::open(inputs, &[])?;
+    let mut parts = Vec::new();
     while let Some(read) = reader.next_batch()? {
-        left_out += read.quarantined.len();
         parts.push(read.observations);
     }
-    if left_out > 0 {
+    let files = reader.into_reports().into_vec();
+    note_open_quotes(&files);
+    for file in files.iter().filter(|file| !file.quarantined.is_empty()) {
         writeln!(
             std::io::stderr(),
-            "note: {left_out} rows or lines are no observations and were left out; `wardwatch replay --quarantine` says why"
+            "note: {file}, left out; `wardwatch replay --quarantine` shows them"
         )?;
     }
     let newest = parts

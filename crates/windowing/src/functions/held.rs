@@ -12,6 +12,7 @@
 //! The aggregate keeps the observations themselves, since a late one may split any stretch; it returns the closed
 //! stretches and when the open one began. The scalar [`seconds_held`] closes that at the window's end.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -28,6 +29,7 @@ use datafusion::logical_expr::{
     Signature, Volatility,
 };
 use datafusion::scalar::ScalarValue;
+use wardwatch_clinical::numbers::compare;
 
 use crate::relation::instant;
 
@@ -120,8 +122,8 @@ impl AggregateUDFImpl for SpanFunction {
 impl SpanAccumulator {
     fn is_held(&self, value: f64) -> bool {
         match self.side {
-            Side::Below => self.limit.is_some_and(|limit| value < limit),
-            Side::Above => self.limit.is_some_and(|limit| value > limit),
+            Side::Below => self.limit.and_then(|limit| compare(value, limit)) == Some(Ordering::Less),
+            Side::Above => self.limit.and_then(|limit| compare(value, limit)) == Some(Ordering::Greater),
         }
     }
 }

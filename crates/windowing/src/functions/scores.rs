@@ -232,18 +232,10 @@ fn numbers(array: &ArrayRef) -> Result<Float64Array> {
         let text = cast(array, &DataType::Utf8)?;
         let levels = text.as_string::<i32>().iter().map(|text| match text {
             None => Ok(None),
-            Some(text) => {
-                let mut letters = text.trim().chars();
-                match (
-                    letters
-                        .next()
-                        .and_then(|letter| Acvpu::from_letter(letter.to_ascii_uppercase())),
-                    letters.next(),
-                ) {
-                    (Some(level), None) => Ok(Some(f64::from(level.level()))),
-                    _ => exec_err!("consciousness is one of A, C, V, P, U"),
-                }
-            }
+            Some(text) => match Acvpu::from_text(text) {
+                Some(level) => Ok(Some(f64::from(level.level()))),
+                None => exec_err!("consciousness is one of A, C, V, P, U"),
+            },
         });
         return levels.collect();
     }

@@ -10,8 +10,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
 use wardwatch_event_time::{Span, Timestamp};
+use wardwatch_replay::{CsvReader, CsvRow, ReplayError, TableColumns};
 
 /// Ages at which groups begin.
 const AGES: [f64; 4] = [0.0, 45.0, 65.0, 80.0];
@@ -34,97 +34,98 @@ pub struct Fate {
     pub unit: Option<String>,
 }
 
+/// The columns of outcomes.
+const OUTCOMES: TableColumns = TableColumns {
+    rows: "outcomes",
+    needed: &["patient_id", "outcome"],
+    optional: &["outcome_at", "age", "sex", "unit"],
+};
+
 /// Why outcomes cannot be read.
 #[derive(Debug, thiserror::Error)]
-#[error("{}{}: {cause}; {fix}", path.display(), line.map_or(String::new(), |line| format!(":{line}")))]
-pub struct OutcomesError {
-    path: PathBuf,
-    line: Option<u64>,
-    cause: String,
-    fix: &'static str,
+#[non_exhaustive]
+pub enum OutcomesError {
+    /// The file cannot be read, or is no table of outcomes.
+    #[error(transparent)]
+    File(#[from] ReplayError),
+    /// A row does not say what became of a patient. What it says is patient data: only its place is told.
+    #[error("{}:{line}: {cause}; {fix}", path.display())]
+    Row {
+        /// The file.
+        path: PathBuf,
+        /// The line.
+        line: u64,
+        /// What is wrong.
+        cause: String,
+        /// What to do.
+        fix: &'static str,
+    },
 }
 
-#[derive(Deserialize)]
-struct Row {
-    patient_id: String,
-    outcome: String,
-    outcome_at: Option<String>,
-    age: Option<String>,
-    sex: Option<String>,
-    unit: Option<String>,
-}
-
-/// Reads a file.
+/// Reads a file. With `multiline`, quoted cells may hold line breaks.
 ///
 /// # Errors
 /// [`OutcomesError`], with the line.
-pub fn read(path: &Path) -> Result<BTreeMap<String, Fate>, OutcomesError> {
-    let fail = |line, cause: String, fix| OutcomesError {
-        path: path.to_path_buf(),
-        line,
-        cause,
-        fix,
-    };
-    let columns =
-        "give the columns patient_id and outcome (0 or 1), and where known outcome_at, age, sex, unit";
-    let mut reader = csv::ReaderBuilder::new()
-        .trim(csv::Trim::All)
-        .from_path(path)
-        .map_err(|error| fail(None, error.to_string(), "check the path and its permissions"))?;
-    let headers = reader
-        .headers()
-        .map_err(|error| fail(Some(1), error.to_string(), columns))?
-        .clone();
+pub fn read(path: &Path, multiline: bool) -> Result<BTreeMap<String, Fate>, OutcomesError> {
+    let mut reader = CsvReader::open(path, &OUTCOMES, multiline)?;
+    let mut row = CsvRow::default();
     let mut fates = BTreeMap::new();
-    for record in reader.records() {
-        let record = record.map_err(|error| fail(None, error.to_string(), columns))?;
-        let line = record.position().map(csv::Position::line);
-        // What the row says is patient data: only its place is told.
-        let row: Row = record
-            .deserialize(Some(&headers))
-            .map_err(|_| fail(line, "the row does not have these columns".to_owned(), columns))?;
-        let came = match row.outcome.as_str() {
-            "1" => true,
-            "0" => false,
-            _ => {
-                return Err(fail(
-                    line,
-                    "outcome is neither 0 nor 1".to_owned(),
-                    "write 1 where the outcome came, else 0",
-                ));
-            }
+    while reader.next(&mut row)? {
+        let wrong = |line, (cause, fix): (String, _)| OutcomesError::Row {
+            path: path.into(),
+            line,
+            cause,
+            fix,
         };
-        let text = |text: Option<String>| text.filter(|text| !text.is_empty());
-        let at = text(row.outcome_at)
-            .map(|text| Timestamp::parse_rfc3339(text.as_bytes()))
-            .transpose()
-            .map_err(|_| {
-                fail(
-                    line,
-                    "outcome_at is no instant".to_owned(),
-                    "write one such as 2026-01-01T00:00:00Z, or nothing",
-                )
-            })?;
-        let age = text(row.age)
-            .map(|text| text.parse())
-            .transpose()
-            .map_err(|_| fail(line, "age is no number".to_owned(), "write years, or nothing"))?;
-        let fate = Fate {
-            came,
-            at: at.filter(|_| came),
-            age,
-            sex: text(row.sex),
-            unit: text(row.unit),
-        };
-        if fates.insert(row.patient_id, fate).is_some() {
-            return Err(fail(
-                line,
+        if let Some(flaw) = row.flaw() {
+            let line = row.open_quote().unwrap_or(row.line());
+            let fix = "mend the row; pass --multiline if quoted cells hold line breaks";
+            return Err(wrong(line, (flaw.to_string(), fix)));
+        }
+        let cell = |name| reader.column(name).map_or("", |column| row.cell(column));
+        let fate = fate(cell).map_err(|why| wrong(row.line(), why))?;
+        if fates.insert(cell("patient_id").to_owned(), fate).is_some() {
+            let why = (
                 "the patient has an earlier row too".to_owned(),
                 "keep one row a patient",
-            ));
+            );
+            return Err(wrong(row.line(), why));
         }
     }
     Ok(fates)
+}
+
+/// What became of a patient, by the cells of a row; or what is wrong with them, and what to do.
+fn fate<'r>(cell: impl Fn(&'static str) -> &'r str) -> Result<Fate, (String, &'static str)> {
+    let came = match cell("outcome") {
+        "1" => true,
+        "0" => false,
+        _ => {
+            let cause = "outcome is neither 0 nor 1".to_owned();
+            return Err((cause, "write 1 where the outcome came, else 0"));
+        }
+    };
+    if cell("patient_id").is_empty() {
+        return Err((
+            "no patient_id".to_owned(),
+            "name the patient as the observations do",
+        ));
+    }
+    let text = |name| Some(cell(name)).filter(|text| !text.is_empty());
+    let at = text("outcome_at")
+        .map(|text| Timestamp::parse_rfc3339(text.as_bytes()))
+        .transpose();
+    let fix = "write one such as 2026-01-01T00:00:00Z, or nothing";
+    let at = at.map_err(|_| ("outcome_at is no instant".to_owned(), fix))?;
+    let age = text("age").map(str::parse).transpose();
+    let age = age.map_err(|_| ("age is no number".to_owned(), "write years, or nothing"))?;
+    Ok(Fate {
+        came,
+        at: at.filter(|_| came),
+        age,
+        sex: text("sex").map(str::to_owned),
+        unit: text("unit").map(str::to_owned),
+    })
 }
 
 // === impl Fate ===
@@ -161,7 +162,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("outcomes.csv");
         std::fs::write(&path, text).unwrap();
-        read(&path).map_err(|error| {
+        read(&path, false).map_err(|error| {
             error
                 .to_string()
                 .replace(&path.display().to_string(), "outcomes.csv")
@@ -178,6 +179,16 @@ mod tests {
         assert_eq!(fates["7"].unit.as_deref(), Some("ICU"));
         assert_eq!(fates["8"], Fate::default());
         assert_eq!(told("patient_id,outcome\n7,1\n").unwrap()["7"].at, None);
+        assert_eq!(told("\u{feff}patient_id,outcome\r\n7,1").unwrap().len(), 1);
+        let lines = "patient_id,outcome,unit\n7,1,\"ICU\nnorth\"\n";
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("outcomes.csv");
+        std::fs::write(&path, lines).unwrap();
+        assert_eq!(
+            read(&path, true).unwrap()["7"].unit.as_deref(),
+            Some("ICU\nnorth")
+        );
+        assert!(told(lines).unwrap_err().contains("outcomes.csv:2: bad_row"));
     }
 
     #[test]
@@ -189,7 +200,24 @@ mod tests {
             ),
             (
                 "patient_id\nmary\n",
-                "outcomes.csv:2: the row does not have these columns",
+                "outcomes.csv: no column `outcome`; outcomes need patient_id, outcome",
+            ),
+            (
+                "patient_id;outcome\nmary;1\n",
+                "its cells are separated by semicolons",
+            ),
+            (
+                "patient_id,outcome,unit\na,1,ICU\nmary,0,\"ICU\nc,1,ICU\nd,0,ICU\n",
+                "outcomes.csv:3: bad_row: a quotation mark is not closed",
+            ),
+            (
+                "patient_id,outcome\nmary,1,2,3\n",
+                "outcomes.csv:2: bad_row: more cells than the header names",
+            ),
+            ("patient_id,outcome\n,1\n", "outcomes.csv:2: no patient_id"),
+            (
+                "patient_id,outcome,outcome_at\nmary,1",
+                "outcomes.csv:2: bad_row: the file ends within the row",
             ),
             (
                 "patient_id,outcome\nmary,1\nmary,0\n",

@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
@@ -17,9 +16,9 @@ use wardwatch_alarms::Phase;
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::Timestamp;
 use wardwatch_inference::Models;
-use wardwatch_ingest::Observations;
+use wardwatch_ingest::{Observations, Reason};
 use wardwatch_pipeline::Pipeline;
-use wardwatch_replay::{Progress, ReadBatch, Reader, ReplayError};
+use wardwatch_replay::{FileReport, Inputs, Position, Progress, ReadBatch, Reader, ReplayError};
 use wardwatch_shard::{Batch, ContextInput, Counts, Outputs, Shard, StepError, Wants};
 
 use super::traces::Trace;
@@ -100,6 +99,10 @@ pub struct Courses {
     pub quarantined: BTreeMap<&'static str, u64>,
     /// Those whose vital sign is known, by it and reason.
     pub quarantined_by_vital: BTreeMap<(VitalSign, &'static str), u64>,
+    /// Readings that the shards did not take, by file and reason.
+    refused: BTreeMap<(usize, Reason), u64>,
+    /// What became of each input file.
+    pub files: Vec<FileReport>,
     /// What the shards counted.
     pub counts: Counts,
     /// The ids of all alerts, sorted.
@@ -130,7 +133,7 @@ struct Part {
 /// [`RunError`]
 pub fn run(
     pipeline: &Arc<Pipeline>,
-    inputs: &[PathBuf],
+    inputs: impl Into<Inputs>,
     threads: usize,
     mut progress: impl FnMut(Progress),
 ) -> Result<Courses, RunError> {
@@ -159,6 +162,11 @@ pub fn run(
         }
         fed?;
         all.alert_ids.sort();
+        let mut reports = reader.into_reports();
+        for ((file, reason), readings) in &all.refused {
+            reports.refuse(*file, *reason, *readings);
+        }
+        all.files = reports.into_vec();
         Ok(all)
     })
 }
@@ -320,9 +328,11 @@ impl Part {
         let mut refused_places = HashSet::new();
         for refused in &outputs.refused {
             let code = refused.reason.code();
+            let file = Position::of_offset(observations.offset()[refused.row]).file;
             for place in refused.readings(observations) {
                 refused_places.insert(place);
                 *self.courses.quarantined.entry(code).or_default() += 1;
+                *self.courses.refused.entry((file, refused.reason)).or_default() += 1;
                 if let Some(vital) = VitalSign::from_index(observations.vitals()[place]) {
                     *self
                         .courses
@@ -418,6 +428,9 @@ impl Courses {
         }
         for (reason, count) in other.quarantined_by_vital {
             *self.quarantined_by_vital.entry(reason).or_default() += count;
+        }
+        for (place, count) in other.refused {
+            *self.refused.entry(place).or_default() += count;
         }
         self.counts.add(&other.counts);
         self.alert_ids.extend(other.alert_ids);

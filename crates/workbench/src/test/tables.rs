@@ -6,7 +6,7 @@ use serde_json::json;
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::{Span, Timestamp};
 use wardwatch_ingest::{MessageHead, ObservationsBuilder, Reading};
-use wardwatch_replay::Reader;
+use wardwatch_replay::{Position, Reader};
 use wardwatch_yaml::{Fields, Leaf, Place, Problems, Spot, with_causes};
 
 use super::codes;
@@ -64,10 +64,8 @@ impl Given<'_> {
         let mut moved = None;
         while let Some(batch) = reader.next_batch().map_err(|error| with_causes(&error))? {
             if let Some(bad) = batch.quarantined.first() {
-                return Err(format!(
-                    "a row of it would go to quarantine: {}",
-                    bad.reason.code()
-                ));
+                let row = Position::of_offset(bad.offset).row;
+                return Err(format!("row {row} of it would go to quarantine: {}", bad.flaw()));
             }
             let messages = batch.observations.messages();
             for row in 0..messages.len() {

@@ -46,7 +46,7 @@ fn every_code_of_the_registry_is_allowed() {
         let names = info
             .mdc
             .iter()
-            .filter_map(|mdc| mdc.name)
+            .flat_map(|mdc| mdc.names())
             .chain(info.loinc.iter().copied())
             .map(Value::from);
         for code in numbers.chain(names).chain([info.name.into()]) {
