@@ -11,7 +11,7 @@
 //! | `load` | from a path or a text to a pipeline |
 //! | `document` | the file's shape, and its JSON Schema |
 //! | `shape` | from the YAML's tree to the document |
-//! | `sources` | sources, rules of time, maximum ages |
+//! | `sources` | sources, writers of context, rules of time, maximum ages |
 //! | `sets` | feature sets |
 //! | `names` | what scores and conditions may read, and where each name's value comes from |
 //! | `scores` | scores by SQL and by model |
@@ -50,7 +50,7 @@ pub use cost::SetCost;
 pub use error::PipelineError;
 pub use pipeline::{
     Condition, ConditionAlarm, ContextField, Emit, FeatureSet, From, Input, LimitAlarm, Part, Pipeline,
-    Score, ScoreKind, Source, TechnicalAlarms, TimeRules,
+    Score, ScoreKind, Source, TechnicalAlarms, TimeRules, Writer,
 };
 pub use spelling::SetSql;
 pub use succession::{Kin, NoSuccession, Succession};

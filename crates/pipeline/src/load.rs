@@ -145,6 +145,7 @@ fn build(path: &Path, texts: Texts, around: Surroundings<'_>) -> Result<Pipeline
 
     let time = sources::time(&document.time, &mut problems);
     let sources = sources::sources(&document, &mut problems);
+    let writers = sources::writers(&document, &sources, &mut problems);
     let max_age = sources::max_age(&document.max_age, &mut problems);
     let sets = sets::sets(&document.features, &sources, &mut problems);
     let names = Names::new(&sets.planned, sets.complete, sets.known);
@@ -161,6 +162,7 @@ fn build(path: &Path, texts: Texts, around: Surroundings<'_>) -> Result<Pipeline
         hash: sha256_hex(text.as_bytes()).into(),
         text: text.into(),
         sources,
+        writers,
         time,
         max_age,
         sets: sets.planned.into_iter().flatten().collect(),

@@ -17,7 +17,7 @@ const MOST_SCORES: usize = 64;
 /// Most missing inputs of a model that a problem lists.
 const MOST_LISTED: usize = 12;
 /// The fields of a point score's struct.
-const POINT_SCORE: [&str; 5] = ["total", "lowest", "highest", "missing", "points"];
+const POINT_SCORE: [&str; 6] = ["total", "lowest", "highest", "missing", "points", "unavailable"];
 /// Endings of the names that a point score gives to conditions.
 const PARTS: [&str; 2] = ["_lowest", "_highest"];
 

@@ -6,7 +6,7 @@ use wardwatch_yaml::{At, Fields, Kind, Leaf, Node, Place, Problems, Spot, codes 
 
 use crate::document::{
     AlarmText, Document, EmitText, Entry, FeatureSetText, Format, Grace, ScoreText, Section, SourceText,
-    Switch, TechnicalText, TimeText,
+    Switch, TechnicalText, TimeText, WriterText,
 };
 
 /// An entry of a section.
@@ -27,6 +27,7 @@ pub(crate) fn document(parts: Vec<Node>, problems: &mut Problems) -> Option<Docu
     let version = fields.must("version", problems);
     let description = fields.may("description", problems);
     let sources = section(&mut fields, "sources", head.at, problems);
+    let context = context(&mut fields, head.at, problems);
     let time = time(fields.node("time"), head.at, problems);
     let ages = fields.node("max_age");
     let max_age = map(ages, &Place::section("max_age", head.at), problems);
@@ -40,6 +41,7 @@ pub(crate) fn document(parts: Vec<Node>, problems: &mut Problems) -> Option<Docu
         version: version?,
         _description: description,
         sources,
+        context,
         time,
         max_age,
         features,
@@ -117,6 +119,35 @@ fn section<T: EntryText>(
     }
 }
 
+/// The writers of context; a single topic is a writer without a name of its own.
+fn context(fields: &mut Fields<'_>, head: At, problems: &mut Problems) -> Section<WriterText> {
+    const NAME: &str = "context";
+    let is_topic = |node: &&Node| matches!(node.kind, Kind::Scalar { .. });
+    let Some(node) = fields.node(NAME).filter(is_topic) else {
+        return section(fields, NAME, head, problems);
+    };
+    let name = Spot {
+        value: NAME.to_owned(),
+        at: node.at,
+    };
+    let topic = fields.may::<String>(NAME, problems);
+    let text = topic.map(|topic| WriterText {
+        name: name.clone(),
+        topic,
+    });
+    Section {
+        name: NAME,
+        at: node.at,
+        entries: vec![Entry {
+            index: 0,
+            at: node.at,
+            name: Some(name),
+            is_sound: text.is_some(),
+            text,
+        }],
+    }
+}
+
 fn time(node: Option<&Node>, head: At, problems: &mut Problems) -> TimeText {
     let mut text = TimeText {
         lateness: Span::from_secs(120),
@@ -188,6 +219,17 @@ impl EntryText for SourceText {
             lateness,
             future_skew,
             silent_after,
+        })
+    }
+}
+
+impl EntryText for WriterText {
+    fn read(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Self> {
+        let name = fields.must("name", problems);
+        let topic = fields.must("topic", problems);
+        Some(Self {
+            name: name?,
+            topic: topic?,
         })
     }
 }

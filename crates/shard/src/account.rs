@@ -5,7 +5,7 @@ use std::sync::Arc;
 use wardwatch_alarms::{Contributor, Input, ScoreRecord, ScoreValue, Text};
 use wardwatch_clinical::{Acvpu, VitalSign};
 use wardwatch_event_time::Timestamp;
-use wardwatch_pipeline::{From as Origin, Input as Named, Score, ScoreKind};
+use wardwatch_pipeline::{ContextField, From as Origin, Input as Named, Score, ScoreKind};
 
 use crate::Shard;
 use crate::closing::Pending;
@@ -27,7 +27,7 @@ impl Shard {
                 ScoreKind::Sql { .. } => (None, None),
                 ScoreKind::Model { model, fallback } => (
                     fallback
-                        .filter(|_| outcome.value.is_none())
+                        .filter(|place| outcome.value.is_none() && view.scores[*place].unavailable.is_none())
                         .map(|place| self.pipeline.scores[place].name.clone()),
                     self.models.get(model).cloned(),
                 ),
@@ -51,6 +51,7 @@ impl Shard {
         inputs.extend(known.map(|(vital, latest)| self.vital_input(vital, latest, pending.at)));
         io.out.scores.push(ScoreRecord {
             patient_id: Arc::clone(&patient.id),
+            visit: patient.visit.clone(),
             ward: patient.context.ward.clone(),
             bed: patient.context.bed.clone(),
             window_end: pending.end,
@@ -85,6 +86,12 @@ impl Shard {
             })
             .filter(|contributor| contributor.input.value.is_some() || contributor.points.is_some())
             .collect();
+        if !outcome.points.is_empty() {
+            // Who a point score is for is no reason for its points.
+            contributors.retain(|contributor| {
+                contributor.points.is_some() || !matches!(&*contributor.input.name, "age" | "pregnant")
+            });
+        }
         contributors.sort_by_key(|contributor| std::cmp::Reverse(contributor.points));
         contributors
     }
@@ -141,7 +148,7 @@ impl Shard {
             label: named.name.replace('_', " ").into(),
             value,
             text: match (named.from, value) {
-                (Origin::OnOxygen, Some(flag)) => Some(if flag == 0.0 { "no" } else { "yes" }.into()),
+                (Origin::OnOxygen | Origin::Context(ContextField::Pregnant), Some(flag)) => Some(if flag == 0.0 { "no" } else { "yes" }.into()),
                 _ => facts.text(named.from).map(|text| text.to_owned().into()),
             },
             unit: Text::Borrowed(""),

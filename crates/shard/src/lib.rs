@@ -15,10 +15,12 @@
 //! | `shard` | the state and the step: rows in log order, timers before rows |
 //! | `adopt` | alarms taken over where the state had to be rebuilt |
 //! | `command` | what people say, among the messages; accepting an alarm |
+//! | `context` | what a context record does to a stay |
+//! | `statements` | what writers state of a patient, merged |
 //! | `admit` | one message: clock, repeats, panes, limits |
 //! | `roster` | patients by id and by dense slot |
 //! | `patient` | one patient's state |
-//! | `ended` | what is left of a stay that has ended |
+//! | `ended` | what is left of stays that have ended, and what is stated of who is not monitored |
 //! | `seen` | which observations have been taken: repeats and conflicts |
 //! | `timers` | what is due by log time |
 //! | `closing` | when panes close, and what waits to be evaluated |
@@ -46,6 +48,7 @@ mod batch;
 mod closing;
 mod command;
 mod conditions;
+mod context;
 mod digest;
 mod ended;
 mod evaluate;
@@ -56,6 +59,7 @@ mod roster;
 mod seen;
 mod shard;
 mod snapshot;
+mod statements;
 mod succeed;
 mod technical;
 mod tell;

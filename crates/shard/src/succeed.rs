@@ -20,7 +20,7 @@ use wardwatch_event_time::{Span, Timestamp};
 use wardwatch_inference::Scorer;
 use wardwatch_pipeline::{Kin, Pipeline, Succession};
 
-use crate::ended::Ended;
+use crate::ended::{Ended, Left};
 use crate::inputs::View;
 use crate::outcome::Outcome;
 use crate::patient::{Judged, MachineKind, MachinePlace, Patient, SetStanding};
@@ -294,7 +294,10 @@ impl<'s> Passage<'s> {
 
     fn patient(&self, old: Patient, filled: Option<Vec<SetStanding>>, pipeline: &Pipeline) -> Patient {
         let mut new = Patient::new(Arc::clone(&old.id), old.stay, old.begun_at, pipeline);
+        new.stated = old.stated;
         new.context = old.context;
+        new.visit = old.visit;
+        new.lingers = old.lingers;
         new.sources = old.sources;
         new.latest = old.latest;
         new.heard_at = old.heard_at;
@@ -376,11 +379,15 @@ fn under(machine: Machine, kin: Kin) -> Machine {
 impl Ended {
     fn under(self, passage: &Passage<'_>) -> Self {
         let mut new = Self::default();
-        for (id, machines, at) in self.iter() {
-            let machines = machines
-                .iter()
-                .filter_map(|(place, machine)| passage.machine(*place, *machine));
-            new.keep(Arc::from(id), machines.collect(), at);
+        for (id, left) in self.iter() {
+            let machines = left.machines.iter();
+            let machines = machines.filter_map(|(place, machine)| passage.machine(*place, *machine));
+            let left = Left {
+                at: left.at,
+                machines: machines.collect(),
+                stated: left.stated.clone(),
+            };
+            new.keep(Arc::clone(id), left);
         }
         new
     }

@@ -18,6 +18,7 @@ mod patients;
 mod rest;
 mod sources;
 mod standings;
+mod statements;
 
 use std::sync::Arc;
 
@@ -42,7 +43,7 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// The layout of the tables; another number is another layout.
-    pub const FORMAT: u32 = 1;
+    pub const FORMAT: u32 = 2;
 }
 
 // === impl Shard ===
