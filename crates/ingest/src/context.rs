@@ -206,7 +206,7 @@ pub fn decode_context(record: &Record<'_>) -> Result<ContextRecord, Flaw> {
     match context.ts > record.append_time + MOST_AHEAD {
         true => Err(Flaw::new(
             Reason::Future,
-            "ts is more than 5 min ahead of its arrival",
+            "ts, more than 5 min ahead of its arrival",
         )),
         false => Ok(context),
     }

@@ -132,7 +132,7 @@ pub struct Score {
 #[derive(Debug)]
 pub enum ScoreKind {
     /// By SQL: a Float64, an integer, or the struct of a point score (`total`, `lowest`, `highest`, `missing`,
-        /// `points`, `unavailable`).
+    /// `points`, `unavailable`).
     Sql {
         /// The expression; takes [`Score::inputs`].
         expression: Expression,

@@ -65,7 +65,9 @@ pub(crate) fn sources(document: &Document, problems: &mut Problems) -> Vec<Sourc
     for entry in &section.entries {
         let place = section.entry(entry, problems);
         let Some(text) = entry.sound() else { continue };
-        let taken = sources.iter().map(|source| ("source", &*source.name, &*source.topic));
+        let taken = sources
+            .iter()
+            .map(|source| ("source", &*source.name, &*source.topic));
         check_topic(&place, &text.topic, &OWN_TOPICS, taken, problems);
         sources.push(source(text, &document.time, &place, problems));
     }
@@ -81,7 +83,9 @@ pub(crate) fn writers(document: &Document, sources: &[Source], problems: &mut Pr
     for entry in &section.entries {
         let place = section.entry(entry, problems);
         let Some(text) = entry.sound() else { continue };
-        let of_sources = sources.iter().map(|source| ("source", &*source.name, &*source.topic));
+        let of_sources = sources
+            .iter()
+            .map(|source| ("source", &*source.name, &*source.topic));
         let of_writers = writers
             .iter()
             .filter_map(|writer| Some(("writer", &*writer.name, writer.topic.as_deref()?)));

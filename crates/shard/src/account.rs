@@ -148,7 +148,9 @@ impl Shard {
             label: named.name.replace('_', " ").into(),
             value,
             text: match (named.from, value) {
-                (Origin::OnOxygen | Origin::Context(ContextField::Pregnant), Some(flag)) => Some(if flag == 0.0 { "no" } else { "yes" }.into()),
+                (Origin::OnOxygen | Origin::Context(ContextField::Pregnant), Some(flag)) => {
+                    Some(if flag == 0.0 { "no" } else { "yes" }.into())
+                }
                 _ => facts.text(named.from).map(|text| text.to_owned().into()),
             },
             unit: Text::Borrowed(""),

@@ -132,3 +132,62 @@ impl Ended {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use wardwatch_ingest::{Record, decode_context};
+
+    use super::*;
+
+    const FORGET_AFTER: Span = Span::from_secs(100);
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_millis(second * 1_000)
+    }
+
+    fn state(ended: &mut Ended, patient: &str, event: &str, now: i64) {
+        let payload = format!(
+            r#"{{"patient_id":"{patient}","event":"{event}","ts":"{}","bed":"B"}}"#,
+            at(now)
+        );
+        let record = Record {
+            payload: payload.as_bytes(),
+            key: None,
+            append_time: at(now),
+            topic: 0,
+            partition: 0,
+            offset: 0,
+        };
+        let record = decode_context(&record).unwrap();
+        let stated = ended.stated_mut(patient, at(now), FORGET_AFTER);
+        stated.take(0, &record, at(now), at(now) - FORGET_AFTER);
+    }
+
+    fn kept(ended: &Ended) -> Vec<&str> {
+        ended.iter().map(|(id, _)| &**id).collect()
+    }
+
+    #[test]
+    fn who_is_discharged_is_forgotten_and_who_is_not_is_kept() {
+        let mut ended = Ended::default();
+        state(&mut ended, "gone", "discharge", 1);
+        state(&mut ended, "there", "update", 2);
+        ended.forget(at(101), FORGET_AFTER);
+        assert_eq!(kept(&ended), ["gone", "there"]);
+        ended.forget(at(103), FORGET_AFTER);
+        assert_eq!(kept(&ended), ["there"]);
+        ended.forget(at(1_000), FORGET_AFTER);
+        assert_eq!(kept(&ended), ["there"]);
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let mut ended = Ended::default();
+        for patient in 0..MOST_KEPT as i64 + 7 {
+            state(&mut ended, &format!("p{patient}"), "update", 1);
+        }
+        ended.forget(at(1), FORGET_AFTER);
+        assert_eq!((ended.left.len(), ended.ends.len()), (MOST_KEPT, MOST_KEPT));
+        assert!(kept(&ended).contains(&"p7") && !kept(&ended).contains(&"p6"));
+    }
+}

@@ -127,7 +127,10 @@ fn what_is_dated_far_ahead_is_quarantined() {
     assert!(dated("2026-03-04T11:20:00Z").is_ok());
     assert_eq!(dated("2026-03-04T11:20:00.000001Z"), Err(Reason::Future));
     assert_eq!(dated("2062-03-04T11:15:00Z"), Err(Reason::Future));
-    assert!(dated("1970-01-01T00:00:00Z").is_ok(), "an old record is no harm: newer ones win");
+    assert!(
+        dated("1970-01-01T00:00:00Z").is_ok(),
+        "an old record is no harm: newer ones win"
+    );
 }
 
 #[test]

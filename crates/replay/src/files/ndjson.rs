@@ -94,10 +94,7 @@ fn is_context(text: &str) -> bool {
 }
 
 /// A record of context with its arrival.
-fn read_context(
-    record: Record<'_>,
-    arrived: Option<Timestamp>,
-) -> Result<(Timestamp, ContextRecord), Flaw> {
+fn read_context(record: Record<'_>, arrived: Option<Timestamp>) -> Result<(Timestamp, ContextRecord), Flaw> {
     let append_time = arrived.unwrap_or(Timestamp::MAX);
     let stated = decode_context(&Record {
         append_time,

@@ -46,7 +46,10 @@ pub(super) fn statements<'s>(
         table::options::<UInt8Type>(each().map(|account| number(&account.states)))
     };
     let columns = [
-        ("of", table::values::<UInt32Type>(accounts.iter().map(|(of, _)| *of))),
+        (
+            "of",
+            table::values::<UInt32Type>(accounts.iter().map(|(of, _)| *of)),
+        ),
         (
             "writer",
             table::values::<UInt16Type>(each().map(|account| account.writer)),
@@ -86,10 +89,18 @@ pub(super) fn statements<'s>(
     ];
     table::add(tables, format!("{prefix}accounts"), columns)?;
     let withdrawn: Vec<(u32, u16, Timestamp)> = all
-        .flat_map(|(of, stated)| stated.withdrawn.iter().map(move |(writer, until)| (of, *writer, *until)))
+        .flat_map(|(of, stated)| {
+            stated
+                .withdrawn
+                .iter()
+                .map(move |(writer, until)| (of, *writer, *until))
+        })
         .collect();
     let columns = [
-        ("of", table::values::<UInt32Type>(withdrawn.iter().map(|row| row.0))),
+        (
+            "of",
+            table::values::<UInt32Type>(withdrawn.iter().map(|row| row.0)),
+        ),
         (
             "writer",
             table::values::<UInt16Type>(withdrawn.iter().map(|row| row.1)),
@@ -132,11 +143,7 @@ pub(super) fn read_statements(
 
 fn read_account<'t>(table: &Table<'t>) -> Result<impl Fn(usize) -> Option<Account> + use<'t>, TableError> {
     let writer = table.values::<UInt16Type>("writer")?;
-    let (visit, ward, bed) = (
-        table.texts("visit")?,
-        table.texts("ward")?,
-        table.texts("bed")?,
-    );
+    let (visit, ward, bed) = (table.texts("visit")?, table.texts("ward")?, table.texts("bed")?);
     let (heard_at, ts) = (
         table.values::<Int64Type>("heard_at")?,
         table.values::<Int64Type>("ts")?,
@@ -157,7 +164,8 @@ fn read_account<'t>(table: &Table<'t>) -> Result<impl Fn(usize) -> Option<Accoun
         table.options::<UInt8Type>("pregnant")?,
     );
     Ok(move |row: usize| {
-        let text = |column: &arrow::array::StringArray| column.is_valid(row).then(|| column.value(row).into());
+        let text =
+            |column: &arrow::array::StringArray| column.is_valid(row).then(|| column.value(row).into());
         let time = |column: &[i64]| Timestamp::from_micros(column[row]);
         Some(Account {
             writer: writer[row],

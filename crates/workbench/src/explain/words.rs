@@ -4,7 +4,9 @@ use std::fmt::Write;
 
 use wardwatch_alarms::{Comparison, Operator, Rules};
 use wardwatch_event_time::Span;
-use wardwatch_pipeline::{ConditionAlarm, FeatureSet, LimitAlarm, Pipeline, Score, ScoreKind, Source};
+use wardwatch_pipeline::{
+    ConditionAlarm, FeatureSet, LimitAlarm, Pipeline, Score, ScoreKind, Source, Writer,
+};
 
 /// What a pipeline watches, and when somebody is told.
 pub fn words(pipeline: &Pipeline) -> String {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use wardwatch_clinical::VitalSign;
-use wardwatch_pipeline::{FeatureSet, From, Input, Pipeline, Score, ScoreKind, Source};
+use wardwatch_pipeline::{FeatureSet, From, Input, Pipeline, Score, ScoreKind, Source, Writer};
 
 use super::fields::{Fields, condition_fields, in_words, limit_fields, on_off, set_fields};
 use super::{Change, Identity, Kind, Plan, Section, State};
@@ -161,7 +161,9 @@ fn writers(old: &Pipeline, new: &Pipeline) -> Vec<Change> {
             let topic = writer.topic.clone();
             Fields::from([("topic", topic.unwrap_or_else(|| "the usual one".to_owned()))])
         };
-        writers.map(|writer| (writer.name.clone(), fields(writer))).collect()
+        writers
+            .map(|writer| (writer.name.clone(), fields(writer)))
+            .collect()
     };
     let mut changes = compare(Section::Writer, &parts(old), &parts(new));
     for change in &mut changes {

@@ -263,13 +263,7 @@ impl Given<'_> {
     }
 
     /// When a record of context is dated; `at` where it does not say.
-    fn dated(
-        &self,
-        node: Option<&Node>,
-        at: Timestamp,
-        place: &Place,
-        problems: &mut Problems,
-    ) -> Timestamp {
+    fn dated(&self, node: Option<&Node>, at: Timestamp, place: &Place, problems: &mut Problems) -> Timestamp {
         let text = node.and_then(Node::as_text);
         match (node, text.map(|text| Span::read(&text.value))) {
             (None, _) => at,
