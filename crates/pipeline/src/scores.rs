@@ -291,7 +291,10 @@ fn bind(contract: &Contract, names: &Names, place: &Place, problems: &mut Proble
 fn unit(from: From) -> Option<&'static str> {
     match from {
         From::Vital(vital) => Some(vital.unit()),
-        From::OnOxygen | From::Context(ContextField::SexFemale | ContextField::Spo2Scale) => Some("1"),
+        From::OnOxygen
+        | From::Context(ContextField::SexFemale | ContextField::Spo2Scale | ContextField::Pregnant) => {
+            Some("1")
+        }
         From::Context(ContextField::Age) => Some("a"),
         From::Context(_) | From::Feature { .. } | From::Score { .. } => None,
     }

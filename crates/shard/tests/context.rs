@@ -347,6 +347,17 @@ fn what_is_stated_of_who_is_not_monitored_is_there_when_data_come() {
     assert_eq!(ward.whereabouts(), (Some("V1"), Some("B")));
 }
 
+/// A rebuild reads context from the topic's start, and values from some windows back.
+#[test]
+fn an_admission_of_days_ago_is_known_when_the_state_is_rebuilt() {
+    let mut ward = Ward::new();
+    ward.adt(0, "admit", 0, r#","visit":"V1","bed":"A""#);
+    ward.context(60, CHARTING, "update", 60, r#","spo2_scale":2"#);
+    ward.adt(3_600, "transfer", 3_600, r#","visit":"V1","bed":"B""#);
+    ward.spo2(5 * 86_400, 75.0);
+    assert_eq!(ward.whereabouts(), (Some("V1"), Some("B")));
+}
+
 #[test]
 fn a_discharge_is_remembered_for_as_long_as_a_patient_is() {
     let remembered = |late: i64| {
