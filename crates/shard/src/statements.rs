@@ -22,14 +22,17 @@
 //!
 //! CONTEXT-1: what follows is a function of the records that came, not of their order.
 
+mod account;
+
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use wardwatch_clinical::scores::Spo2Scale;
 use wardwatch_event_time::Timestamp;
-use wardwatch_ingest::{ContextEvent, ContextRecord, Sex};
+use wardwatch_ingest::{ContextEvent, ContextRecord};
 
 use crate::patient::Context;
+
+pub(crate) use account::Account;
 
 /// Pairs of writer and visit that are remembered of a patient at most; beyond it the oldest that no longer count go.
 const MOST_ACCOUNTS: usize = 64;
@@ -40,25 +43,6 @@ pub(crate) struct Statements {
     pub(crate) accounts: Vec<Account>,
     /// Until when a writer has withdrawn what it stated.
     pub(crate) withdrawn: Vec<(u16, Timestamp)>,
-}
-
-/// What one writer states of one visit, or of the patient. Times are [`Timestamp::MIN`] where there is none.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Account {
-    pub(crate) writer: u16,
-    pub(crate) visit: Option<Arc<str>>,
-    /// Log time of the newest record that changed it.
-    pub(crate) heard_at: Timestamp,
-    /// The newest statement.
-    pub(crate) ts: Timestamp,
-    pub(crate) event: ContextEvent,
-    pub(crate) states: Context,
-    /// The oldest record of it that is no discharge; [`Timestamp::MAX`] where there is none.
-    pub(crate) since: Timestamp,
-    /// When it last said that the patient is there.
-    pub(crate) present: Timestamp,
-    /// When it last said that the patient has gone.
-    pub(crate) discharged: Timestamp,
 }
 
 /// What follows about the stay.
@@ -267,95 +251,6 @@ impl Statements {
             self.accounts.sort_by_key(|account| Reverse(account.ts));
             self.accounts.truncate(MOST_ACCOUNTS);
         }
-    }
-}
-
-// === impl Account ===
-
-impl Account {
-    fn new(writer: u16, visit: Option<&str>) -> Self {
-        Self {
-            writer,
-            visit: visit.map(Arc::from),
-            heard_at: Timestamp::MIN,
-            ts: Timestamp::MIN,
-            event: ContextEvent::Admit,
-            states: Context::default(),
-            since: Timestamp::MAX,
-            present: Timestamp::MIN,
-            discharged: Timestamp::MIN,
-        }
-    }
-
-    /// Takes a record in; false when something newer, or the same, is known.
-    fn take(&mut self, record: &ContextRecord) -> bool {
-        let states = Context::of(record);
-        let before = (self.ts, self.present, self.discharged);
-        let is_newer = (record.ts, record.event, states.order()) > (self.ts, self.event, self.states.order());
-        if is_newer {
-            (self.ts, self.event, self.states) = (record.ts, record.event, states);
-        }
-        match record.event {
-            ContextEvent::Admit | ContextEvent::Transfer => self.present = self.present.max(record.ts),
-            ContextEvent::Discharge => self.discharged = self.discharged.max(record.ts),
-            ContextEvent::Update | ContextEvent::Withdraw => {}
-        }
-        if record.event != ContextEvent::Discharge {
-            self.since = self.since.min(record.ts);
-        }
-        is_newer || before != (self.ts, self.present, self.discharged)
-    }
-
-    fn is_of(&self, visit: &str) -> bool {
-        self.visit.as_deref() == Some(visit)
-    }
-
-    /// Whether it has ever said that the patient is there.
-    fn has_said_so(&self) -> bool {
-        self.present != Timestamp::MIN
-    }
-}
-
-// === impl Context ===
-
-impl Context {
-    fn of(record: &ContextRecord) -> Self {
-        Self {
-            ward: record.ward.as_deref().map(Arc::from),
-            bed: record.bed.as_deref().map(Arc::from),
-            age: record.age,
-            sex: record.sex,
-            spo2_scale: record.spo2_scale,
-            on_oxygen: record.on_oxygen,
-            pregnant: record.pregnant,
-        }
-    }
-
-    /// Takes from an older statement what is not known yet.
-    fn fill(&mut self, older: &Self) {
-        fn fill<T: Clone>(known: &mut Option<T>, older: &Option<T>) {
-            if known.is_none() {
-                known.clone_from(older);
-            }
-        }
-        fill(&mut self.ward, &older.ward);
-        fill(&mut self.bed, &older.bed);
-        fill(&mut self.age, &older.age);
-        fill(&mut self.sex, &older.sex);
-        fill(&mut self.spo2_scale, &older.spo2_scale);
-        fill(&mut self.on_oxygen, &older.on_oxygen);
-        fill(&mut self.pregnant, &older.pregnant);
-    }
-
-    /// Any order will do where nothing else decides, as long as it is one.
-    fn order(&self) -> impl Ord + use<'_> {
-        (
-            (&self.ward, &self.bed),
-            self.age.map(f64::to_bits),
-            self.sex.map(|sex: Sex| sex as u8),
-            self.spo2_scale.map(|scale: Spo2Scale| scale as u8),
-            (self.on_oxygen, self.pregnant),
-        )
     }
 }
 
