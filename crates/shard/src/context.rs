@@ -96,7 +96,7 @@ impl Shard {
         let after = stated.standing();
         io.out.counts.outdated_context += u64::from(!is_news);
         if after.discharged > before.discharged {
-            self.ended.renew(&record.patient_id, now);
+            self.ended.discharge(&record.patient_id, now);
         }
         if after.present > before.present {
             self.admit_before_data(&record.patient_id);

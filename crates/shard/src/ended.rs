@@ -28,13 +28,28 @@ pub(crate) struct Ended {
 }
 
 /// What is left of a patient.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Left {
     /// Log time of the end of the stay, or of the first statement about who had none.
     pub(crate) at: Timestamp,
+    /// Whether it was a discharge.
+    pub(crate) is_discharged: bool,
     /// Those that have ever moved.
     pub(crate) machines: Vec<(MachinePlace, Machine)>,
     pub(crate) stated: Statements,
+}
+
+// === impl Left ===
+
+impl Default for Left {
+    fn default() -> Self {
+        Self {
+            at: Timestamp::MIN,
+            is_discharged: false,
+            machines: Vec::new(),
+            stated: Statements::default(),
+        }
+    }
 }
 
 // === impl Ended ===
@@ -42,20 +57,26 @@ pub(crate) struct Left {
 impl Ended {
     /// Keeps what is left of a stay that ends no earlier than the others.
     pub(crate) fn keep(&mut self, id: Arc<str>, left: Left) {
-        self.ends.push_back((left.at, Arc::clone(&id)));
+        if self
+            .ends
+            .back()
+            .is_none_or(|(at, of)| (*at, of) != (left.at, &id))
+        {
+            self.ends.push_back((left.at, Arc::clone(&id)));
+        }
         self.left.insert(id, left);
     }
 
-    /// Keeps alarms that were told of a patient beside what is stated of them.
+    /// Keeps alarms that were told of a patient, last at log time `at`, beside what else is left.
     pub(crate) fn keep_machines(
         &mut self,
         id: Arc<str>,
         machines: Vec<(MachinePlace, Machine)>,
         at: Timestamp,
     ) {
-        let stated = self.left.remove(&id).map(|left| left.stated).unwrap_or_default();
-        let left = Left { at, machines, stated };
-        self.keep(id, left);
+        let left = self.left.remove(&id).unwrap_or_default();
+        let at = at.max(left.at);
+        self.keep(id, Left { at, machines, ..left });
     }
 
     /// What is stated of a patient who is not monitored, at log time `now`.
@@ -72,18 +93,20 @@ impl Ended {
     }
 
     /// A patient has been discharged at log time `now`, without being monitored.
-    pub(crate) fn renew(&mut self, id: &str, now: Timestamp) {
-        if self.left.get(id).is_none_or(|left| left.at == now) {
-            return;
-        }
+    pub(crate) fn discharge(&mut self, id: &str, now: Timestamp) {
         if let Some((id, left)) = self.left.remove_entry(id) {
-            self.keep(id, Left { at: now, ..left });
+            let left = Left {
+                at: now,
+                is_discharged: true,
+                ..left
+            };
+            self.keep(id, left);
         }
     }
 
-    /// Passes on to a new stay what an earlier one has left. Within `lingering` after a discharge it is of a monitor that went
-    /// on.
-    pub(crate) fn pass_on(&mut self, to: &mut Patient, lingering: Span) {
+    /// Passes on to a new stay what an earlier one has left, unless it was over before `forget_before`. Within `lingering` after
+    /// a discharge it is of a monitor that went on.
+    pub(crate) fn pass_on(&mut self, to: &mut Patient, lingering: Span, forget_before: Timestamp) {
         let Some(left) = self.left.remove(&to.id) else {
             return;
         };
@@ -91,8 +114,8 @@ impl Ended {
             *to.machine_mut(place).expect("a place of the same pipeline") = machine;
         }
         to.stated = left.stated;
-        let is_discharged = to.stated.standing().discharged.is_some();
-        to.lingers = is_discharged && to.begun_at - left.at <= lingering;
+        to.stated.forget(forget_before);
+        to.lingers = left.is_discharged && to.begun_at - left.at <= lingering;
         to.merge_context();
     }
 

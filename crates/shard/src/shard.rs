@@ -329,7 +329,8 @@ impl Shard {
         let mut patient = Patient::new(id, self.stays, self.log_time, &self.pipeline);
         let event = Event::new(Decision::Begun, patient.key);
         self.digest.add(event.whole(self.log_time.micros()));
-        self.ended.pass_on(&mut patient, self.lingering());
+        let forget_before = self.log_time - self.pipeline.time.forget_after;
+        self.ended.pass_on(&mut patient, self.lingering(), forget_before);
         self.patients[slot as usize] = Some(patient);
         let due = self.log_time + self.pipeline.time.forget_after;
         self.set_timer(slot, TimerKind::Forget, due);
@@ -395,6 +396,7 @@ impl Shard {
             self.ended.forget(now, self.pipeline.time.forget_after);
             let left = Left {
                 at: now,
+                is_discharged: reason == EndReason::Discharged,
                 machines: patient.machines().collect(),
                 stated: patient.stated,
             };

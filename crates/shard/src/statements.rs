@@ -34,7 +34,7 @@ use crate::patient::Context;
 
 pub(crate) use account::Account;
 
-/// Pairs of writer and visit that are remembered of a patient at most; beyond it the oldest that no longer count go.
+/// Pairs of writer and visit that are remembered of a patient at most; beyond it those of visits that are over go first.
 const MOST_ACCOUNTS: usize = 64;
 
 /// All that writers state of one patient.
@@ -61,7 +61,8 @@ pub(crate) struct Standing {
 // === impl Statements ===
 
 impl Statements {
-    /// Takes a record in; false when something newer, or the same, is known.
+    /// Takes a record in at log time `now`; false when something newer, or the same, is known. Visits that were over before
+    /// `forget_before` are forgotten.
     pub(crate) fn take(
         &mut self,
         writer: u16,
@@ -69,6 +70,7 @@ impl Statements {
         now: Timestamp,
         forget_before: Timestamp,
     ) -> bool {
+        self.forget(forget_before);
         let is_withdrawn = record.ts <= self.withdrawn_until(writer);
         if record.event == ContextEvent::Withdraw {
             if !is_withdrawn {
@@ -87,7 +89,7 @@ impl Statements {
         if is_news {
             self.accounts[at].heard_at = now;
         }
-        self.prune(forget_before);
+        self.bound();
         is_news && !is_withdrawn
     }
 
@@ -230,27 +232,36 @@ impl Statements {
 
     /// Forgets visits that are over: all at once, when the last record about them is older than `before`. A discharge that is
     /// forgotten ahead of what it ended would bring that back.
-    fn prune(&mut self, before: Timestamp) {
+    pub(crate) fn forget(&mut self, before: Timestamp) {
         let is_old = |account: &Account| account.heard_at < before;
-        if self.accounts.len() <= MOST_ACCOUNTS && !self.accounts.iter().any(is_old) {
+        if self.accounts.iter().any(is_old) {
+            let over = self.over();
+            if over.iter().all(is_old) {
+                self.accounts.retain(|account| !over.contains(account));
+            }
+        }
+    }
+
+    /// Keeps [`MOST_ACCOUNTS`], those of visits that are over last.
+    fn bound(&mut self) {
+        if self.accounts.len() <= MOST_ACCOUNTS {
             return;
         }
+        let over = self.over();
+        self.accounts
+            .sort_by_key(|account| (over.contains(account), Reverse(account.ts)));
+        self.accounts.truncate(MOST_ACCOUNTS);
+    }
+
+    /// What is of visits that are over.
+    fn over(&self) -> Vec<Account> {
         let standing = self.standing();
         let discharged = standing.discharged.unwrap_or(Timestamp::MIN);
-        let is_idle = |account: &&Account| {
-            !self.counting(&standing).any(|counting| counting == *account)
-                && self.present(account) <= discharged
+        let is_over = |account: &&Account| {
+            let counts = self.counting(&standing).any(|counting| counting == *account);
+            !counts && self.present(account) <= discharged
         };
-        let mut idle: Vec<Account> = self.accounts.iter().filter(is_idle).cloned().collect();
-        if !idle.iter().all(is_old) {
-            idle.sort_by_key(|account| account.ts);
-            idle.truncate(self.accounts.len().saturating_sub(MOST_ACCOUNTS));
-        }
-        self.accounts.retain(|account| !idle.contains(account));
-        if self.accounts.len() > MOST_ACCOUNTS {
-            self.accounts.sort_by_key(|account| Reverse(account.ts));
-            self.accounts.truncate(MOST_ACCOUNTS);
-        }
+        self.accounts.iter().filter(is_over).cloned().collect()
     }
 }
 

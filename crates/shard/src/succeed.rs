@@ -384,6 +384,7 @@ impl Ended {
             let machines = machines.filter_map(|(place, machine)| passage.machine(*place, *machine));
             let left = Left {
                 at: left.at,
+                is_discharged: left.is_discharged,
                 machines: machines.collect(),
                 stated: left.stated.clone(),
             };

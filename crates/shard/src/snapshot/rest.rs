@@ -66,6 +66,10 @@ impl Shard {
                     "at",
                     table::values::<Int64Type>(ended.iter().map(|(_, left)| left.at.micros())),
                 ),
+                (
+                    "is_discharged",
+                    table::flags(ended.iter().map(|(_, left)| left.is_discharged)),
+                ),
             ],
         )?;
         let all = (0..).zip(&ended).flat_map(|(row, (_, left))| {
@@ -158,6 +162,7 @@ impl Shard {
 
         let table = Table::find(tables, "ended")?;
         let (ids, ends) = (table.texts("patient_id")?, table.values::<Int64Type>("at")?);
+        let is_discharged = table.flags("is_discharged")?;
         let mut all = Vec::new();
         all.resize_with(table.rows(), Left::default);
         read_machines("ended_machines", tables, |of, place, machine| {
@@ -165,8 +170,9 @@ impl Shard {
             left.machines.push((place, machine));
             Some(())
         })?;
-        for (left, end) in all.iter_mut().zip(ends) {
+        for (row, (left, end)) in all.iter_mut().zip(ends).enumerate() {
             left.at = Timestamp::from_micros(*end);
+            left.is_discharged = is_discharged.value(row);
         }
         for (row, stated) in read_statements("ended_", tables)? {
             let left = all.get_mut(row as usize);
