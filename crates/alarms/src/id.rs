@@ -18,6 +18,8 @@ pub struct AlertKey<'a> {
     pub pipeline: &'a str,
     /// The patient.
     pub patient_id: &'a str,
+    /// The visit, where it is known: a readmission is another stay.
+    pub visit: Option<&'a str>,
     /// The alarm's name in the pipeline, with its source for a technical one.
     pub alarm: &'a str,
     /// When the condition began, in event time.
@@ -35,7 +37,8 @@ pub struct AlertId([u8; 16]);
 // === impl AlertId ===
 
 impl AlertId {
-    /// The id of an alert. Each text is preceded by its length, so that no two keys share a spelling.
+    /// The id of an alert. Each text is preceded by its length, so that no two keys share a spelling; the visit, which may be
+    /// none, stands last.
     pub fn of(key: &AlertKey<'_>) -> Self {
         let mut hash = Sha256::new();
         for text in [key.pipeline, key.patient_id, key.alarm, key.phase.name()] {
@@ -44,6 +47,10 @@ impl AlertId {
         }
         hash.update(key.condition_start.micros().to_le_bytes());
         hash.update(key.ordinal.to_le_bytes());
+        if let Some(visit) = key.visit {
+            hash.update((visit.len() as u64).to_le_bytes());
+            hash.update(visit.as_bytes());
+        }
         let digest: [u8; 32] = hash.finalize().into();
         let mut id = [0; 16];
         id.copy_from_slice(&digest[..16]);
@@ -91,6 +98,7 @@ mod tests {
     const KEY: AlertKey<'_> = AlertKey {
         pipeline: "adult",
         patient_id: "p1",
+        visit: None,
         alarm: "desaturation",
         condition_start: Timestamp::from_millis(1_000),
         phase: Phase::Start,
@@ -120,6 +128,14 @@ mod tests {
                 ..KEY
             },
             AlertKey { ordinal: 1, ..KEY },
+            AlertKey {
+                visit: Some("v1"),
+                ..KEY
+            },
+            AlertKey {
+                visit: Some("v2"),
+                ..KEY
+            },
         ];
         assert!(others.iter().all(|other| AlertId::of(other) != id));
     }

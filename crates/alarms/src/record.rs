@@ -38,6 +38,9 @@ pub struct Alert {
     pub id: AlertId,
     /// The patient.
     pub patient_id: Arc<str>,
+    /// The visit, when known from context.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visit: Option<Arc<str>>,
     /// The ward, when known from context.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ward: Option<Arc<str>>,
@@ -217,6 +220,9 @@ impl Deadline {
 pub struct Alarm {
     /// The patient.
     pub patient_id: Arc<str>,
+    /// The visit, when known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visit: Option<Arc<str>>,
     /// The ward, when known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ward: Option<Arc<str>>,
@@ -265,6 +271,9 @@ pub struct Alarm {
 pub struct ScoreRecord {
     /// The patient.
     pub patient_id: Arc<str>,
+    /// The visit, when known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visit: Option<Arc<str>>,
     /// The ward, when known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ward: Option<Arc<str>>,

@@ -26,7 +26,7 @@ mod shock_index;
 mod sirs;
 
 pub use mews::{MewsInput, mews};
-pub use news2::{News2Input, News2Response, Spo2Scale, news2};
+pub use news2::{News2Exclusion, News2Input, News2Response, Spo2Scale, news2};
 pub use qsofa::{QsofaInput, qsofa};
 pub use score::Score;
 pub use shock_index::shock_index;

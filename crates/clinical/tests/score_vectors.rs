@@ -7,7 +7,9 @@ use std::path::Path;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use wardwatch_clinical::Acvpu;
-use wardwatch_clinical::scores::{News2Input, News2Response, QsofaInput, Spo2Scale, news2, qsofa};
+use wardwatch_clinical::scores::{
+    News2Exclusion, News2Input, News2Response, QsofaInput, Spo2Scale, news2, qsofa,
+};
 
 #[derive(Deserialize)]
 struct News2Row {
@@ -146,4 +148,25 @@ fn news2_of_a_known_case() {
         temperature: Some(38.1),
     };
     assert_eq!(news2(&input).total(), Some(11));
+}
+
+#[test]
+fn news2_is_for_adults_who_are_not_pregnant() {
+    use News2Exclusion::{Pregnant, Under16};
+    for (age, pregnant, expected) in [
+        (None, None, None),
+        (Some(16.0), None, None),
+        (Some(15.999), None, Some(Under16)),
+        (Some(0.0), Some(false), Some(Under16)),
+        (Some(15.0), Some(true), Some(Under16)),
+        (Some(16.0), Some(true), Some(Pregnant)),
+        (None, Some(true), Some(Pregnant)),
+        (Some(40.0), Some(false), None),
+    ] {
+        assert_eq!(
+            News2Exclusion::of(age, pregnant),
+            expected,
+            "{age:?} {pregnant:?}"
+        );
+    }
 }

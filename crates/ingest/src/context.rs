@@ -1,14 +1,16 @@
 //! Context: who a patient is, where they lie, and what scores must know that no device measures.
 //!
-//! The topic is compacted by patient id, so a record is the *whole* context: what it leaves out is not known, whatever an
-//! earlier one said. A tombstone (no payload) is a discharge at its append time.
+//! Context comes from one writer or several, such as the admission system and a charting system. A record is the *whole* of
+//! what its writer states: what it leaves out the writer does not know, whatever an earlier record said. `ts` decides which of
+//! two records is newer, never their order of arrival. Topics are compacted by patient id; a tombstone (no payload) withdraws,
+//! at its append time, everything that its writer has stated.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use wardwatch_clinical::scores::Spo2Scale;
-use wardwatch_event_time::Timestamp;
+use wardwatch_event_time::{Span, Timestamp};
 
 use crate::fields::{check_patient, instant, label, object, patient_id, value};
 use crate::phi::Phi;
@@ -18,7 +20,11 @@ use crate::record::Record;
 /// Oldest age accepted, in years; the oldest person known died at 122.
 pub const OLDEST: f64 = 130.0;
 
-/// A patient's context. `Debug` tells what happened, not to whom.
+/// How far ahead of its arrival a record may be dated: clocks of hospital systems differ by less. What is further ahead is planned
+/// or wrong, and would outlast every record of the days until then.
+const MOST_AHEAD: Span = Span::from_secs(300);
+
+/// A patient's context, as one writer states it. `Debug` tells what happened, not to whom.
 #[derive(Clone, PartialEq, Serialize)]
 pub struct ContextRecord {
     /// The patient.
@@ -27,6 +33,12 @@ pub struct ContextRecord {
     pub ts: Timestamp,
     /// What happened.
     pub event: ContextEvent,
+    /// Who states it, in a file. On Kafka the topic says so, and this is ignored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub writer: Option<String>,
+    /// The visit (encounter) that it is about; none where the writer knows patients only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub visit: Option<String>,
     /// Name for the screen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<Phi<String>>,
@@ -51,20 +63,26 @@ pub struct ContextRecord {
     /// Whether the patient is given oxygen, where no device says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub on_oxygen: Option<bool>,
+    /// Whether the patient is pregnant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pregnant: Option<bool>,
 }
 
-/// What a context record tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// What a context record reports. Of two with the same time, the greater counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ContextEvent {
     /// The patient has come.
     Admit,
     /// The patient lies elsewhere now.
     Transfer,
-    /// Something else about the patient has changed.
+    /// Something else about the patient has changed. It says nothing about whether the patient is there: corrections of a
+    /// record often come after the discharge.
     Update,
     /// The patient has gone: alarms end, state is freed.
     Discharge,
+    /// The writer no longer states anything about the patient; written as a tombstone on a topic.
+    Withdraw,
 }
 
 /// Administrative sex, as FHIR codes it.
@@ -90,6 +108,10 @@ struct Wire<'a> {
     #[serde(borrow)]
     event: Option<&'a RawValue>,
     #[serde(borrow)]
+    writer: Option<&'a RawValue>,
+    #[serde(borrow)]
+    visit: Option<&'a RawValue>,
+    #[serde(borrow)]
     name: Option<&'a RawValue>,
     #[serde(borrow)]
     mrn: Option<&'a RawValue>,
@@ -105,6 +127,8 @@ struct Wire<'a> {
     spo2_scale: Option<&'a RawValue>,
     #[serde(borrow)]
     on_oxygen: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pregnant: Option<&'a RawValue>,
 }
 
 // === impl Sex ===
@@ -118,8 +142,10 @@ impl Sex {
 
 impl ContextRecord {
     /// What a record may say beside whom it is about and since when.
-    pub const FIELDS: [&'static str; 9] = [
+    pub const FIELDS: [&'static str; 12] = [
         "event",
+        "writer",
+        "visit",
         "name",
         "mrn",
         "age",
@@ -128,14 +154,17 @@ impl ContextRecord {
         "bed",
         "spo2_scale",
         "on_oxygen",
+        "pregnant",
     ];
 
-    /// A discharge without further word.
-    fn discharge(patient_id: String, ts: Timestamp) -> Self {
+    /// What a tombstone states: nothing any more.
+    fn withdrawal(patient_id: String, ts: Timestamp) -> Self {
         Self {
             patient_id,
             ts,
-            event: ContextEvent::Discharge,
+            event: ContextEvent::Withdraw,
+            writer: None,
+            visit: None,
             name: None,
             mrn: None,
             age: None,
@@ -144,6 +173,7 @@ impl ContextRecord {
             bed: None,
             spo2_scale: None,
             on_oxygen: None,
+            pregnant: None,
         }
     }
 }
@@ -157,7 +187,8 @@ impl fmt::Debug for ContextRecord {
     }
 }
 
-/// Decodes one context record (`schemas/context.schema.json`).
+/// Decodes one context record (`schemas/context.schema.json`). Of a record that no broker took, the append time is
+/// [`Timestamp::MAX`].
 ///
 /// # Errors
 /// Why the record belongs in quarantine; see [`Quarantined::record`](crate::Quarantined::record).
@@ -167,12 +198,18 @@ pub fn decode_context(record: &Record<'_>) -> Result<ContextRecord, Flaw> {
             .key
             .ok_or(Flaw::new(Reason::MissingField, "key of a tombstone"))?;
         let id = std::str::from_utf8(key).map_err(|_| Flaw::from(Reason::BadPatientId))?;
-        ContextRecord::discharge(id.to_owned(), record.append_time)
+        ContextRecord::withdrawal(id.to_owned(), record.append_time)
     } else {
         read(object(record)?)?
     };
     check_patient(record, &context.patient_id)?;
-    Ok(context)
+    match context.ts > record.append_time + MOST_AHEAD {
+        true => Err(Flaw::new(
+            Reason::Future,
+            "ts, more than 5 min ahead of its arrival",
+        )),
+        false => Ok(context),
+    }
 }
 
 fn read(wire: Wire<'_>) -> Result<ContextRecord, Flaw> {
@@ -180,6 +217,8 @@ fn read(wire: Wire<'_>) -> Result<ContextRecord, Flaw> {
         patient_id: patient_id(wire.patient_id)?,
         ts: instant(wire.ts, "ts")?,
         event: value(wire.event, "event")?.ok_or(Flaw::new(Reason::MissingField, "event"))?,
+        writer: label(wire.writer, "writer")?,
+        visit: label(wire.visit, "visit")?,
         name: label(wire.name, "name")?.map(Phi::new),
         mrn: label(wire.mrn, "mrn")?.map(Phi::new),
         age: age(wire.age)?,
@@ -188,6 +227,7 @@ fn read(wire: Wire<'_>) -> Result<ContextRecord, Flaw> {
         bed: label(wire.bed, "bed")?,
         spo2_scale: value(wire.spo2_scale, "spo2_scale")?,
         on_oxygen: value(wire.on_oxygen, "on_oxygen")?,
+        pregnant: value(wire.pregnant, "pregnant")?,
     })
 }
 

@@ -30,8 +30,10 @@ pub(crate) struct RefusedRecord {
 
 /// Decodes records in log order.
 pub(crate) fn decode(records: &[Received<'_>], pipeline: &Pipeline) -> DecodedBatch {
-    // The ordinal of the context topic; that of the commands follows.
-    let sources = u16::try_from(pipeline.sources.len()).expect("checked when it was loaded");
+    // Ordinals: the sources, the writers of context, the commands.
+    let count = |count: usize| u16::try_from(count).expect("checked when it was loaded");
+    let sources = count(pipeline.sources.len());
+    let commands = sources + count(pipeline.writers.len());
     let of_sources = records.iter().filter(|record| record.topic < sources);
     let decoded = decode_observations(of_sources.map(Received::record), Arrival::Broker);
     let mut quarantined = decoded.quarantined;
@@ -41,10 +43,14 @@ pub(crate) fn decode(records: &[Received<'_>], pipeline: &Pipeline) -> DecodedBa
     };
     for received in records.iter().filter(|record| record.topic >= sources) {
         let (append_time, record) = (received.append_time, received.record());
-        let pushed = match received.topic == sources {
-            true => {
-                decode_context(&record).map(|record| batch.context.push(ContextInput { append_time, record }))
-            }
+        let pushed = match received.topic < commands {
+            true => decode_context(&record).map(|record| {
+                batch.context.push(ContextInput {
+                    append_time,
+                    writer: received.topic - sources,
+                    record,
+                });
+            }),
             false => decode_command(&record)
                 .and_then(|command| match pipeline.has_alarm(&command.alarm) {
                     true => Ok(command),

@@ -28,7 +28,7 @@ pub(crate) struct Received<'q> {
     message: BorrowedMessage<'q>,
     /// The broker's append time.
     pub append_time: Timestamp,
-    /// Ordinal of the topic: a source's index, or their number for the context.
+    /// Ordinal of the topic among those that the pipeline reads.
     pub topic: u16,
 }
 

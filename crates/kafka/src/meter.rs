@@ -43,6 +43,7 @@ const REFUSED: &str = "wardwatch_snapshots_refused_total";
 const NOT_WRITTEN: &str = "wardwatch_snapshot_failures_total";
 const SNAPSHOT_BYTES: &str = "wardwatch_snapshot_bytes";
 const SNAPSHOT_AT: &str = "wardwatch_snapshot_timestamp_seconds";
+const OUTDATED_CONTEXT: &str = "wardwatch_context_outdated_total";
 const VERSION: &str = "wardwatch_pipeline_version";
 const EDIT_REFUSED: &str = "wardwatch_pipeline_edit_refused";
 
@@ -56,6 +57,10 @@ pub fn describe_metrics() {
     describe_counter!(
         LATE,
         "Messages behind their patient's clock by more than the lateness"
+    );
+    describe_counter!(
+        OUTDATED_CONTEXT,
+        "Context records that changed nothing: something newer, or the same, was known"
     );
     describe_counter!(WINDOWS, "Windows evaluated, revisions among them");
     describe_counter!(REVISIONS, "Windows evaluated again after late data");
@@ -132,6 +137,7 @@ pub(crate) fn stepped(shard: i32, counts: &Counts, repeats_decoded: u64, patient
     counter!(OBSERVATIONS).increment(counts.observations);
     counter!(REPEATS).increment(counts.repeats + repeats_decoded);
     counter!(LATE).increment(counts.late);
+    counter!(OUTDATED_CONTEXT).increment(counts.outdated_context);
     counter!(WINDOWS).increment(counts.windows);
     counter!(REVISIONS).increment(counts.revisions);
     counter!(FAILED).increment(counts.failed);

@@ -240,7 +240,7 @@ fn alarms(config: &EngineConfig, number: i32) -> Result<Vec<Alarm>, EngineError>
     Ok(newest.into_values().collect())
 }
 
-/// By topic ordinal, where topics stood at an append time, and where the context begins; no further than `until`.
+/// By topic ordinal, where topics stood at an append time, and where those of context begin; no further than `until`.
 pub(crate) fn offsets_at(
     config: &EngineConfig,
     number: i32,
@@ -252,8 +252,8 @@ pub(crate) fn offsets_at(
         .create()
         .map_err(EngineError::client)?;
     let mut wanted = TopicPartitionList::new();
-    let context = config.topics.context.as_str();
-    for topic in inputs.iter().filter(|topic| **topic != context) {
+    let contexts: Vec<&str> = config.topics.contexts(&config.pipeline).collect();
+    for topic in inputs.iter().filter(|topic| !contexts.contains(*topic)) {
         wanted
             .add_partition_offset(topic, number, Offset::Offset(from.millis().max(0)))
             .map_err(EngineError::Committed)?;

@@ -36,9 +36,9 @@ struct Ward {
 }
 
 impl Ward {
-    fn new(partitions: i32) -> Self {
+    fn new(text: &str, partitions: i32) -> Self {
         let broker = EmbeddedBroker::start().unwrap();
-        let pipeline = Arc::new(Pipeline::parse(PIPELINE, Path::new("models")).unwrap());
+        let pipeline = Arc::new(Pipeline::parse(text, Path::new("models")).unwrap());
         broker
             .create_topics(&pipeline, &TopicNames::default(), partitions)
             .unwrap();
@@ -108,7 +108,7 @@ impl Ward {
 
 #[test]
 fn what_goes_in_comes_out_once_and_a_restart_goes_on_behind_it() {
-    let ward = Ward::new(1);
+    let ward = Ward::new(PIPELINE, 1);
     ward.send();
     let stats = ward.run(|stats| stats.records >= 13);
     assert_eq!((stats.records, stats.alerts, stats.quarantined), (13, 1, 2));
@@ -171,4 +171,84 @@ fn an_engine_refuses_topics_that_it_cannot_run_on() {
     assert!(
         matches!(start(), Err(EngineError::MissingTopics { names }) if names.contains(&"alerts".to_owned()))
     );
+}
+
+#[test]
+fn context_of_several_writers_is_merged_by_time() {
+    let context =
+        "context: [{ name: adt, topic: hospital.adt }, { name: charting, topic: context.charting }]\ntime:";
+    let ward = Ward::new(&PIPELINE.replace("time:", context), 1);
+    let feed = Feed::new(&ward.broker.brokers(), &ClientSettings::new()).unwrap();
+    let ago = |seconds: i64| ward.now - Span::from_secs(seconds);
+    let send = |topic: &str, rest: &str, ts: i64| {
+        let record = format!(r#"{{"patient_id":"p-1","ts":"{}",{rest}}}"#, ago(ts));
+        feed.send(topic, b"p-1", record.as_bytes(), ward.now).unwrap();
+    };
+    send(
+        "hospital.adt",
+        r#""event":"admit","visit":"V1","ward":"4W","bed":"B1""#,
+        60,
+    );
+    send(
+        "context.charting",
+        r#""event":"update","ward":"4 West","bed":"B9""#,
+        50,
+    );
+    send(
+        "hospital.adt",
+        r#""event":"transfer","visit":"V1","bed":"B2""#,
+        20,
+    );
+    send(
+        "hospital.adt",
+        r#""event":"update","visit":"V1","ward":"4W","bed":"B1""#,
+        40,
+    );
+    // Whoever has been discharged stays so.
+    feed.send(
+        "hospital.adt",
+        b"p-2",
+        br#"{"patient_id":"p-2","ts":"2026-01-02T00:00:00Z","event":"discharge"}"#,
+        ward.now,
+    )
+    .unwrap();
+    feed.send(
+        "hospital.adt",
+        b"p-2",
+        br#"{"patient_id":"p-2","ts":"2026-01-01T00:00:00Z","event":"admit"}"#,
+        ward.now,
+    )
+    .unwrap();
+    send("vitals.bedside", r#""code":"spo2","value":75,"unit":"%""#, 0);
+    feed.finish();
+    let stats = ward.run(|stats| stats.records >= 7 && stats.alerts >= 1);
+    assert_eq!((stats.records, stats.quarantined), (7, 0));
+    let outputs = ward.outputs();
+    let alert = outputs.iter().find_map(|output| match output {
+        Output::Alert(alert) => Some(alert),
+        _ => None,
+    });
+    let alert = alert.unwrap();
+    assert_eq!(
+        (
+            alert.visit.as_deref(),
+            alert.ward.as_deref(),
+            alert.bed.as_deref()
+        ),
+        (Some("V1"), Some("4 West"), Some("B2")),
+        "the ward is charting's once the admission system no longer states it"
+    );
+    let journal = outputs.iter().rev().find_map(|output| match output {
+        Output::Journal(journal) => Some(journal),
+        _ => None,
+    });
+    let journal = journal.unwrap();
+    assert_eq!(
+        (
+            journal.offsets["hospital.adt"],
+            journal.offsets["context.charting"]
+        ),
+        (5, 1)
+    );
+    assert_eq!(journal.patients, 1);
 }

@@ -30,6 +30,9 @@ pub(crate) struct Document {
     /// The topics that observations come from.
     #[schemars(with = "Vec<SourceText>")]
     pub sources: Section<SourceText>,
+    /// Where it is said who the patients are: a topic, or one for each writer. Without it the topic `context`.
+    #[schemars(with = "Option<ContextText>")]
+    pub context: Section<WriterText>,
     /// Rules of time, for every source that does not say otherwise.
     #[schemars(with = "Option<TimeText>")]
     pub time: TimeText,
@@ -116,6 +119,29 @@ pub(crate) struct SourceText {
     /// Instead of `time.silent_after`.
     #[schemars(with = "Option<Length>")]
     pub silent_after: Option<Spot<Span>>,
+}
+
+/// A writer of context, such as the admission system: each record is its whole statement about a patient.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct WriterText {
+    /// The writer's name.
+    #[schemars(with = "Name")]
+    pub name: Spot<String>,
+    /// Its Kafka topic, compacted, keyed by patient.
+    #[schemars(with = "String", extend("examples" = ["context.adt"]))]
+    pub topic: Spot<String>,
+}
+
+/// Stands for the writers of context in the JSON Schema.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
+enum ContextText {
+    /// The topic of the only writer.
+    Topic(String),
+    /// The writers.
+    Writers(Vec<WriterText>),
 }
 
 /// A format of records.

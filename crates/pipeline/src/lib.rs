@@ -11,7 +11,7 @@
 //! | `load` | from a path or a text to a pipeline |
 //! | `document` | the file's shape, and its JSON Schema |
 //! | `shape` | from the YAML's tree to the document |
-//! | `sources` | sources, rules of time, maximum ages |
+//! | `sources` | sources, writers of context, rules of time, maximum ages |
 //! | `sets` | feature sets |
 //! | `names` | what scores and conditions may read, and where each name's value comes from |
 //! | `scores` | scores by SQL and by model |
@@ -54,7 +54,7 @@ pub use cost::SetCost;
 pub use error::PipelineError;
 pub use pipeline::{
     Condition, ConditionAlarm, ContextField, Emit, FeatureSet, From, Input, LimitAlarm, OVERDUE_ALARM, Part,
-    Pipeline, Predicts, Score, ScoreKind, Source, TechnicalAlarms, TimeRules, lost_alarm,
+    Pipeline, Predicts, Score, ScoreKind, Source, TechnicalAlarms, TimeRules, Writer, lost_alarm,
 };
 pub use spelling::SetSql;
 pub use succession::{Kin, NoSuccession, Succession};

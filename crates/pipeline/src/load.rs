@@ -149,6 +149,7 @@ fn build(path: &Path, texts: Texts, around: Surroundings<'_>) -> Result<Pipeline
 
     let time = sources::time(&document.time, &mut problems);
     let sources = sources::sources(&document, &mut problems);
+    let writers = sources::writers(&document, &sources, &mut problems);
     let max_age = sources::max_age(&document.max_age, &mut problems);
     let lost_after = presence::lost_after(&document.lost_after, &max_age, &sources, &mut problems);
     let sets = sets::sets(&document.features, &sources, &mut problems);
@@ -178,6 +179,7 @@ fn build(path: &Path, texts: Texts, around: Surroundings<'_>) -> Result<Pipeline
         hash: sha256_hex(text.as_bytes()).into(),
         text: text.into(),
         sources,
+        writers,
         time,
         max_age,
         lost_after,

@@ -17,13 +17,14 @@ use crate::meaning::{self, Fact, Known, Thresholds, Truth, Value};
 use crate::{ContextField, FeatureSet, From, Input, Part, codes, sql};
 
 /// Context by the names that SQL and contracts use.
-const CONTEXT: [(&str, From); 8] = [
+const CONTEXT: [(&str, From); 9] = [
     ("on_oxygen", From::OnOxygen),
     ("age", From::Context(ContextField::Age)),
     ("age_years", From::Context(ContextField::Age)),
     ("sex", From::Context(ContextField::Sex)),
     ("sex_female", From::Context(ContextField::SexFemale)),
     ("spo2_scale", From::Context(ContextField::Spo2Scale)),
+    ("pregnant", From::Context(ContextField::Pregnant)),
     ("ward", From::Context(ContextField::Ward)),
     ("bed", From::Context(ContextField::Bed)),
 ];
@@ -256,7 +257,7 @@ impl Names {
             return;
         }
         let data_type = match from {
-            From::OnOxygen => DataType::Boolean,
+            From::OnOxygen | From::Context(ContextField::Pregnant) => DataType::Boolean,
             _ if is_text(from) => DataType::Utf8,
             _ => DataType::Float64,
         };
@@ -268,7 +269,7 @@ impl Names {
 /// What is known of a field of the context.
 fn of_context(from: From) -> Value {
     match from {
-        From::OnOxygen => Value::Truth(Truth::OPEN),
+        From::OnOxygen | From::Context(ContextField::Pregnant) => Value::Truth(Truth::OPEN),
         From::Context(ContextField::Age) => Value::Number(Fact::between(0.0, OLDEST).in_unit("a")),
         From::Context(ContextField::Sex) => Value::OneOf(Sex::NAMES.map(str::to_owned).to_vec()),
         From::Context(ContextField::SexFemale) => Value::Number(Fact::between(0.0, 1.0)),

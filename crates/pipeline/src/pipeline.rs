@@ -34,6 +34,8 @@ pub struct Pipeline {
     pub text: Arc<str>,
     /// Where observations come from; observations carry the index.
     pub sources: Vec<Source>,
+    /// Who states the patients' context, at least one; statements carry the index.
+    pub writers: Vec<Writer>,
     /// When panes close and patients are forgotten.
     pub time: TimeRules,
     /// By [`VitalSign::index`]: after which age its latest value no longer counts.
@@ -77,6 +79,15 @@ pub struct Source {
     pub silent_after: Span,
     /// How often its devices send, where that is known.
     pub interval: Option<Span>,
+}
+
+/// A writer of context: each of its records is its whole statement about a patient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Writer {
+    /// Its name.
+    pub name: String,
+    /// Its Kafka topic; none for the usual one, `context` behind the prefix of the pipeline's topics.
+    pub topic: Option<String>,
 }
 
 /// When panes close and patients are forgotten.
@@ -148,7 +159,8 @@ pub struct Predicts {
 /// How a score is computed.
 #[derive(Debug)]
 pub enum ScoreKind {
-    /// By SQL: a Float64, an integer, or the struct of a point score (`total`, `lowest`, `highest`, `missing`, `points`).
+    /// By SQL: a Float64, an integer, or the struct of a point score (`total`, `lowest`, `highest`, `missing`,
+    /// `points`, `unavailable`).
     Sql {
         /// The expression; takes [`Score::inputs`].
         expression: Expression,
@@ -211,6 +223,8 @@ pub enum ContextField {
     SexFemale,
     /// The NEWS2 SpO2 scale, 1 or 2.
     Spo2Scale,
+    /// Whether the patient is pregnant. Boolean.
+    Pregnant,
     /// The ward. Utf8.
     Ward,
     /// The bed. Utf8.
@@ -391,6 +405,12 @@ impl Pipeline {
             + lateness.max().unwrap_or(Span::ZERO)
             + self.time.hold
             + self.time.grace.unwrap_or(Span::ZERO)
+    }
+
+    /// The index of a writer of context by its name; of the first where nobody, or nobody of the pipeline, is named.
+    pub fn writer(&self, name: Option<&str>) -> u16 {
+        let found = self.writers.iter().position(|writer| Some(&*writer.name) == name);
+        found.unwrap_or_default() as u16
     }
 
     /// The names of all its alarms: limits and conditions in the order of the file, then technical ones.

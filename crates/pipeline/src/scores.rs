@@ -19,7 +19,7 @@ const MOST_SCORES: usize = 64;
 /// Most missing inputs of a model that a problem lists.
 const MOST_LISTED: usize = 12;
 /// The fields of a point score's struct.
-const POINT_SCORE: [&str; 5] = ["total", "lowest", "highest", "missing", "points"];
+const POINT_SCORE: [&str; 6] = ["total", "lowest", "highest", "missing", "points", "unavailable"];
 /// Endings of the names that a point score gives to conditions.
 const PARTS: [&str; 2] = ["_lowest", "_highest"];
 
@@ -318,7 +318,10 @@ fn bind(contract: &Contract, names: &Names, place: &Place, problems: &mut Proble
 fn unit(from: From) -> Option<&'static str> {
     match from {
         From::Vital(vital) => Some(vital.unit()),
-        From::OnOxygen | From::Context(ContextField::SexFemale | ContextField::Spo2Scale) => Some("1"),
+        From::OnOxygen
+        | From::Context(ContextField::SexFemale | ContextField::Spo2Scale | ContextField::Pregnant) => {
+            Some("1")
+        }
         From::Context(ContextField::Age) => Some("a"),
         From::Context(_) | From::Feature { .. } | From::Score { .. } => None,
     }

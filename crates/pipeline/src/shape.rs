@@ -7,7 +7,7 @@ use wardwatch_yaml::{At, Fields, Kind, Leaf, Node, Place, Problems, Spot, codes 
 
 use crate::document::{
     AlarmText, ConfirmText, Document, EmitText, Entry, FeatureSetText, Format, Grace, PredictsText, ScoreText,
-    Section, SourceText, Switch, TechnicalText, TimeText, WrongClockText,
+    Section, SourceText, Switch, TechnicalText, TimeText, WriterText, WrongClockText,
 };
 
 /// An entry of a section.
@@ -28,6 +28,7 @@ pub(crate) fn document(parts: Vec<Node>, problems: &mut Problems) -> Option<Docu
     let version = fields.must("version", problems);
     let description = fields.may("description", problems);
     let sources = section(&mut fields, "sources", head.at, problems);
+    let context = context(&mut fields, head.at, problems);
     let time = time(fields.node("time"), head.at, problems);
     let ages = fields.node("max_age");
     let max_age = map(ages, &Place::section("max_age", head.at), problems);
@@ -43,6 +44,7 @@ pub(crate) fn document(parts: Vec<Node>, problems: &mut Problems) -> Option<Docu
         version: version?,
         _description: description,
         sources,
+        context,
         time,
         max_age,
         lost_after,
@@ -118,6 +120,35 @@ fn section<T: EntryText>(
         name,
         at: nodes.first().map_or(head, |first| first.at),
         entries: nodes.iter().enumerate().map(entry).collect(),
+    }
+}
+
+/// The writers of context; a single topic is a writer without a name of its own.
+fn context(fields: &mut Fields<'_>, head: At, problems: &mut Problems) -> Section<WriterText> {
+    const NAME: &str = "context";
+    let is_topic = |node: &&Node| matches!(node.kind, Kind::Scalar { .. });
+    let Some(node) = fields.node(NAME).filter(is_topic) else {
+        return section(fields, NAME, head, problems);
+    };
+    let name = Spot {
+        value: NAME.to_owned(),
+        at: node.at,
+    };
+    let topic = fields.may::<String>(NAME, problems);
+    let text = topic.map(|topic| WriterText {
+        name: name.clone(),
+        topic,
+    });
+    Section {
+        name: NAME,
+        at: node.at,
+        entries: vec![Entry {
+            index: 0,
+            at: node.at,
+            name: Some(name),
+            is_sound: text.is_some(),
+            text,
+        }],
     }
 }
 
@@ -219,6 +250,17 @@ impl EntryText for SourceText {
             lateness,
             future_skew,
             silent_after,
+        })
+    }
+}
+
+impl EntryText for WriterText {
+    fn read(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Self> {
+        let name = fields.must("name", problems);
+        let topic = fields.must("topic", problems);
+        Some(Self {
+            name: name?,
+            topic: topic?,
         })
     }
 }

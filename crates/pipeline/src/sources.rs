@@ -1,4 +1,4 @@
-//! Sources, rules of time, maximum ages.
+//! Sources, writers of context, rules of time, maximum ages.
 
 use std::collections::BTreeMap;
 use wardwatch_yaml::{At, Place, Problems, Spot};
@@ -8,7 +8,7 @@ use wardwatch_event_time::{ClockRules, Span};
 
 use crate::codes;
 use crate::document::{Document, SourceText, Switch, TimeText, WrongClockText};
-use crate::{Source, TimeRules};
+use crate::{Source, TimeRules, Writer};
 
 /// Most sources of a pipeline: each is a topic that every shard reads.
 const MOST_SOURCES: usize = 16;
@@ -18,6 +18,11 @@ const MOST_HURRIED: Span = Span::from_secs(5 * 60);
 
 /// How long after its earliest decision a condition may still begin on a window, unless the pipeline says otherwise.
 const MAX_SCORE_AGE: Span = Span::from_secs(5 * 60);
+/// Most writers of context, likewise.
+const MOST_WRITERS: usize = 16;
+
+/// Where context comes from, and what its writer is called, where a pipeline does not say.
+const CONTEXT: &str = "context";
 
 /// Topics of Wardwatch's own, which hold no observations.
 const OWN_TOPICS: [&str; 7] = [
@@ -87,10 +92,43 @@ pub(crate) fn sources(document: &Document, problems: &mut Problems) -> Vec<Sourc
     for entry in &section.entries {
         let place = section.entry(entry, problems);
         let Some(text) = entry.sound() else { continue };
-        check_topic(&place, &text.topic, &sources, problems);
+        let taken = sources
+            .iter()
+            .map(|source| ("source", &*source.name, &*source.topic));
+        check_topic(&place, &text.topic, &OWN_TOPICS, taken, problems);
         sources.push(source(text, &document.time, &place, problems));
     }
     sources
+}
+
+/// The writers of context; one where the document names none.
+pub(crate) fn writers(document: &Document, sources: &[Source], problems: &mut Problems) -> Vec<Writer> {
+    let section = &document.context;
+    section.check_count(MOST_WRITERS, problems);
+    let own: Vec<&str> = OWN_TOPICS.into_iter().filter(|topic| *topic != CONTEXT).collect();
+    let mut writers: Vec<Writer> = Vec::new();
+    for entry in &section.entries {
+        let place = section.entry(entry, problems);
+        let Some(text) = entry.sound() else { continue };
+        let of_sources = sources
+            .iter()
+            .map(|source| ("source", &*source.name, &*source.topic));
+        let of_writers = writers
+            .iter()
+            .filter_map(|writer| Some(("writer", &*writer.name, writer.topic.as_deref()?)));
+        check_topic(&place, &text.topic, &own, of_sources.chain(of_writers), problems);
+        writers.push(Writer {
+            name: text.name.value.clone(),
+            topic: Some(text.topic.value.clone()),
+        });
+    }
+    if section.entries.is_empty() {
+        writers.push(Writer {
+            name: CONTEXT.to_owned(),
+            topic: None,
+        });
+    }
+    writers
 }
 
 fn source(text: &SourceText, time: &TimeText, place: &Place, problems: &mut Problems) -> Source {
@@ -160,7 +198,14 @@ fn check_silence(after: &Spot<Span>, time: &TimeText, place: &Place, problems: &
     }
 }
 
-fn check_topic(place: &Place, topic: &Spot<String>, earlier: &[Source], problems: &mut Problems) {
+/// `taken` are the kind, name and topic of what is read before.
+fn check_topic<'t>(
+    place: &Place,
+    topic: &Spot<String>,
+    own: &[&str],
+    mut taken: impl Iterator<Item = (&'static str, &'t str, &'t str)>,
+    problems: &mut Problems,
+) {
     let place = place.field("topic", topic.at);
     let topic = topic.value.as_str();
     let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
@@ -171,20 +216,20 @@ fn check_topic(place: &Place, topic: &Spot<String>, earlier: &[Source], problems
             format!("{topic:?} is not a name that Kafka takes"),
             "use letters, digits, dots, hyphens and _, at most 249",
         );
-    } else if OWN_TOPICS.contains(&topic) {
+    } else if own.contains(&topic) {
         problems.push(
             codes::BAD_TOPIC,
             &place,
             format!("{topic} is one of Wardwatch's own topics"),
-            "name the topic that devices write to",
+            "name the topic that others write to",
         );
     }
-    if let Some(other) = earlier.iter().find(|source| source.topic == topic) {
+    if let Some((kind, name, _)) = taken.find(|(.., taken)| *taken == topic) {
         problems.push(
             codes::BAD_TOPIC,
             &place,
-            format!("source {} reads {topic} too", other.name),
-            "give each source a topic of its own",
+            format!("{kind} {name} reads {topic} too"),
+            "give each source and writer a topic of its own",
         );
     }
 }

@@ -46,6 +46,11 @@ pub enum NoSuccession {
         "the sources, their order or their topics change, so engines have to be started anew to read them"
     )]
     Sources,
+    /// Context comes from other writers, in another order, or from other topics.
+    #[error(
+        "the writers of context, their order or their topics change, so engines have to be started anew to read them"
+    )]
+    Writers,
 }
 
 // === impl Succession ===
@@ -92,6 +97,9 @@ impl Pipeline {
         };
         if topics(self) != topics(old) {
             return Err(NoSuccession::Sources);
+        }
+        if self.writers != old.writers {
+            return Err(NoSuccession::Writers);
         }
         let place_of = |set: &FeatureSet| old.sets.iter().position(|was| set.says_the_same(was));
         let sets: Vec<Option<usize>> = self.sets.iter().map(place_of).collect();
@@ -152,6 +160,7 @@ impl Pipeline {
             hash: Arc::clone(&self.hash),
             text: Arc::clone(&self.text),
             sources: self.sources.clone(),
+            writers: self.writers.clone(),
             time: self.time,
             max_age: self.max_age,
             lost_after: self.lost_after,

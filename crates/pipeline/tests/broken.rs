@@ -143,3 +143,48 @@ fn a_missing_shelf_says_where_it_looked() {
         Err(PipelineError::Read { .. })
     ));
 }
+
+#[test]
+fn context_comes_from_the_usual_topic_another_one_or_one_for_each_writer() {
+    let writers = |context: &str| {
+        let pipeline = parse(&with("features:", &format!("{context}\nfeatures:"))).unwrap();
+        let writer = |writer: &wardwatch_pipeline::Writer| (writer.name.clone(), writer.topic.clone());
+        pipeline.writers.iter().map(writer).collect::<Vec<_>>()
+    };
+    let named = |name: &str, topic: &str| (name.to_owned(), Some(topic.to_owned()));
+    for usual in ["", "context:", "context: []"] {
+        assert_eq!(writers(usual), [("context".to_owned(), None)], "{usual:?}");
+    }
+    assert_eq!(
+        writers("context: hospital.adt"),
+        [named("context", "hospital.adt")]
+    );
+    assert_eq!(writers("context: context"), [named("context", "context")]);
+    assert_eq!(
+        writers("context: [{ name: adt, topic: context.adt }, { name: charting, topic: context.charting }]"),
+        [named("adt", "context.adt"), named("charting", "context.charting")]
+    );
+    let many: Vec<String> = (0..17)
+        .map(|of| format!("{{ name: w{of}, topic: t{of} }}"))
+        .collect();
+    for (context, code) in [
+        ("vitals.bedside", "bad-topic"),
+        ("alerts.commands", "bad-topic"),
+        ("a b", "bad-topic"),
+        ("{ topic: hospital.adt }", "wrong-type"),
+        ("[{ name: adt, topic: vitals.bedside }]", "bad-topic"),
+        (
+            "[{ name: adt, topic: t }, { name: charting, topic: t }]",
+            "bad-topic",
+        ),
+        ("[{ name: adt, topic: t }, { name: adt, topic: u }]", "name-taken"),
+        ("[{ name: ADT, topic: t }]", "bad-name"),
+        ("[{ name: adt }]", "missing-field"),
+        ("[{ name: adt, topic: t, format: json }]", "unknown-field"),
+        (&format!("[{}]", many.join(", ")), "too-many"),
+    ] {
+        let told = problems(&with("features:", &format!("context: {context}\nfeatures:")));
+        let codes: Vec<&str> = told.iter().map(|problem| problem.code.as_str()).collect();
+        assert_eq!(codes, [code], "{context}");
+    }
+}

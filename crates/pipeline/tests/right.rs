@@ -54,6 +54,14 @@ const CONDITIONS: &[(&str, &str)] = &[
     ("ward LIKE 'icu%' AND hr_mean > 120", ""),
     ("ward = 'north' AND hr_mean > 120", ""),
     ("on_oxygen AND spo2 < 92", "NOT on_oxygen OR spo2 >= 94"),
+    (
+        "pregnant AND systolic_bp > 140",
+        "NOT pregnant OR systolic_bp < 135",
+    ),
+    (
+        "news2(resp_rate, spo2, spo2_scale, on_oxygen, systolic_bp, pulse, consciousness, temperature, age, pregnant)['total'] > 6",
+        "",
+    ),
     ("spo2_scale = 2 AND spo2 > 96", ""),
     ("spo2 = 100", ""),
     ("round(temp) >= 39", ""),

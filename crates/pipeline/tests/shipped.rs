@@ -7,7 +7,7 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array};
 use arrow::datatypes::Int64Type;
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::Span;
-use wardwatch_pipeline::{From, Part, Pipeline, ScoreKind};
+use wardwatch_pipeline::{ContextField, From, Part, Pipeline, ScoreKind};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -158,8 +158,10 @@ fn news2(pipeline: &str, gcs: Option<f64>) -> (Option<i64>, i64, i64) {
         panic!("news2 is SQL")
     };
     let columns = score.inputs.iter().map(|input| -> ArrayRef {
-        if input.from == From::OnOxygen {
-            return Arc::new(BooleanArray::from(vec![true]));
+        match input.from {
+            From::OnOxygen => return Arc::new(BooleanArray::from(vec![true])),
+            From::Context(ContextField::Pregnant) => return Arc::new(BooleanArray::from(vec![false])),
+            _ => {}
         }
         Arc::new(Float64Array::from(vec![match input.name.as_str() {
             "resp_rate" => Some(24.0),

@@ -90,7 +90,11 @@ pub fn replay(
         let context = read
             .context
             .into_iter()
-            .map(|(append_time, record)| ContextInput { append_time, record });
+            .map(|(append_time, record)| ContextInput {
+                append_time,
+                writer: pipeline.writer(record.writer.as_deref()),
+                record,
+            });
         let batch = Batch {
             observations: read.observations,
             context: context.collect(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use wardwatch_alarms::{Contributor, Input, ScoreRecord, ScoreValue, Text};
 use wardwatch_clinical::{Acvpu, VitalSign};
 use wardwatch_event_time::Timestamp;
-use wardwatch_pipeline::{ConditionAlarm, From as Origin, Input as Named, Score, ScoreKind};
+use wardwatch_pipeline::{ConditionAlarm, ContextField, From as Origin, Input as Named, Score, ScoreKind};
 
 use crate::Shard;
 use crate::closing::Pending;
@@ -28,7 +28,7 @@ impl Shard {
                 ScoreKind::Sql { .. } => (None, None),
                 ScoreKind::Model { model, fallback } => (
                     fallback
-                        .filter(|_| outcome.value.is_none())
+                        .filter(|place| outcome.value.is_none() && view.scores[*place].unavailable.is_none())
                         .map(|place| self.pipeline.scores[place].name.clone()),
                     self.models.get(model).cloned(),
                 ),
@@ -60,6 +60,7 @@ impl Shard {
         inputs.extend(known.map(|(vital, latest)| self.vital_input(vital, latest, view.at, view.as_of)));
         io.out.scores.push(ScoreRecord {
             patient_id: Arc::clone(&patient.id),
+            visit: patient.visit.clone(),
             ward: patient.context.ward.clone(),
             bed: patient.context.bed.clone(),
             window_end: pending.end,
@@ -132,6 +133,12 @@ impl Shard {
             })
             .filter(|contributor| contributor.input.value.is_some() || contributor.points.is_some())
             .collect();
+        if !outcome.points.is_empty() {
+            // Who a point score is for is no reason for its points.
+            contributors.retain(|contributor| {
+                contributor.points.is_some() || !matches!(&*contributor.input.name, "age" | "pregnant")
+            });
+        }
         contributors.sort_by_key(|contributor| std::cmp::Reverse(contributor.points));
         contributors
     }
@@ -191,7 +198,9 @@ impl Shard {
             label: named.name.replace('_', " ").into(),
             value,
             text: match (named.from, value) {
-                (Origin::OnOxygen, Some(flag)) => Some(if flag == 0.0 { "no" } else { "yes" }.into()),
+                (Origin::OnOxygen | Origin::Context(ContextField::Pregnant), Some(flag)) => {
+                    Some(if flag == 0.0 { "no" } else { "yes" }.into())
+                }
                 _ => facts.text(named.from).map(|text| text.to_owned().into()),
             },
             unit: Text::Borrowed(""),

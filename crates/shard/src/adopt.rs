@@ -109,7 +109,8 @@ impl Shard {
             let machines = told
                 .iter()
                 .map(|(place, alarm)| (*place, Machine::after(&alarm.told())));
-            self.ended.keep(Arc::from(id), machines.collect(), changed_at);
+            self.ended
+                .keep_machines(Arc::from(id), machines.collect(), changed_at);
         }
     }
 

@@ -24,11 +24,13 @@ pub struct Batch {
     pub commands: Vec<CommandInput>,
 }
 
-/// A record of the context topic.
+/// A record of a context topic.
 #[derive(Debug)]
 pub struct ContextInput {
     /// The broker's append time.
     pub append_time: Timestamp,
+    /// Whose statement it is: an index of the pipeline's writers.
+    pub writer: u16,
     /// What it says.
     pub record: ContextRecord,
 }
@@ -160,6 +162,9 @@ pub struct Counts {
     /// Patients with a silent source, now.
     #[serde(skip_serializing_if = "is_zero")]
     pub silent_patients: u64,
+    /// Context records that changed nothing: a newer statement of their writer, or the same, is known.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub outdated_context: u64,
     /// Commands about conditions that are over, or that were never there.
     #[serde(skip_serializing_if = "is_zero")]
     pub idle_commands: u64,
@@ -296,6 +301,7 @@ impl Counts {
         self.revisions += newer.revisions;
         self.failed += newer.failed;
         self.silent_patients = newer.silent_patients;
+        self.outdated_context += newer.outdated_context;
         self.idle_commands += newer.idle_commands;
         self.deadline_misses += newer.deadline_misses;
     }

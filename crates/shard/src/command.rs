@@ -58,7 +58,7 @@ impl Shard {
         match saying {
             Saying::Context(input) => {
                 self.advance(input.append_time, io)?;
-                self.take_context(&input.record, io)
+                self.take_context(input, io)
             }
             Saying::Command(input) => {
                 self.advance(input.append_time, io)?;

@@ -145,6 +145,7 @@ impl Facts<'_> {
                     Spo2Scale::One => 1.0,
                     Spo2Scale::Two => 2.0,
                 }),
+                ContextField::Pregnant => self.context.pregnant.map(f64::from),
                 ContextField::Sex | ContextField::Ward | ContextField::Bed => None,
             },
             Origin::Score { score, part } => {

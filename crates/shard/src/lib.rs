@@ -15,13 +15,15 @@
 //! | `shard` | the state and the step: rows in log order, timers before rows |
 //! | `adopt` | alarms taken over where the state had to be rebuilt |
 //! | `command` | what people say, among the messages; accepting an alarm |
+//! | `context` | what a context record does to a stay |
+//! | `statements` | what writers state of a patient, merged |
 //! | `admit` | one message: clock, repeats, panes, newest values |
 //! | `limits` | limits, judged device by device |
 //! | `correct` | values that were corrected or withdrawn |
 //! | `roster` | patients by id and by dense slot |
 //! | `patient` | one patient's state |
 //! | `history` | the newest values as of a window's end, where `hold` waits |
-//! | `ended` | what is left of a stay that has ended |
+//! | `ended` | what is left of stays that have ended, and what is stated of who is not monitored |
 //! | `devices` | the devices of a source, each with its clock |
 //! | `seen` | which observations have been accepted: repeats |
 //! | `presence` | which vital signs still come: lost, overdue |
@@ -52,6 +54,7 @@ mod batch;
 mod closing;
 mod command;
 mod conditions;
+mod context;
 mod correct;
 mod devices;
 mod digest;
@@ -67,6 +70,7 @@ mod roster;
 mod seen;
 mod shard;
 mod snapshot;
+mod statements;
 mod succeed;
 mod technical;
 mod tell;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array};
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type};
 use arrow::error::ArrowError;
@@ -34,6 +34,7 @@ pub(crate) enum Results<'a> {
     Points {
         totals: [&'a Int64Array; 3],
         points: Vec<(Text, &'a Int64Array)>,
+        unavailable: &'a StringArray,
     },
 }
 
@@ -79,6 +80,7 @@ impl<'a> Results<'a> {
             points: names
                 .zip(points.columns().iter().map(|column| column.as_primitive()))
                 .collect(),
+            unavailable: field("unavailable").as_string(),
         })
     }
 
@@ -89,7 +91,10 @@ impl<'a> Results<'a> {
                 None => Outcome::unavailable(Text::Borrowed("an input is missing")),
                 value => Outcome::number(value),
             },
-            Self::Points { totals, points } => {
+            Self::Points { unavailable, .. } if unavailable.is_valid(row) => {
+                Outcome::unavailable(unavailable.value(row).to_owned().into())
+            }
+            Self::Points { totals, points, .. } => {
                 let number = |column: &Int64Array| column.is_valid(row).then(|| column.value(row));
                 let [value, lowest, highest] = totals.map(|column| number(column).map(|total| total as f64));
                 let points = points

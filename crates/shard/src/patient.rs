@@ -6,7 +6,7 @@ use wardwatch_alarms::{Judgement, Machine};
 use wardwatch_clinical::VitalSign;
 use wardwatch_clinical::scores::Spo2Scale;
 use wardwatch_event_time::{Clock, Span, Timestamp};
-use wardwatch_ingest::{ContextRecord, Sex};
+use wardwatch_ingest::Sex;
 use wardwatch_pipeline::Pipeline;
 use wardwatch_prefetch::{prefetch, prefetch_all};
 
@@ -17,6 +17,7 @@ use crate::history::History;
 use crate::inputs::View;
 use crate::outcome::Outcome;
 use crate::presence::Presence;
+use crate::statements::Statements;
 
 /// The newest value of a vital sign, by effective time; [`Timestamp::MIN`] before the first.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -69,7 +70,7 @@ pub(crate) struct Replaced {
 pub(crate) type LatestValues = [Latest; VitalSign::COUNT];
 
 /// What is known of the patient beyond observations.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Context {
     pub(crate) ward: Option<Arc<str>>,
     pub(crate) bed: Option<Arc<str>>,
@@ -77,6 +78,7 @@ pub(crate) struct Context {
     pub(crate) sex: Option<Sex>,
     pub(crate) spo2_scale: Option<Spo2Scale>,
     pub(crate) on_oxygen: Option<bool>,
+    pub(crate) pregnant: Option<bool>,
 }
 
 /// One source of one patient.
@@ -115,7 +117,13 @@ pub(crate) struct Patient {
     pub(crate) key: u64,
     /// Tells this stay's timers from those of the slot's last patient.
     pub(crate) stay: u64,
+    /// What writers state, and the context that follows from it.
+    pub(crate) stated: Statements,
     pub(crate) context: Context,
+    /// The visit that the stay is, where it is known.
+    pub(crate) visit: Option<Arc<str>>,
+    /// The patient is discharged, and the monitor went on: nobody is told when it stops.
+    pub(crate) lingers: bool,
     pub(crate) sources: Vec<SourceState>,
     pub(crate) latest: LatestValues,
     /// The newest values as of the ends of windows; none where `hold` is zero, and windows read `latest`.
@@ -192,6 +200,7 @@ impl Context {
             .whole(self.sex.map_or(-1, |sex| sex as i64))
             .whole(flag(self.spo2_scale.map(|scale| scale == Spo2Scale::Two)))
             .whole(flag(self.on_oxygen))
+            .whole(flag(self.pregnant))
     }
 }
 
@@ -237,7 +246,10 @@ impl Patient {
             key: hash(&id),
             id,
             stay,
+            stated: Statements::default(),
             context: Context::default(),
+            visit: None,
+            lingers: false,
             sources,
             latest: [Latest::NONE; VitalSign::COUNT],
             history: (pipeline.time.hold > Span::ZERO).then(Box::default),
@@ -285,18 +297,6 @@ impl Patient {
         prefetch_all(&self.sets);
         prefetch_all(&self.scores);
         prefetch_all(&self.conditions);
-    }
-
-    /// Takes over a context record: it states the whole context, so what it leaves out is unknown.
-    pub(crate) fn set_context(&mut self, record: &ContextRecord) {
-        self.context = Context {
-            ward: record.ward.as_deref().map(Arc::from),
-            bed: record.bed.as_deref().map(Arc::from),
-            age: record.age,
-            sex: record.sex,
-            spo2_scale: record.spo2_scale,
-            on_oxygen: record.on_oxygen,
-        };
     }
 
     /// Its machines that have ever moved.

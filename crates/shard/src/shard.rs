@@ -13,7 +13,7 @@ use std::sync::Arc;
 use wardwatch_alarms::{EndReason, ModelIdentity};
 use wardwatch_event_time::{Span, Timestamp};
 use wardwatch_inference::Scorer;
-use wardwatch_ingest::{ContextEvent, ContextRecord, Messages};
+use wardwatch_ingest::Messages;
 use wardwatch_pipeline::Pipeline;
 use wardwatch_prefetch::prefetch;
 use wardwatch_windowing::SetState;
@@ -21,7 +21,7 @@ use wardwatch_windowing::SetState;
 use crate::closing::Pending;
 use crate::command::Sayings;
 use crate::digest::{Decision, Digest, Event};
-use crate::ended::Ended;
+use crate::ended::{Ended, Left};
 use crate::patient::Patient;
 use crate::presence::bit;
 use crate::roster::Roster;
@@ -318,39 +318,12 @@ impl Shard {
                 Ok(())
             }
             TimerKind::Condition { index } => self.condition_on_time(slot, index as usize, due, io),
-            TimerKind::Silence { source } => {
-                self.silence_on_time(slot, source as usize, due, io);
-                Ok(())
-            }
+            TimerKind::Silence { source } => self.source_stops(slot, source as usize, due, io),
             TimerKind::Presence => {
                 self.presence_on_time(slot, due, io);
                 Ok(())
             }
             TimerKind::Forget => self.forget_on_time(slot, due, io),
-        }
-    }
-
-    pub(crate) fn take_context(&mut self, record: &ContextRecord, io: &mut Io<'_>) -> Result<(), StepError> {
-        let known = self.roster.find(&record.patient_id);
-        if let Some(slot) = known {
-            // What is decided sees the context as it was.
-            self.catch_up(slot, self.log_time, io)?;
-        }
-        match (record.event, known) {
-            (ContextEvent::Discharge, None) => Ok(()),
-            (ContextEvent::Discharge, Some(slot)) => {
-                self.end_stay(slot, EndReason::Discharged, self.log_time, io)
-            }
-            (_, known) => {
-                let slot = known.unwrap_or_else(|| self.admit_before_data(&record.patient_id));
-                let heard_at = self.log_time;
-                let patient = self.patient_mut(slot);
-                patient.set_context(record);
-                patient.heard_at = heard_at;
-                let event = patient.context.event(patient.key);
-                self.digest.add(event.whole(heard_at.micros()));
-                Ok(())
-            }
         }
     }
 
@@ -365,7 +338,8 @@ impl Shard {
         let mut patient = Patient::new(id, self.stays, self.log_time, &self.pipeline);
         let event = Event::new(Decision::Begun, patient.key);
         self.digest.add(event.whole(self.log_time.micros()));
-        self.ended.pass_on(&mut patient);
+        let forget_before = self.log_time - self.pipeline.time.forget_after;
+        self.ended.pass_on(&mut patient, self.lingering(), forget_before);
         self.patients[slot as usize] = Some(patient);
         let due = self.log_time + self.pipeline.time.forget_after;
         self.set_timer(slot, TimerKind::Forget, due);
@@ -410,7 +384,7 @@ impl Shard {
     }
 
     /// Ends monitoring: decided windows are evaluated, alarms end with the reason, state is freed.
-    fn end_stay(
+    pub(crate) fn end_stay(
         &mut self,
         slot: u32,
         reason: EndReason,
@@ -437,9 +411,14 @@ impl Shard {
             let event = Event::new(Decision::Ended, patient.key);
             self.digest.add(event.whole(now.micros()));
             io.out.ended.push(patient.id.to_string());
-            self.ended.forget(now - self.pipeline.time.forget_after);
-            self.ended
-                .keep(Arc::clone(&patient.id), patient.machines().collect(), now);
+            self.ended.forget(now, self.pipeline.time.forget_after);
+            let left = Left {
+                at: now,
+                is_discharged: reason == EndReason::Discharged,
+                machines: patient.machines().collect(),
+                stated: patient.stated,
+            };
+            self.ended.keep(patient.id, left);
         }
         Ok(())
     }

@@ -20,7 +20,7 @@ use wardwatch_event_time::{Span, Timestamp};
 use wardwatch_inference::Scorer;
 use wardwatch_pipeline::{Kin, Pipeline, Succession};
 
-use crate::ended::Ended;
+use crate::ended::{Ended, Left};
 use crate::history::History;
 use crate::inputs::View;
 use crate::outcome::Outcome;
@@ -297,7 +297,10 @@ impl<'s> Passage<'s> {
 
     fn patient(&self, old: Patient, filled: Option<Vec<SetStanding>>, pipeline: &Pipeline) -> Patient {
         let mut new = Patient::new(Arc::clone(&old.id), old.stay, old.begun_at, pipeline);
+        new.stated = old.stated;
         new.context = old.context;
+        new.visit = old.visit;
+        new.lingers = old.lingers;
         new.sources = old.sources;
         new.history = new.history.map(|_| {
             let history = old.history;
@@ -392,11 +395,16 @@ fn under(machine: Machine, kin: Kin) -> Machine {
 impl Ended {
     fn under(self, passage: &Passage<'_>) -> Self {
         let mut new = Self::default();
-        for (id, machines, at) in self.iter() {
-            let machines = machines
-                .iter()
-                .filter_map(|(place, machine)| passage.machine(*place, *machine));
-            new.keep(Arc::from(id), machines.collect(), at);
+        for (id, left) in self.iter() {
+            let machines = left.machines.iter();
+            let machines = machines.filter_map(|(place, machine)| passage.machine(*place, *machine));
+            let left = Left {
+                at: left.at,
+                is_discharged: left.is_discharged,
+                machines: machines.collect(),
+                stated: left.stated.clone(),
+            };
+            new.keep(Arc::clone(id), left);
         }
         new
     }

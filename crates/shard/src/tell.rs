@@ -239,6 +239,7 @@ impl Shard {
         let id = AlertId::of(&AlertKey {
             pipeline: &self.pipeline.name,
             patient_id: &patient.id,
+            visit: patient.visit.as_deref(),
             alarm: &saying.alarm,
             condition_start: transition.condition_start,
             phase: transition.phase,
@@ -255,6 +256,7 @@ impl Shard {
         io.out.counts.deadline_misses += u64::from(deadline.missed);
         io.out.alarms.push(Alarm {
             patient_id: Arc::clone(&patient.id),
+            visit: patient.visit.clone(),
             ward: patient.context.ward.clone(),
             bed: patient.context.bed.clone(),
             alarm: saying.alarm.clone(),
@@ -274,6 +276,7 @@ impl Shard {
         io.out.alerts.push(Alert {
             id,
             patient_id: Arc::clone(&patient.id),
+            visit: patient.visit.clone(),
             ward: patient.context.ward.clone(),
             bed: patient.context.bed.clone(),
             alarm: saying.alarm,

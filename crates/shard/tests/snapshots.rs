@@ -25,6 +25,9 @@ version: 1
 sources:
   - { name: bedside, topic: vitals.bedside, format: observation-json }
   - { name: wearable, topic: vitals.wearable, format: observation-json, lateness: 5m }
+context:
+  - { name: adt, topic: context.adt }
+  - { name: charting, topic: context.charting }
 time: { lateness: 1m, hold: 5s, grace: 2s, future_skew: 10s, silent_after: 40s, forget_after: 3m }
 max_age: { heart_rate: 4m, spo2: 4m, resp_rate: 4m }
 features:
@@ -53,10 +56,14 @@ alarms:
 #[derive(Clone, Debug)]
 enum Event {
     Row(Row),
+    /// Dated so many seconds earlier.
     Context {
         patient: usize,
         event: &'static str,
+        visit: &'static str,
         bed: u8,
+        writer: u16,
+        age: i64,
     },
     /// One of the conditions that were told of last is accepted, over or not.
     Accept(usize),
@@ -83,11 +90,28 @@ fn event() -> impl Strategy<Value = Event> {
         16 => (reading, delay).prop_map(|((patient, (vital, value), topic, device), delay)| {
             Event::Row(Row { topic, device, ..row(PATIENTS[patient], -delay, vital, value) })
         }),
-        2 => (0usize..4, prop_oneof![Just("admit"), Just("update"), Just("discharge")], 0u8..9)
-            .prop_map(|(patient, event, bed)| Event::Context { patient, event, bed }),
+        2 => context_event(),
         2 => (0usize..8).prop_map(Event::Accept),
         2 => Just(Event::Tick),
     ]
+}
+
+fn context_event() -> impl Strategy<Value = Event> {
+    let event = prop_oneof![
+        3 => Just("admit"), 1 => Just("transfer"), 2 => Just("update"), 3 => Just("discharge"), 1 => Just("withdraw"),
+    ];
+    let visit = prop_oneof![Just(""), Just("V1"), Just("V2")];
+    let age = prop_oneof![2 => Just(0i64), 1 => 0i64..60];
+    (0usize..4, event, visit, 0u8..9, 0u16..2, age).prop_map(|(patient, event, visit, bed, writer, age)| {
+        Event::Context {
+            patient,
+            event,
+            visit,
+            bed,
+            writer,
+            age,
+        }
+    })
 }
 
 /// Events with their append times; now and then the ward falls silent.
@@ -103,10 +127,10 @@ fn events() -> impl Strategy<Value = Vec<(i64, Event)>> {
     })
 }
 
-fn context(patient: &str, event: &str, bed: u8, now: i64) -> ContextRecord {
+fn context(patient: &str, event: &str, visit: &str, bed: u8, ts: i64, now: i64) -> ContextRecord {
     let payload = format!(
-        r#"{{"patient_id":"{patient}","event":"{event}","ts":"{}","bed":"{bed}","age":7{bed},"sex":"female","on_oxygen":true}}"#,
-        at(now)
+        r#"{{"patient_id":"{patient}","event":"{event}","visit":"{visit}","ts":"{}","bed":"{bed}","age":7{bed},"sex":"female","on_oxygen":true}}"#,
+        at(ts)
     );
     let record = Record {
         topic: 2,
@@ -219,10 +243,18 @@ impl Log {
                     };
                     self.step(observations(&[row]), Vec::new(), None);
                 }
-                Event::Context { patient, event, bed } => {
-                    let record = context(PATIENTS[*patient], event, *bed, *now);
+                Event::Context {
+                    patient,
+                    event,
+                    visit,
+                    bed,
+                    writer,
+                    age,
+                } => {
+                    let record = context(PATIENTS[*patient], event, visit, *bed, now - age, *now);
                     let input = ContextInput {
                         append_time: at(*now),
+                        writer: *writer,
                         record,
                     };
                     self.step(Observations::empty(), vec![input], None);
@@ -252,6 +284,9 @@ version: 2
 sources:
   - { name: bedside, topic: vitals.bedside, format: observation-json }
   - { name: wearable, topic: vitals.wearable, format: observation-json, lateness: 5m }
+context:
+  - { name: adt, topic: context.adt }
+  - { name: charting, topic: context.charting }
 time: { lateness: 1m, hold: 5s, grace: 2s, future_skew: 10s, silent_after: 40s, forget_after: 3m }
 max_age: { heart_rate: 4m, spo2: 4m, resp_rate: 4m }
 features:

@@ -111,6 +111,7 @@ fn context(append_time: Timestamp, event: &str, more: &str) -> ContextInput {
     };
     ContextInput {
         append_time,
+        writer: 0,
         record: decode_context(&record).unwrap(),
     }
 }

@@ -38,7 +38,7 @@ fn functions() -> String {
             .unwrap();
         }
     }
-    page + "\nA *point score* is a struct `{total, lowest, highest, missing, points}`: `total` is NULL while parts are missing, and the \
+    page + "\nA *point score* is a struct `{total, lowest, highest, missing, points, unavailable}`: `total` is NULL while parts are missing, and the \
             total then lies between `lowest` and `highest`. In a condition `news2` is the total, `news2_lowest` and `news2_highest` are \
             the others; elsewhere write `news2(…)['total']`.\n\n\
             Every aggregate of DataFusion that merges works too: `avg`, `min`, `max`, `sum`, `count`, `stddev`, `var_samp`, `median`, \

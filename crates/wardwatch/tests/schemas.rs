@@ -123,6 +123,7 @@ fn seven_minutes() -> Outputs {
         let decoded = decode_observations(vitals.into_iter().map(record), Arrival::Broker);
         let context = context.into_iter().map(|message| ContextInput {
             append_time: message.arrives,
+            writer: 0,
             record: decode_context(&record(message)).unwrap(),
         });
         let batch = Batch {

@@ -158,6 +158,61 @@ fn a_partial_score_names_what_is_missing_and_bounds_the_total() {
 }
 
 #[test]
+fn news2_says_why_it_does_not_apply() {
+    let score = |who: &str| format!("news2(24, 93, 1, true, 100, 111, 'A', 38.1{who})");
+    let reason = |who: &str| {
+        let reason = evaluate(&format!("{}['unavailable']", score(who))).unwrap();
+        let reason = reason.as_string::<i32>();
+        reason.is_valid(0).then(|| reason.value(0).to_owned())
+    };
+    for who in ["", ", NULL, NULL", ", 16, false", ", 16.0, NULL", ", 91, 0"] {
+        assert_eq!(reason(who), None, "{who}");
+        assert_eq!(integer(&format!("{}['total']", score(who))), Some(11), "{who}");
+    }
+    for (who, why) in [
+        (", 15.9, NULL", "from 16 years"),
+        (", 0, true", "from 16 years"),
+        (", NULL, true", "pregnant"),
+        (", 31, 1", "pregnant"),
+    ] {
+        assert!(reason(who).unwrap().contains(why), "{who}");
+        for part in ["['total']", "['lowest']", "['highest']", "['points']['spo2']"] {
+            assert_eq!(integer(&format!("{}{part}", score(who))), None, "{who}{part}");
+        }
+    }
+    assert!(evaluate("news2(24, 93, 1, true, 100, 111, 'A', 38.1, 40)").is_err());
+}
+
+/// Nobody has to write `age, pregnant`, where an expression can read them.
+#[test]
+fn news2_is_completed_by_who_the_patient_is() {
+    let field = |name: &str, data_type| Field::new(name, data_type, true);
+    let vital_signs = ["resp_rate", "spo2", "pulse"].map(|name| field(name, DataType::Float64));
+    let who = [
+        field("age", DataType::Float64),
+        field("pregnant", DataType::Boolean),
+    ];
+    let read = |names: Vec<Field>, sql: &str| {
+        let expression = Expression::new(sql, &Schema::new(names)).unwrap();
+        let inputs = expression.inputs().fields().iter();
+        inputs.map(|field| field.name().clone()).collect::<Vec<_>>()
+    };
+    let all: Vec<Field> = vital_signs.iter().chain(&who).cloned().collect();
+    let short = "coalesce(news2(resp_rate, spo2, 1, true, 100, pulse, 'A', 37)['total'], 0) > 4";
+    assert_eq!(
+        read(all.clone(), short),
+        ["resp_rate", "spo2", "pulse", "age", "pregnant"]
+    );
+    assert_eq!(read(vital_signs.to_vec(), short), ["resp_rate", "spo2", "pulse"]);
+    let whole = "news2(resp_rate, spo2, 1, true, 100, pulse, 'A', 37, age, false)['total']";
+    assert_eq!(read(all.clone(), whole), ["resp_rate", "spo2", "pulse", "age"]);
+    assert_eq!(
+        read(all, "mews(100, pulse, resp_rate, 37, 'A')['total']"),
+        ["resp_rate", "pulse"]
+    );
+}
+
+#[test]
 fn consciousness_is_a_letter_or_a_level() {
     for (level, letter) in ["A", "C", "V", "P", "U"].into_iter().enumerate() {
         for form in [

@@ -80,6 +80,17 @@ fn what_becomes_of_the_state_is_told() {
             "State: the sources, their order or their topics change",
         ),
         (
+            "version: 1",
+            "version: 2\ncontext: hospital.adt",
+            "~ writer context  (rebuilt from the log)\n    topic: the usual one → hospital.adt\n    BREAKING: what is stated on \
+             the old topic",
+        ),
+        (
+            "version: 1",
+            "version: 2\ncontext: [{ name: adt, topic: context.adt }]",
+            "State: the writers of context, their order or their topics change",
+        ),
+        (
             "pipeline: north-ward",
             "pipeline: south-ward",
             "State: the pipeline's name goes from north-ward to south-ward",

@@ -1,6 +1,6 @@
 //! NEWS2, the national early warning score of the Royal College of Physicians (London, 2017).
 //!
-//! For adults from 16 years who are not pregnant. Scale 2 for SpO2 is for patients with hypercapnic
+//! For adults from 16 years who are not pregnant: [`News2Exclusion`]. Scale 2 for SpO2 is for patients with hypercapnic
 //! respiratory failure and applies only by a clinician's explicit flag: without one it is scale 1.
 
 use serde::{Deserialize, Serialize};
@@ -43,6 +43,15 @@ pub enum Spo2Scale {
     One,
     /// Target 88–92 %, for hypercapnic respiratory failure.
     Two,
+}
+
+/// Why NEWS2 does not apply to a patient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum News2Exclusion {
+    /// Younger than 16 years.
+    Under16,
+    /// Pregnant.
+    Pregnant,
 }
 
 /// Inputs of NEWS2, in canonical units; `None` is missing.
@@ -115,6 +124,28 @@ pub enum News2Response {
     Urgent,
     /// 7 and more: emergency response by a team with critical-care skills.
     Emergency,
+}
+
+// === impl News2Exclusion ===
+
+impl News2Exclusion {
+    /// Why the score does not apply to a patient of this age, in years; `None` where it does. What is not known excludes nobody:
+    /// a patient of unknown age counts as an adult.
+    pub fn of(age: Option<f64>, pregnant: Option<bool>) -> Option<Self> {
+        const ADULT_FROM_YEARS: f64 = 16.0;
+        if age.is_some_and(|age| age < ADULT_FROM_YEARS) {
+            return Some(Self::Under16);
+        }
+        pregnant.unwrap_or(false).then_some(Self::Pregnant)
+    }
+
+    /// In words for a screen.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Under16 => "NEWS2 is for patients from 16 years",
+            Self::Pregnant => "NEWS2 is not for pregnant patients",
+        }
+    }
 }
 
 // === impl News2Response ===

@@ -10,7 +10,8 @@ fn record(payload: &[u8]) -> Record<'_> {
     Record {
         payload,
         key: None,
-        append_time: Timestamp::from_micros(7_000_000),
+        // 2026-03-04T11:15:00Z, the time of the second example.
+        append_time: Timestamp::from_millis(1_772_622_900_000),
         topic: 1,
         partition: 0,
         offset: 5,
@@ -60,6 +61,10 @@ fn each_flaw_has_its_reason_and_the_schema_sees_it() {
         ("sex", json!("F"), "bad_value: sex"),
         ("spo2_scale", json!(3), "bad_value: spo2_scale"),
         ("on_oxygen", json!(1), "bad_value: on_oxygen"),
+        ("pregnant", json!("yes"), "bad_value: pregnant"),
+        ("visit", json!(7), "bad_value: visit"),
+        ("visit", json!("v\u{7}"), "bad_value: visit"),
+        ("writer", json!(["adt"]), "bad_value: writer"),
     ];
     for (name, value, expected) in cases {
         let (context, valid) = with(name, value.clone());
@@ -99,7 +104,7 @@ fn what_is_no_record_has_its_reason() {
 }
 
 #[test]
-fn a_tombstone_is_a_discharge() {
+fn a_tombstone_withdraws_what_was_stated() {
     let tombstone = Record {
         key: Some(b"p-1"),
         ..record(b"")
@@ -107,9 +112,25 @@ fn a_tombstone_is_a_discharge() {
     let context = decode_context(&tombstone).unwrap();
     assert_eq!(
         (context.patient_id.as_str(), context.event),
-        ("p-1", ContextEvent::Discharge)
+        ("p-1", ContextEvent::Withdraw)
     );
     assert_eq!(context.ts, tombstone.append_time);
+}
+
+/// A discharge that is planned for tomorrow, or a clock that is off by years, would win over every record until then.
+#[test]
+fn what_is_dated_far_ahead_is_quarantined() {
+    let dated = |ts: &str| {
+        let payload = format!(r#"{{"patient_id":"p-1","ts":"{ts}","event":"discharge"}}"#);
+        decode_context(&record(payload.as_bytes())).map_err(|flaw| flaw.reason)
+    };
+    assert!(dated("2026-03-04T11:20:00Z").is_ok());
+    assert_eq!(dated("2026-03-04T11:20:00.000001Z"), Err(Reason::Future));
+    assert_eq!(dated("2062-03-04T11:15:00Z"), Err(Reason::Future));
+    assert!(
+        dated("1970-01-01T00:00:00Z").is_ok(),
+        "an old record is no harm: newer ones win"
+    );
 }
 
 #[test]
@@ -126,7 +147,7 @@ fn the_key_is_the_patient() {
 fn debug_hides_who_it_is() {
     let payload = schema()["examples"][0].to_string();
     let shown = format!("{:?}", decode_context(&record(payload.as_bytes())).unwrap());
-    for secret in ["Ada", "0048151", "p-1017", "71"] {
+    for secret in ["Ada", "0048151", "p-1017", "71", "V-2214"] {
         assert!(!shown.contains(secret), "{shown}");
     }
 }

@@ -5,7 +5,7 @@ use wardwatch_pipeline::Pipeline;
 /// The topics of a pipeline besides its sources.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicNames {
-    /// Who the patients are; compacted, read from its start.
+    /// Who the patients are, where the pipeline does not name writers of context; compacted, read from its start.
     pub context: String,
     /// What people do about alarms; as many partitions as the sources.
     pub commands: String,
@@ -44,11 +44,18 @@ impl TopicNames {
         }
     }
 
-    /// What a pipeline reads: its sources in their order, then the context, then the commands.
+    /// Where a pipeline's context comes from, by writer.
+    pub fn contexts<'a>(&'a self, pipeline: &'a Pipeline) -> impl Iterator<Item = &'a str> {
+        let topics = pipeline.writers.iter().map(|writer| writer.topic.as_deref());
+        topics.map(|topic| topic.unwrap_or(&self.context))
+    }
+
+    /// What a pipeline reads: its sources in their order, then context by writer, then the commands.
     pub(crate) fn inputs<'a>(&'a self, pipeline: &'a Pipeline) -> Vec<&'a str> {
         let sources = pipeline.sources.iter().map(|source| source.topic.as_str());
         sources
-            .chain([self.context.as_str(), self.commands.as_str()])
+            .chain(self.contexts(pipeline))
+            .chain([self.commands.as_str()])
             .collect()
     }
 

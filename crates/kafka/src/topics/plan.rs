@@ -286,4 +286,37 @@ features: [{ name: day, window: 24h, every: 15m, sql: "SELECT patient_id, avg(sp
         let plan = Plan::new(&needed(), &found, SIZE);
         assert_eq!((plan.changes.len(), plan.unseen), (0, vec!["scores".to_owned()]));
     }
+
+    #[test]
+    fn each_writer_of_context_has_a_compacted_topic_of_its_own() {
+        let context = "context: [{ name: adt, topic: hospital.adt }, { name: charting, topic: context.charting }]\ntime:";
+        let pipeline = Pipeline::parse(&PIPELINE.replace("time:", context), Path::new("models")).unwrap();
+        let names = TopicNames::with_prefix("ward-7.");
+        let inputs = names.inputs(&pipeline);
+        assert_eq!(
+            inputs,
+            [
+                "vitals.bedside",
+                "hospital.adt",
+                "context.charting",
+                "ward-7.alerts.commands"
+            ]
+        );
+        let plan = Plan::new(&wanted(&pipeline, &names), &BTreeMap::new(), SIZE);
+        let created: Vec<String> = plan.changes.iter().map(ToString::to_string).collect();
+        for topic in ["hospital.adt", "context.charting"] {
+            let made = created
+                .iter()
+                .find(|told| told.starts_with(&format!("create topic {topic}: 12 partitions")));
+            let made = made.unwrap_or_else(|| panic!("{topic}: {created:?}"));
+            assert!(
+                made.contains("cleanup.policy=compact") && made.contains("min.compaction.lag.ms"),
+                "{made}"
+            );
+        }
+        assert!(
+            !created.iter().any(|told| told.contains("ward-7.context")),
+            "{created:?}"
+        );
+    }
 }

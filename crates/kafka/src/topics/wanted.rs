@@ -67,8 +67,9 @@ pub(crate) fn wanted(pipeline: &Pipeline, names: &TopicNames) -> Vec<Wanted> {
         why: "the newest record of a key would be deleted with age",
     };
     let mut topics: Vec<Wanted> = pipeline.sources.iter().map(|from| source(&from.topic)).collect();
-    topics.push(Wanted {
-        name: names.context.clone(),
+    let contexts = names.contexts(pipeline);
+    topics.extend(contexts.map(|name| Wanted {
+        name: name.to_owned(),
         is_shared: true,
         settings: vec![
             append_time.clone(),
@@ -82,7 +83,7 @@ pub(crate) fn wanted(pipeline: &Pipeline, names: &TopicNames) -> Vec<Wanted> {
                 why: "records that a restart steps again would be compacted away",
             },
         ],
-    });
+    }));
     topics.push(Wanted {
         name: names.commands.clone(),
         is_shared: true,

@@ -66,7 +66,7 @@ pub(super) fn open(path: &Path, file: usize) -> Result<Opened, ReplayError> {
         }
         has_context = true;
         let record = record(&bytes, file, lines.line);
-        match decode_context(&record).and_then(|told| Ok((arrived(text)?.unwrap_or(told.ts), told))) {
+        match arrived(text).and_then(|arrived| read_context(record, arrived)) {
             Ok(told) => context.push(told),
             Err(flaw) => quarantined.push(Quarantined::record(&record, flaw)),
         }
@@ -89,6 +89,16 @@ pub(super) fn open(path: &Path, file: usize) -> Result<Opened, ReplayError> {
 
 fn is_context(text: &str) -> bool {
     text.contains("\"event\"") && serde_json::from_str::<Event>(text).is_ok_and(|found| found.event.is_some())
+}
+
+/// A record of context with its arrival.
+fn read_context(record: Record<'_>, arrived: Option<Timestamp>) -> Result<(Timestamp, ContextRecord), Flaw> {
+    let append_time = arrived.unwrap_or(Timestamp::MAX);
+    let stated = decode_context(&Record {
+        append_time,
+        ..record
+    })?;
+    Ok((arrived.unwrap_or(stated.ts), stated))
 }
 
 /// When a line says that it arrived.

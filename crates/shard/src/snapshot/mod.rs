@@ -20,6 +20,7 @@ mod presence;
 mod rest;
 mod sources;
 mod standings;
+mod statements;
 
 use std::sync::Arc;
 

@@ -2,7 +2,8 @@
 //!
 //! | table | a row |
 //! |---|---|
-//! | `patients` | a patient: stay, context, newest values |
+//! | `patients` | a patient: stay, newest values |
+//! | `accounts`, `withdrawn` | what a writer states of a patient |
 //! | `history` | a value of a patient that was the newest before the end of a window |
 //! | `sources` | a source of a patient |
 //! | `devices` | a device of a source, with how many rows of the following four are its own |
@@ -19,21 +20,19 @@
 
 use std::sync::Arc;
 
-use arrow::array::Array;
 use arrow::datatypes::{Float64Type, Int64Type, UInt8Type, UInt32Type, UInt64Type};
-use wardwatch_clinical::scores::Spo2Scale;
 use wardwatch_event_time::Timestamp;
-use wardwatch_ingest::Sex;
 use wardwatch_windowing::table::{self, Table, TableError, Tables};
 
 use super::parts::{Of, latest, machines, outcomes, read_latest, read_machines, read_outcomes};
 use super::presence::capture_presence;
 use super::sources::capture_sources;
 use super::standings::{capture_buckets, capture_judged, capture_standings, capture_views};
+use super::statements::{read_statements, statements};
 use crate::Shard;
 use crate::devices::DeviceId;
 use crate::outcome::Outcome;
-use crate::patient::{Context, Latest, Patient};
+use crate::patient::{Latest, Patient};
 
 /// Whose score a row of `outcomes` is: the patient's own, or of the view of a feature set.
 const OWN: u16 = 0;
@@ -49,6 +48,8 @@ impl Shard {
             .collect();
         capture_stays(&patients, tables)?;
         capture_history(&patients, tables)?;
+        let stated = patients.iter().map(|(slot, patient)| (*slot, &patient.stated));
+        statements("", stated, tables)?;
         capture_sources(&patients, tables)?;
         capture_presence(&patients, tables)?;
         let all = patients
@@ -78,6 +79,7 @@ impl Shard {
     pub(super) fn restore_patients(&mut self, tables: &Tables) -> Result<(), TableError> {
         self.restore_stays(Table::find(tables, "patients")?)?;
         self.restore_history(Table::find(tables, "history")?)?;
+        self.restore_statements(tables)?;
         self.restore_sources(tables)?;
         self.restore_presence(tables)?;
         read_machines("machines", tables, |slot, place, machine| {
@@ -104,6 +106,17 @@ impl Shard {
         })
     }
 
+    fn restore_statements(&mut self, tables: &Tables) -> Result<(), TableError> {
+        let table = Table::find(tables, "patients")?;
+        for (slot, stated) in read_statements("", tables)? {
+            let patient = self.patients.get_mut(slot as usize).and_then(Option::as_mut);
+            let patient = patient.ok_or_else(|| table.misfit(slot as usize, "its slot holds no patient"))?;
+            patient.stated = stated;
+            patient.merge_context();
+        }
+        Ok(())
+    }
+
     fn restore_stays(&mut self, table: Table<'_>) -> Result<(), TableError> {
         let slot = table.values::<UInt32Type>("slot")?;
         let (id, stay) = (table.texts("patient_id")?, table.values::<UInt64Type>("stay")?);
@@ -112,7 +125,7 @@ impl Shard {
             table.values::<Int64Type>("heard_at")?,
         );
         let pending_until = table.values::<Int64Type>("pending_until")?;
-        let (context, latest) = (read_context(&table)?, read_latest(&table)?);
+        let (lingers, latest) = (table.flags("lingers")?, read_latest(&table)?);
         for row in 0..table.rows() {
             let name: Arc<str> = Arc::from(id.value(row));
             if !self.roster.put_back(slot[row], Arc::clone(&name)) {
@@ -120,7 +133,7 @@ impl Shard {
             }
             let begun = Timestamp::from_micros(begun_at[row]);
             let mut patient = Patient::new(name, stay[row], begun, &self.pipeline);
-            patient.context = context(row).ok_or_else(|| table.misfit(row, "there is no such context"))?;
+            patient.lingers = lingers.value(row);
             patient.latest = latest(row);
             patient.heard_at = Timestamp::from_micros(heard_at[row]);
             patient.pending_until = Timestamp::from_micros(pending_until[row]);
@@ -189,7 +202,6 @@ fn capture_history(patients: &Of<'_>, tables: &mut Tables) -> Result<(), TableEr
 
 fn capture_stays(patients: &Of<'_>, tables: &mut Tables) -> Result<(), TableError> {
     let all = || patients.iter().map(|(_, patient)| *patient);
-    let contexts = || all().map(|patient| &patient.context);
     let whole = |number: fn(&Patient) -> Timestamp| {
         table::values::<Int64Type>(all().map(|patient| number(patient).micros()))
     };
@@ -209,57 +221,8 @@ fn capture_stays(patients: &Of<'_>, tables: &mut Tables) -> Result<(), TableErro
         ("begun_at", whole(|patient| patient.begun_at)),
         ("heard_at", whole(|patient| patient.heard_at)),
         ("pending_until", whole(|patient| patient.pending_until)),
-        (
-            "ward",
-            table::texts(contexts().map(|context| context.ward.as_deref())),
-        ),
-        (
-            "bed",
-            table::texts(contexts().map(|context| context.bed.as_deref())),
-        ),
-        (
-            "age",
-            table::options::<Float64Type>(contexts().map(|context| context.age)),
-        ),
-        (
-            "sex",
-            table::options::<UInt8Type>(contexts().map(|context| context.sex.map(|sex| sex as u8))),
-        ),
-        (
-            "spo2_scale",
-            table::options::<UInt8Type>(
-                contexts().map(|context| context.spo2_scale.map(|scale| scale as u8)),
-            ),
-        ),
-        (
-            "on_oxygen",
-            table::options::<UInt8Type>(contexts().map(|context| context.on_oxygen.map(u8::from))),
-        ),
+        ("lingers", table::flags(all().map(|patient| patient.lingers))),
     ];
     let latest = latest(all().map(|patient| &patient.latest));
     table::add(tables, "patients".to_owned(), columns.into_iter().chain(latest))
-}
-
-fn read_context<'t>(table: &Table<'t>) -> Result<impl Fn(usize) -> Option<Context> + use<'t>, TableError> {
-    let (ward, bed) = (table.texts("ward")?, table.texts("bed")?);
-    let age = table.options::<Float64Type>("age")?;
-    let sex = table.options::<UInt8Type>("sex")?;
-    let spo2_scale = table.options::<UInt8Type>("spo2_scale")?;
-    let on_oxygen = table.options::<UInt8Type>("on_oxygen")?;
-    Ok(move |row: usize| {
-        Some(Context {
-            ward: ward.is_valid(row).then(|| ward.value(row).into()),
-            bed: bed.is_valid(row).then(|| bed.value(row).into()),
-            age: age.is_valid(row).then(|| age.value(row)),
-            sex: match sex.is_valid(row).then(|| sex.value(row)) {
-                None => None,
-                Some(sex) => Some(*[Sex::Female, Sex::Male, Sex::Other, Sex::Unknown].get(usize::from(sex))?),
-            },
-            spo2_scale: match spo2_scale.is_valid(row).then(|| spo2_scale.value(row)) {
-                None => None,
-                Some(scale) => Some(*[Spo2Scale::One, Spo2Scale::Two].get(usize::from(scale))?),
-            },
-            on_oxygen: on_oxygen.is_valid(row).then(|| on_oxygen.value(row) != 0),
-        })
-    })
 }

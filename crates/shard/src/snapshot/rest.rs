@@ -6,7 +6,8 @@
 //! | `free` | a slot that no patient has, the next one to be given last |
 //! | `timers` | a timer |
 //! | `pending` | a decided window |
-//! | `ended`, `ended_machines` | a stay that ended; its alarms |
+//! | `ended`, `ended_machines` | a stay that ended, or somebody of whom something is stated; the alarms |
+//! | `ended_accounts`, `ended_withdrawn` | what a writer states of them |
 
 use std::sync::Arc;
 
@@ -16,9 +17,11 @@ use wardwatch_event_time::Timestamp;
 use wardwatch_windowing::table::{self, Table, TableError, Tables};
 
 use super::parts::{latest, machines, read_latest, read_machines};
+use super::statements::{read_statements, statements};
 use crate::Shard;
 use crate::closing::Pending;
 use crate::digest::Digest;
+use crate::ended::Left;
 use crate::roster::Roster;
 use crate::timers::{Timer, TimerKind};
 
@@ -57,20 +60,25 @@ impl Shard {
             [
                 (
                     "patient_id",
-                    table::texts(ended.iter().map(|(id, _, _)| Some(*id))),
+                    table::texts(ended.iter().map(|(id, _)| Some(&***id))),
                 ),
                 (
                     "at",
-                    table::values::<Int64Type>(ended.iter().map(|(_, _, at)| at.micros())),
+                    table::values::<Int64Type>(ended.iter().map(|(_, left)| left.at.micros())),
+                ),
+                (
+                    "is_discharged",
+                    table::flags(ended.iter().map(|(_, left)| left.is_discharged)),
                 ),
             ],
         )?;
-        let left = (0..).zip(&ended).flat_map(|(row, (_, machines, _))| {
-            machines
-                .iter()
-                .map(move |(place, machine)| (row, *place, *machine))
+        let all = (0..).zip(&ended).flat_map(|(row, (_, left))| {
+            let machines = left.machines.iter();
+            machines.map(move |(place, machine)| (row, *place, *machine))
         });
-        machines("ended_machines", left, &mut tables)?;
+        machines("ended_machines", all, &mut tables)?;
+        let stated = (0..).zip(&ended).map(|(row, (_, left))| (row, &left.stated));
+        statements("ended_", stated, &mut tables)?;
         Ok(tables)
     }
 
@@ -158,13 +166,25 @@ impl Shard {
 
         let table = Table::find(tables, "ended")?;
         let (ids, ends) = (table.texts("patient_id")?, table.values::<Int64Type>("at")?);
-        let mut left = vec![Vec::new(); table.rows()];
+        let is_discharged = table.flags("is_discharged")?;
+        let mut all = Vec::new();
+        all.resize_with(table.rows(), Left::default);
         read_machines("ended_machines", tables, |of, place, machine| {
-            left.get_mut(of as usize).map(|left| left.push((place, machine)))
+            let left = all.get_mut(of as usize)?;
+            left.machines.push((place, machine));
+            Some(())
         })?;
-        for (row, machines) in left.into_iter().enumerate() {
-            let at = Timestamp::from_micros(ends[row]);
-            self.ended.keep(Arc::from(ids.value(row)), machines, at);
+        for (row, (left, end)) in all.iter_mut().zip(ends).enumerate() {
+            left.at = Timestamp::from_micros(*end);
+            left.is_discharged = is_discharged.value(row);
+        }
+        for (row, stated) in read_statements("ended_", tables)? {
+            let left = all.get_mut(row as usize);
+            let left = left.ok_or_else(|| table.misfit(row as usize, "there is no such row"))?;
+            left.stated = stated;
+        }
+        for (row, left) in all.into_iter().enumerate() {
+            self.ended.keep(Arc::from(ids.value(row)), left);
         }
         Ok(())
     }

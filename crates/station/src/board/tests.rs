@@ -34,6 +34,7 @@ fn score(patient: &str, bed: &str, second: &str, news2: &str) -> Update {
 fn id(patient: &str, alarm: &str, ordinal: u32) -> AlertId {
     let condition_start = Timestamp::from_millis(0);
     AlertId::of(&AlertKey {
+        visit: None,
         pipeline: "adult",
         patient_id: patient,
         alarm,

@@ -165,6 +165,19 @@ mod tests {
     }
 
     #[test]
+    fn a_score_that_does_not_apply_says_why() {
+        let view = ScoreView::of(&ScoreValue {
+            unavailable: Some("NEWS2 is for patients from 16 years".into()),
+            ..score("news2")
+        });
+        assert_eq!((view.text.as_str(), view.whole, view.band), ("–", false, 0));
+        assert_eq!(
+            view.note.as_deref(),
+            Some("unavailable: NEWS2 is for patients from 16 years")
+        );
+    }
+
+    #[test]
     fn bands_are_those_of_news2_alone() {
         let with = |name: &str, value: f64, points: &[u8]| {
             let points = points

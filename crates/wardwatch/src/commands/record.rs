@@ -10,7 +10,7 @@ use anyhow::Context;
 use serde_json::json;
 use serde_json::value::RawValue;
 use wardwatch_event_time::{Span, Timestamp};
-use wardwatch_kafka::{EngineClock, SystemClock, TapFrom, Tapped, tap};
+use wardwatch_kafka::{EngineClock, SystemClock, TapFrom, Tapped, TopicNames, tap};
 use wardwatch_pipeline::Pipeline;
 
 use super::cluster::Cluster;
@@ -61,7 +61,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         .iter()
         .map(|source| source.topic.clone())
         .collect();
-    topics.push(names.context);
+    topics.extend(names.contexts(&pipeline).map(str::to_owned));
     let since = args
         .within
         .map_or(Timestamp::MIN, |within| SystemClock.now() - within);
@@ -80,7 +80,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             let Some(tapped) = tapped.filter(|tapped| tapped.at >= since) else {
                 return ControlFlow::Continue(());
             };
-            match line(&tapped, &pipeline) {
+            match line(&tapped, &pipeline, &names) {
                 Line::LeftOut => left_out += 1,
                 Line::Copied(line) => {
                     copied += 1;
@@ -104,14 +104,16 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn line(tapped: &Tapped, pipeline: &Pipeline) -> Line {
+fn line(tapped: &Tapped, pipeline: &Pipeline, names: &TopicNames) -> Line {
     let arrived_at = tapped.at.to_string();
     let key = tapped.key.as_deref().map(String::from_utf8_lossy);
     if tapped.payload.is_empty() {
         // A tombstone of a context.
-        let discharge =
-            json!({"patient_id": key, "ts": arrived_at, "event": "discharge", "arrived_at": arrived_at});
-        return Line::Copied(discharge.to_string());
+        let writer = writer(tapped, pipeline, names);
+        let withdrawal = json!({
+            "patient_id": key, "ts": arrived_at, "event": "withdraw", "writer": writer, "arrived_at": arrived_at,
+        });
+        return Line::Copied(withdrawal.to_string());
     }
     // As they are written: a number must not change by being read.
     let Ok(mut fields) = serde_json::from_slice::<BTreeMap<String, Box<RawValue>>>(&tapped.payload) else {
@@ -133,9 +135,20 @@ fn line(tapped: &Tapped, pipeline: &Pipeline) -> Line {
     {
         set("source", &source.name);
     }
+    if let Some(writer) = writer(tapped, pipeline, names) {
+        set("writer", writer);
+    }
     let line = serde_json::to_string(&fields).expect("JSON stays JSON");
     // Line ends may stand between fields, and nowhere else.
     Line::Copied(line.replace(['\n', '\r'], " "))
+}
+
+/// Whose statement a record of context is, where there are several writers.
+fn writer<'p>(tapped: &Tapped, pipeline: &'p Pipeline, names: &TopicNames) -> Option<&'p str> {
+    let mut contexts = names.contexts(pipeline).zip(&pipeline.writers);
+    let found = contexts.find(|(topic, _)| *topic == tapped.topic);
+    let found = found.filter(|_| pipeline.writers.len() > 1);
+    found.map(|(_, writer)| writer.name.as_str())
 }
 
 #[cfg(test)]
@@ -156,7 +169,7 @@ mod tests {
             payload: payload.into(),
             headers: Vec::new(),
         };
-        match line(&tapped, &pipeline) {
+        match line(&tapped, &pipeline, &TopicNames::default()) {
             Line::Copied(line) => Some(line),
             Line::LeftOut => None,
         }
@@ -178,6 +191,6 @@ mod tests {
     fn what_an_engine_does_not_take_is_left_out() {
         assert_eq!(told("p", "[1]"), None);
         assert_eq!(told("q", r#"{"patient_id":"p"}"#), None);
-        assert!(told("p", "").unwrap().contains("discharge"));
+        assert!(told("p", "").unwrap().contains("withdraw"));
     }
 }

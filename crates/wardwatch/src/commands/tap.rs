@@ -182,7 +182,7 @@ impl Stage {
                 .iter()
                 .map(|source| source.topic.clone())
                 .collect(),
-            Self::Context => one(&names.context),
+            Self::Context => names.contexts(pipeline).map(str::to_owned).collect(),
             Self::Commands => one(&names.commands),
             Self::Scores => one(&names.scores),
             Self::Alarms => one(&names.alarms),

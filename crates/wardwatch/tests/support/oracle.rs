@@ -256,6 +256,7 @@ fn step(
     let decoded = decode_observations(vitals.iter().map(|message| record(message, 0)), Arrival::Broker);
     let context = contexts.iter().map(|message| ContextInput {
         append_time: append_time(message),
+        writer: 0,
         record: decode_context(&record(message, 1)).unwrap(),
     });
     let commands = commands.iter().map(|message| CommandInput {

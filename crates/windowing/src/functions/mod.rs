@@ -18,6 +18,7 @@ use datafusion::error::Result;
 use datafusion::execution::FunctionRegistry;
 
 pub use reference::{FunctionReference, REFERENCE};
+pub(crate) use scores::{WHO, is_without_who};
 
 /// Those that SQL is rewritten to: nobody writes them.
 pub(crate) const WITHIN: [&str; 5] = [

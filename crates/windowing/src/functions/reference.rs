@@ -55,7 +55,9 @@ pub const REFERENCE: [FunctionReference; 10] = [
     FunctionReference {
         name: "news2",
         call: "news2(resp_rate, spo2, spo2_scale, on_oxygen, systolic_bp, pulse, consciousness, temperature)",
-        gives: "NEWS2 (Royal College of Physicians, 2017), 0 to 20, as a point score.",
+        gives: "NEWS2 (Royal College of Physicians, 2017), 0 to 20, as a point score. It is unavailable for patients under 16 and in \
+                pregnancy; unknown age counts as adult. Scores and conditions take both from context, elsewhere `age, pregnant` may \
+                follow.",
         example: "news2(resp_rate, spo2, spo2_scale, on_oxygen, systolic_bp, pulse, consciousness, temperature)",
         is_aggregate: false,
     },

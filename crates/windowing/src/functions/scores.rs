@@ -1,8 +1,9 @@
 //! Early-warning scores as SQL functions over columns.
 //!
 //! `news2(…)`, `mews(…)`, `qsofa(…)` and `sirs(…)` return a struct
-//! `{total, lowest, highest, missing, points {parameter: points}}`; `total` is null while the score is partial.
-//! `shock_index(heart_rate, systolic_bp)` returns a number. A null argument is a missing value; nothing is imputed.
+//! `{total, lowest, highest, missing, points {parameter: points}, unavailable}`; `total` is null while the score is partial.
+//! `news2(…)` takes age in years and pregnancy as well: where the score does not apply, `unavailable` says why and everything
+//! else is null. `shock_index(heart_rate, systolic_bp)` returns a number. A null argument is a missing value; nothing is imputed.
 
 use std::sync::Arc;
 
@@ -14,14 +15,19 @@ use arrow::datatypes::{DataType, Field, Fields, Float64Type};
 use datafusion::common::{exec_err, plan_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
 };
 use wardwatch_clinical::Acvpu;
 use wardwatch_clinical::scores::{
-    MewsInput, News2Input, QsofaInput, Score, SirsInput, Spo2Scale, mews, news2, qsofa, shock_index, sirs,
+    MewsInput, News2Exclusion, News2Input, QsofaInput, Score, SirsInput, Spo2Scale, mews, news2, qsofa,
+    shock_index, sirs,
 };
 
 const CONSCIOUSNESS: &str = "consciousness";
+
+/// The arguments that say whether a score applies to a patient. They may be left out: an expression that can read them by these
+/// names is completed by them.
+pub(crate) const WHO: [&str; 2] = ["age", "pregnant"];
 
 /// A score: its SQL name and arguments, and how rows of them become a column.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -39,6 +45,12 @@ enum Which {
     ShockIndex,
 }
 
+/// Whether a call of so many arguments leaves out who the patient is.
+pub(crate) fn is_without_who(name: &str, arguments: usize) -> bool {
+    let news2 = Which::News2;
+    name == news2.name() && arguments + WHO.len() == news2.arguments().len()
+}
+
 /// The arguments of one row, in the function's order.
 type Row<'a> = &'a [Option<f64>];
 
@@ -52,7 +64,14 @@ pub(super) fn all() -> Vec<ScalarUDF> {
         Which::ShockIndex,
     ]
     .map(|which| {
-        let signature = Signature::any(which.arguments().len(), Volatility::Immutable);
+        let count = which.arguments().len();
+        let signature = Signature::one_of(
+            vec![
+                TypeSignature::Any(count),
+                TypeSignature::Any(count - which.who().len()),
+            ],
+            Volatility::Immutable,
+        );
         ScalarUDF::from(ScoreFunction { which, signature })
     })
     .into()
@@ -82,6 +101,8 @@ impl Which {
                 "pulse",
                 CONSCIOUSNESS,
                 "temperature",
+                WHO[0],
+                WHO[1],
             ],
             Self::Mews => &[
                 "systolic_bp",
@@ -93,6 +114,14 @@ impl Which {
             Self::Qsofa => &["resp_rate", "systolic_bp", "gcs_total"],
             Self::Sirs => &["temperature", "heart_rate", "resp_rate", "wbc"],
             Self::ShockIndex => &["heart_rate", "systolic_bp"],
+        }
+    }
+
+    /// The last arguments, which say whether it applies.
+    const fn who(self) -> &'static [&'static str] {
+        match self {
+            Self::News2 => &WHO,
+            Self::Mews | Self::Qsofa | Self::Sirs | Self::ShockIndex => &[],
         }
     }
 
@@ -119,7 +148,10 @@ impl Which {
                     .filter(|value| value.is_finite());
             }
             match self {
-                Self::News2 => builder.append(&news2(&news2_input(&row)?)),
+                Self::News2 => match excluded(&row) {
+                    Some(exclusion) => builder.append_unavailable(exclusion.words()),
+                    None => builder.append(&news2(&news2_input(&row)?)),
+                },
                 Self::Mews => builder.append(&mews(&mews_input(&row)?)),
                 Self::Qsofa => {
                     builder.append(&qsofa(&QsofaInput {
@@ -143,6 +175,11 @@ impl Which {
             builder.finish()
         })
     }
+}
+
+fn excluded(row: Row<'_>) -> Option<News2Exclusion> {
+    let who = |at: usize| row.get(at).copied().flatten();
+    News2Exclusion::of(who(8), who(9).map(|flag| flag != 0.0))
 }
 
 fn news2_input(row: Row<'_>) -> Result<News2Input> {
@@ -255,6 +292,7 @@ fn score_fields(parameters: &[&str]) -> Fields {
         Field::new("highest", DataType::Int64, true),
         Field::new("missing", DataType::new_list(DataType::Utf8, true), true),
         Field::new("points", DataType::Struct(points), true),
+        Field::new("unavailable", DataType::Utf8, true),
     ]
     .into()
 }
@@ -267,6 +305,7 @@ struct ScoreBuilder {
     highest: Int64Builder,
     missing: ListBuilder<StringBuilder>,
     points: Vec<Int64Builder>,
+    unavailable: StringBuilder,
 }
 
 // === impl ScoreBuilder ===
@@ -280,7 +319,17 @@ impl ScoreBuilder {
             highest: Int64Builder::new(),
             missing: ListBuilder::new(StringBuilder::new()),
             points: parameters.iter().map(|_| Int64Builder::new()).collect(),
+            unavailable: StringBuilder::new(),
         }
+    }
+
+    fn append_unavailable(&mut self, reason: &str) {
+        self.total.append_null();
+        self.lowest.append_null();
+        self.highest.append_null();
+        self.missing.append(true);
+        self.points.iter_mut().for_each(Int64Builder::append_null);
+        self.unavailable.append_value(reason);
     }
 
     fn append<const N: usize>(&mut self, score: &Score<N>) {
@@ -294,6 +343,7 @@ impl ScoreBuilder {
         for (builder, points) in self.points.iter_mut().zip(score.points()) {
             builder.append_option(points.map(i64::from));
         }
+        self.unavailable.append_null();
     }
 
     fn finish(mut self) -> ArrayRef {
@@ -311,6 +361,7 @@ impl ScoreBuilder {
             Arc::new(self.highest.finish()),
             Arc::new(self.missing.finish()),
             Arc::new(StructArray::new(point_fields, points, None)),
+            Arc::new(self.unavailable.finish()),
         ];
         Arc::new(StructArray::new(self.fields, columns, None))
     }

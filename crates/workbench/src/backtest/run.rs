@@ -155,7 +155,7 @@ pub fn run(
         }
         let mut all = Courses::default();
         // A worker that has failed takes no more; joining it tells why.
-        let fed = feed(&mut reader, &jobs, &mut all, &mut progress);
+        let fed = feed(pipeline, &mut reader, &jobs, &mut all, &mut progress);
         drop(jobs);
         for worker in workers {
             all.add(worker.join().map_err(|_| RunError::Panicked)??);
@@ -172,6 +172,7 @@ pub fn run(
 }
 
 fn feed(
+    pipeline: &Pipeline,
     reader: &mut Reader,
     jobs: &[SyncSender<Job>],
     all: &mut Courses,
@@ -197,7 +198,7 @@ fn feed(
         if let Some((last, _)) = read.context.last() {
             end = end.max(*last);
         }
-        for (shard, (observations, context)) in split(read).into_iter().enumerate() {
+        for (shard, (observations, context)) in split(pipeline, read).into_iter().enumerate() {
             let job = Job::Batch(shard / jobs.len(), observations, context);
             if jobs[shard % jobs.len()].send(job).is_err() {
                 return Ok(());
@@ -217,7 +218,7 @@ fn feed(
 }
 
 /// A batch by shard: a patient's records go to one of them, in order.
-fn split(read: ReadBatch) -> Vec<(Observations, Vec<ContextInput>)> {
+fn split(pipeline: &Pipeline, read: ReadBatch) -> Vec<(Observations, Vec<ContextInput>)> {
     let of = |patient: &str| {
         let mut hasher = DefaultHasher::new();
         patient.hash(&mut hasher);
@@ -230,7 +231,11 @@ fn split(read: ReadBatch) -> Vec<(Observations, Vec<ContextInput>)> {
     let mut context: Vec<Vec<ContextInput>> = Vec::new();
     context.resize_with(SHARDS, Vec::new);
     for (append_time, record) in read.context {
-        context[of(&record.patient_id)].push(ContextInput { append_time, record });
+        context[of(&record.patient_id)].push(ContextInput {
+            append_time,
+            writer: pipeline.writer(record.writer.as_deref()),
+            record,
+        });
     }
     let taken = |rows: Vec<u32>| {
         let rows = UInt32Array::from(rows);

@@ -4,7 +4,9 @@ use std::fmt::Write;
 
 use wardwatch_alarms::{Comparison, Operator, Rules};
 use wardwatch_event_time::Span;
-use wardwatch_pipeline::{ConditionAlarm, FeatureSet, LimitAlarm, Pipeline, Score, ScoreKind, Source};
+use wardwatch_pipeline::{
+    ConditionAlarm, FeatureSet, LimitAlarm, Pipeline, Score, ScoreKind, Source, Writer,
+};
 
 /// What a pipeline watches, and when somebody is told.
 pub fn words(pipeline: &Pipeline) -> String {
@@ -23,6 +25,7 @@ pub fn words(pipeline: &Pipeline) -> String {
             .sources
             .iter()
             .map(|source| of_source(source, pipeline))
+            .chain(pipeline.writers.iter().filter_map(of_writer))
             .collect(),
     );
     section(
@@ -41,6 +44,15 @@ pub fn words(pipeline: &Pipeline) -> String {
     let conditions = pipeline.conditions.iter().map(of_condition);
     section("When somebody is told", limits.chain(conditions).collect());
     text
+}
+
+/// A writer of context whose topic the pipeline names.
+fn of_writer(writer: &Writer) -> Option<String> {
+    let topic = writer.topic.as_ref()?;
+    Some(format!(
+        "who the patients are, as {} states it on the topic {topic}",
+        writer.name
+    ))
 }
 
 fn of_source(source: &Source, pipeline: &Pipeline) -> String {

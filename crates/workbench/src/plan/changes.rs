@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use wardwatch_clinical::VitalSign;
-use wardwatch_pipeline::{FeatureSet, From, Input, Pipeline, Score, ScoreKind, Source};
+use wardwatch_pipeline::{FeatureSet, From, Input, Pipeline, Score, ScoreKind, Source, Writer};
 
 use super::fields::{Fields, condition_fields, in_words, limit_fields, on_off, set_fields};
 use super::{Change, Identity, Kind, Plan, Section, State};
@@ -26,6 +26,7 @@ pub(super) fn plan(old: &Pipeline, new: &Pipeline) -> Plan {
     let mut touched = Touched::default();
     let mut changes: Vec<Change> = head(old, new).into_iter().collect();
     changes.extend(sources(old, new));
+    changes.extend(writers(old, new));
     changes.extend(time(old, new));
     changes.extend(max_ages(old, new, &mut touched));
     changes.extend(sets(old, new, &mut touched));
@@ -149,6 +150,27 @@ fn sources(old: &Pipeline, new: &Pipeline) -> Vec<Change> {
             Kind::Added => (State::Rebuilt, None),
             _ => (State::Kept, None),
         };
+    }
+    changes
+}
+
+fn writers(old: &Pipeline, new: &Pipeline) -> Vec<Change> {
+    let parts = |pipeline: &Pipeline| -> Parts {
+        let writers = pipeline.writers.iter();
+        let fields = |writer: &Writer| {
+            let topic = writer.topic.clone();
+            Fields::from([("topic", topic.unwrap_or_else(|| "the usual one".to_owned()))])
+        };
+        writers
+            .map(|writer| (writer.name.clone(), fields(writer)))
+            .collect()
+    };
+    let mut changes = compare(Section::Writer, &parts(old), &parts(new));
+    for change in &mut changes {
+        change.state = State::Rebuilt;
+        let is_read_no_longer = !matches!(change.kind, Kind::Added);
+        change.breaking =
+            is_read_no_longer.then(|| "what is stated on the old topic is read no longer".to_owned());
     }
     changes
 }

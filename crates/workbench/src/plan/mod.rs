@@ -74,6 +74,8 @@ pub enum Section {
     Pipeline,
     /// A source.
     Source,
+    /// A writer of context.
+    Writer,
     /// Rules of time for the whole pipeline.
     Time,
     /// A maximum age.

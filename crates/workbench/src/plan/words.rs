@@ -92,6 +92,7 @@ impl fmt::Display for Section {
         f.write_str(match self {
             Self::Pipeline => "pipeline",
             Self::Source => "source",
+            Self::Writer => "writer",
             Self::Time => "time",
             Self::MaxAge => "max_age",
             Self::Features => "features",

@@ -156,8 +156,9 @@ impl<'r> Run<'r> {
                 }
             }
             What::Decoded(observations) => batch.observations = observations.clone(),
-            What::Context(record) => batch.context.push(ContextInput {
+            What::Context { writer, record } => batch.context.push(ContextInput {
                 append_time: event.at,
+                writer: *writer,
                 record: record.clone(),
             }),
             What::Accept { patient, alarm, by } => {
@@ -228,7 +229,7 @@ impl<'r> Run<'r> {
         let mut shard = Shard::new(Arc::clone(self.pipeline), WANTS);
         for event in std::mem::take(&mut self.log) {
             // Context is read from its begin.
-            if event.at >= from || matches!(event.what, What::Context(_)) {
+            if event.at >= from || matches!(event.what, What::Context { .. }) {
                 let batch = self.batch(event, false);
                 shard.step(&batch, None, &mut self.models, &mut Outputs::default())?;
             }

@@ -99,9 +99,9 @@ impl Given<'_> {
             let context = fields
                 .node("context")
                 .and_then(|node| self.context(node, &patient, at, place, problems));
-            timeline.events.extend(context.map(|record| Event {
+            timeline.events.extend(context.map(|(writer, record)| Event {
                 at,
-                what: What::Context(record),
+                what: What::Context { writer, record },
             }));
         } else if is("accept") {
             let at = self.at(&mut fields, problems);
@@ -206,6 +206,7 @@ impl Given<'_> {
         }
     }
 
+    /// A record of context that arrives at `at`, with the index of its writer. Its `ts` is a length since the test's start.
     fn context(
         &self,
         node: &Node,
@@ -213,28 +214,31 @@ impl Given<'_> {
         at: Timestamp,
         place: &Place,
         problems: &mut Problems,
-    ) -> Option<ContextRecord> {
+    ) -> Option<(u16, ContextRecord)> {
         let place = place.field("context", node.at);
         if let Kind::Map(given) = &node.kind {
+            let fields = [&["ts"][..], &ContextRecord::FIELDS].concat();
             for (name, _) in given
                 .iter()
-                .filter(|(name, _)| !ContextRecord::FIELDS.contains(&name.value.as_str()))
+                .filter(|(name, _)| !fields.contains(&name.value.as_str()))
             {
                 problems.push(
                     yaml::UNKNOWN_FIELD,
                     &place.at(name.at),
                     format!("there is no field `{}` here", name.value),
-                    one_of(&name.value, &ContextRecord::FIELDS),
+                    one_of(&name.value, &fields),
                 );
             }
         }
+        let ts = self.dated(node.field("ts"), at, &place, problems);
+        let writer = self.writer(node.field("writer"), &place, problems);
         let mut record = match json_of(node) {
             Json::Object(record) => record,
             _ => Map::new(),
         };
         record.entry("event").or_insert(json!("update"));
         record.insert("patient_id".to_owned(), json!(patient));
-        record.insert("ts".to_owned(), json!(at.to_string()));
+        record.insert("ts".to_owned(), json!(ts.to_string()));
         let payload = Json::Object(record).to_string();
         let record = Record {
             payload: payload.as_bytes(),
@@ -245,7 +249,7 @@ impl Given<'_> {
             offset: 0,
         };
         match decode_context(&record) {
-            Ok(record) => Some(record),
+            Ok(record) => Some((writer, record)),
             Err(flaw) => {
                 let cause = format!("this context would go to quarantine: {}", flaw.reason.code());
                 let fix = format!(
@@ -256,6 +260,42 @@ impl Given<'_> {
                 None
             }
         }
+    }
+
+    /// When a record of context is dated; `at` where it does not say.
+    fn dated(&self, node: Option<&Node>, at: Timestamp, place: &Place, problems: &mut Problems) -> Timestamp {
+        let text = node.and_then(Node::as_text);
+        match (node, text.map(|text| Span::read(&text.value))) {
+            (None, _) => at,
+            (Some(_), Some(Ok(length))) => self.start + length,
+            (Some(node), read) => {
+                let wrong = read.and_then(Result::err);
+                let wrong = wrong.unwrap_or_else(|| {
+                    let cause = format!("this is {}, and a length is wanted", node.describe());
+                    (cause, "write one such as `ts: 30s`".to_owned())
+                });
+                problems.push(yaml::WRONG_VALUE, &place.field("ts", node.at), wrong.0, wrong.1);
+                at
+            }
+        }
+    }
+
+    /// The index of the writer that a record of context names; of the first where it names none.
+    fn writer(&self, node: Option<&Node>, place: &Place, problems: &mut Problems) -> u16 {
+        let Some(named) = node.and_then(Node::as_text) else {
+            return 0;
+        };
+        let writers = &self.pipeline.writers;
+        if !writers.iter().any(|writer| writer.name == named.value) {
+            problems.unknown(
+                codes::NOT_OF_PIPELINE,
+                &place.field("writer", named.at),
+                format!("the pipeline has no writer {}", named.value),
+                &named.value,
+                writers.iter().map(|writer| writer.name.as_str()),
+            );
+        }
+        self.pipeline.writer(Some(&named.value))
     }
 
     fn silence(&self, fields: &mut Fields<'_>, place: &Place, problems: &mut Problems) -> Option<Silence> {

@@ -33,8 +33,8 @@ pub(super) enum What {
     },
     /// Messages of a file.
     Decoded(Observations),
-    /// A record of context.
-    Context(ContextRecord),
+    /// A record of context, of one of the pipeline's writers.
+    Context { writer: u16, record: ContextRecord },
     /// Somebody accepts an alarm that is active.
     Accept {
         patient: String,
