@@ -62,8 +62,8 @@ impl Expression {
         &self.data_type
     }
 
-    /// Evaluates it over `rows` rows; `columns` are its inputs. Rows over which it fails, such as by an integer division by
-    /// zero, are NULL and told of.
+    /// Evaluates it over `rows` rows; `columns` are its inputs. Rows over which it fails, such as by a division by zero or an
+    /// overflow, are NULL and told of.
     ///
     /// # Errors
     /// When the columns are not its inputs.
@@ -71,8 +71,8 @@ impl Expression {
         let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(rows));
         let batch = RecordBatch::try_new_with_options(Arc::clone(&self.inputs), columns, &options)?;
         let mut errors = RowErrors::default();
-        let column = row_errors::evaluate(&self.expr, &batch, &mut errors)?;
-        Ok((column, errors))
+        let column = row_errors::evaluate(&self.expr, &batch, None, &mut errors)?;
+        Ok((row_errors::finite(column, &mut errors), errors))
     }
 }
 

@@ -63,6 +63,7 @@ pub use expression::Expression;
 pub use functions::{FunctionReference, REFERENCE};
 pub use panes::Placed;
 pub use plan::SetPlan;
+pub use refuse::REFUSED_AGGREGATES;
 pub use relation::{PATIENT_ID, SOURCE, TS, VITALS, WINDOW_END, vitals_schema};
 pub use row_errors::RowErrors;
 pub use session::{function_names, prepare_query, session};

@@ -95,7 +95,7 @@ impl SetPlan {
             .iter()
             .zip(parts.aggregate.filter_expr())
         {
-            let vital = only_vital(function, filter.as_ref())?;
+            let vital = only_vital(function, filter.as_ref(), &schema)?;
             let fusible = fuse && filter.is_none() && parts.predicates.is_empty();
             match fused::recognise(function).filter(|_| fusible) {
                 Some((vital, term)) => {

@@ -2,17 +2,27 @@
 //!
 //! | file | functions |
 //! |---|---|
+//! | `arithmetic` | `+ - * / % //` on numbers, checked |
+//! | `finite` | DataFusion's mathematical functions, checked |
+//! | `exact` | DataFusion's statistical aggregates on states of ours: `total`, `pair` |
+//! | `running` | such a state as an accumulator of DataFusion |
 //! | `moments` | `latest`, `latest_at`, `slope` |
 //! | `held` | `span_below`, `span_above`, `seconds_held` (SQL: `time_below`, `time_above`) |
 //! | `since` | `seconds_since` (SQL: `age`) |
 //! | `reference` | what each gives, for a reader |
 //! | `scores` | `news2`, `mews`, `qsofa`, `sirs`, `shock_index` |
 
+mod arithmetic;
+mod exact;
+mod finite;
 mod held;
 mod moments;
+mod pair;
 mod reference;
+mod running;
 mod scores;
 mod since;
+mod total;
 
 use datafusion::error::Result;
 use datafusion::execution::FunctionRegistry;
@@ -28,8 +38,11 @@ pub(crate) const WITHIN: [&str; 5] = [
     "seconds_since",
 ];
 
-/// Registers every function of ours.
+/// Registers every function of ours, and puts what is checked or exact in the place of DataFusion's.
 pub(crate) fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
+    arithmetic::register(registry)?;
+    finite::register(registry)?;
+    exact::register(registry)?;
     for aggregate in moments::all().into_iter().chain(held::aggregates()) {
         registry.register_udaf(aggregate.into())?;
     }
