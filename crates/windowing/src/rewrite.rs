@@ -9,15 +9,14 @@
 //! | `latest(x)`, `slope(x)` | `latest(x, ts)`, `slope(x, ts)` |
 //! | `age(x)` | `seconds_since(latest_at(x, ts), window_end)` |
 //! | `time_below(x, limit)` | `seconds_held(span_below(x, limit, ts), window_end)`, and so for `time_above` |
-//! | `first_value(x ORDER BY ts)` | `first_value(x ORDER BY ts, x)`, and whatever has an order: of two at one instant the value decides, not arrival |
 
 use std::ops::ControlFlow;
 
 use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList,
-    FunctionArguments, GroupByExpr, Ident, ObjectName, ObjectNamePart, OrderByExpr, OrderByOptions, Query,
-    Select, SelectItem, SetExpr, Statement, TableFactor, visit_expressions_mut,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, GroupByExpr,
+    Ident, ObjectName, ObjectNamePart, Query, Select, SelectItem, SetExpr, Statement, TableFactor,
+    visit_expressions_mut,
 };
 
 use crate::PlanError;
@@ -44,7 +43,7 @@ pub(crate) fn feature_set(statement: &mut DfStatement) -> Result<(), PlanError> 
     if let [PATIENT_ID] = names.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         grouped[0] = column(PATIENT_ID);
     }
-    rewrite_functions(statement, &column(WINDOW_END), &order_in_full)
+    rewrite_functions(statement, &column(WINDOW_END))
 }
 
 /// A column's name as SQL reads it: without its table, and in lower case unless it has quotes.
@@ -66,27 +65,17 @@ fn plain_ident(ident: &Ident) -> String {
 
 /// Rewrites our functions in any query. It may group by what it likes, so the window's end is the newest of the group.
 pub(crate) fn plain_query(statement: &mut DfStatement) -> Result<(), PlanError> {
-    rewrite_functions(statement, &call("max", vec![column(WINDOW_END)]), &|_| {})
+    rewrite_functions(statement, &call("max", vec![column(WINDOW_END)]))
 }
 
-/// `also` changes functions further.
-fn rewrite_functions(
-    statement: &mut DfStatement,
-    end: &Expr,
-    also: &dyn Fn(&mut Function),
-) -> Result<(), PlanError> {
+fn rewrite_functions(statement: &mut DfStatement, end: &Expr) -> Result<(), PlanError> {
     let DfStatement::Statement(statement) = statement else {
         return Ok(());
     };
     name_projections(statement);
-    let flow = visit_expressions_mut(statement.as_mut(), |expr| {
-        if let Expr::Function(function) = expr {
-            also(function);
-        }
-        match rewrite(expr, end) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => ControlFlow::Break(error),
-        }
+    let flow = visit_expressions_mut(statement.as_mut(), |expr| match rewrite(expr, end) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => ControlFlow::Break(error),
     });
     match flow {
         ControlFlow::Break(error) => Err(error),
@@ -208,27 +197,6 @@ fn rewrite(expr: &mut Expr, end: &Expr) -> Result<(), PlanError> {
         _ => {}
     }
     Ok(())
-}
-
-/// Lets an aggregate's own value decide where its ORDER BY does not.
-fn order_in_full(function: &mut Function) {
-    let FunctionArguments::List(list) = &mut function.args else {
-        return;
-    };
-    let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(value))) = list.args.first().cloned() else {
-        return;
-    };
-    for clause in &mut list.clauses {
-        if let FunctionArgumentClause::OrderBy(orders) = clause
-            && orders.iter().all(|order| order.expr != value)
-        {
-            orders.push(OrderByExpr {
-                expr: value.clone(),
-                options: OrderByOptions::default(),
-                with_fill: None,
-            });
-        }
-    }
 }
 
 fn argument_count(function: &Function) -> usize {

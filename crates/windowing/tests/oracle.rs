@@ -43,12 +43,8 @@ const FUSED: [(&str, &str); 12] = [
 const MINUTES: &str = "((arrow_cast(ts, 'Int64') - arrow_cast(window_end, 'Int64')) / 60e6)";
 
 /// Aggregates that run on DataFusion's accumulators: the list of what merges, plain and filtered.
-const GENERIC: [(&str, &str); 30] = [
+const GENERIC: [(&str, &str); 29] = [
     ("median({x})", "median({x})"),
-    (
-        "approx_percentile_cont({x}, 0.9)",
-        "approx_percentile_cont({x}, 0.9)",
-    ),
     (
         "percentile_cont(0.25) WITHIN GROUP (ORDER BY {x})",
         "percentile_cont(0.25) WITHIN GROUP (ORDER BY {x})",

@@ -5,6 +5,7 @@
 //! | `arithmetic` | `+ - * / % //` on numbers, checked |
 //! | `finite` | DataFusion's mathematical functions, checked |
 //! | `exact` | DataFusion's statistical aggregates on states of ours: `total`, `pair` |
+//! | `percentile` | `percentile_cont` without its rounding |
 //! | `running` | such a state as an accumulator of DataFusion |
 //! | `moments` | `latest`, `latest_at`, `slope` |
 //! | `held` | `span_below`, `span_above`, `seconds_held` (SQL: `time_below`, `time_above`) |
@@ -18,6 +19,7 @@ mod finite;
 mod held;
 mod moments;
 mod pair;
+mod percentile;
 mod reference;
 mod running;
 mod scores;
@@ -43,6 +45,7 @@ pub(crate) fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
     arithmetic::register(registry)?;
     finite::register(registry)?;
     exact::register(registry)?;
+    percentile::register(registry)?;
     for aggregate in moments::all().into_iter().chain(held::aggregates()) {
         registry.register_udaf(aggregate.into())?;
     }
