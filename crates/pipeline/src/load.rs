@@ -4,7 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
-use wardwatch_yaml::{At, FileText, Invalid, Lookup, Place, Problems, Spot, Texts, codes as yaml_codes};
+use wardwatch_yaml::{
+    At, FileText, Invalid, Lookup, Place, Problems, Spot, Texts, Warnings, codes as yaml_codes,
+};
 
 use crate::document::Document;
 use crate::models::{ModelShelf, Place as ModelPlace};
@@ -175,6 +177,7 @@ fn build(path: &Path, texts: Texts, around: Surroundings<'_>) -> Result<Pipeline
             device_clock: document.technical.device_clock,
         },
         models: shelf.into_models(),
+        warnings: Warnings::new(problems),
     })
 }
 

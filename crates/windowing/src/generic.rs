@@ -258,7 +258,8 @@ pub(crate) fn unsplit(aggregate: &GenericAggregate, rows: &RecordBatch) -> Resul
     let groups = vec![0; rows.num_rows()];
     aggregate.update(accumulator.as_mut(), rows, &groups, 1, &mut errors)?;
     let nothing = || new_null_array(aggregate.function.field().data_type(), 1);
-    Ok(accumulator.evaluate(EmitTo::All).unwrap_or_else(|_| nothing()))
+    let column = accumulator.evaluate(EmitTo::All).unwrap_or_else(|_| nothing());
+    Ok(row_errors::finite(column, &mut errors))
 }
 
 // === impl GenericStates ===

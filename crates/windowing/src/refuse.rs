@@ -88,8 +88,7 @@ pub(crate) fn only_vital(
     if function.is_distinct() {
         return Err(refuse(
             "DISTINCT does not survive the split into panes".to_owned(),
-            "drop DISTINCT, or count a flag, such as count(spo2) FILTER (WHERE spo2 < 90); \
-             cardinality(array_distinct(array_agg(spo2 ORDER BY ts))) counts distinct values",
+            "drop DISTINCT, or count a flag, such as count(spo2) FILTER (WHERE spo2 < 90)",
         ));
     }
     if ORDERED.contains(&name) && function.order_bys().is_empty() {
