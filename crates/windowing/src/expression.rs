@@ -13,6 +13,7 @@ use datafusion::logical_expr::{Expr, Volatility};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
 
+use crate::checked::checked;
 use crate::{PlanError, RowErrors, row_errors, session};
 
 /// A planned expression.
@@ -43,7 +44,7 @@ impl Expression {
             .collect();
         read.sort_unstable();
         let inputs: SchemaRef = Arc::new(names.project(&read).map_err(DataFusionError::from)?);
-        let expr = reassign_expr_columns(expr, &inputs)?;
+        let expr = checked(reassign_expr_columns(expr, &inputs)?, &inputs)?;
         let data_type = expr.data_type(&inputs)?;
         Ok(Self {
             expr,

@@ -20,6 +20,7 @@ use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::Trailing;
 
 use crate::PlanError;
+use crate::checked::checked;
 use crate::dissect::{aggregated_schema, parts, physical_plan};
 use crate::fused::{self, Group, LANES, Place, Term};
 use crate::generic::GenericAggregate;
@@ -220,7 +221,7 @@ impl SetPlan {
         );
         for aggregate in &mut self.generic {
             for expr in aggregate.arguments.iter_mut().chain([&mut aggregate.filter]) {
-                *expr = reassign_expr_columns(Arc::clone(expr), &input)?;
+                *expr = checked(reassign_expr_columns(Arc::clone(expr), &input)?, &input)?;
             }
         }
         self.generic_input = input;
@@ -252,7 +253,8 @@ impl SetPlan {
                 });
             }
             fields.push(Field::new(&item.alias, DataType::Float64, true));
-            self.projection.push(Arc::clone(&item.expr));
+            self.projection
+                .push(checked(Arc::clone(&item.expr), &self.aggregated)?);
         }
         if fields.is_empty() {
             return Err(PlanError::Shape {

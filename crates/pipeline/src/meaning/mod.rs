@@ -284,9 +284,7 @@ impl<'k> Reader<'k> {
             BinaryOperator::Minus => Value::Number(l.plus(r.negated())),
             BinaryOperator::Multiply => Value::Number(l.times(r)),
             BinaryOperator::Divide => Value::Number(l.over(r)),
-            BinaryOperator::DuckIntegerDivide | BinaryOperator::MyIntegerDivide => {
-                self.rounded(whole, "trunc", l.over(r), None)
-            }
+            BinaryOperator::DuckIntegerDivide => self.rounded(whole, "trunc", l.over(r), None),
             BinaryOperator::Modulo => Value::Number(l.remainder(r)),
             BinaryOperator::And => Value::Truth(left.truth().and(right.truth())),
             BinaryOperator::Or => Value::Truth(left.truth().or(right.truth())),

@@ -2,8 +2,7 @@
 //!
 //! | file | functions |
 //! |---|---|
-//! | `arithmetic` | `+ - * / % //` on numbers, checked |
-//! | `finite` | DataFusion's mathematical functions, checked |
+//! | `division` | `/` and `//` |
 //! | `exact` | DataFusion's statistical aggregates on states of ours: `total`, `pair` |
 //! | `percentile` | `percentile_cont` without its rounding |
 //! | `running` | such a state as an accumulator of DataFusion |
@@ -13,9 +12,8 @@
 //! | `reference` | what each gives, for a reader |
 //! | `scores` | `news2`, `mews`, `qsofa`, `sirs`, `shock_index` |
 
-mod arithmetic;
+mod division;
 mod exact;
-mod finite;
 mod held;
 mod moments;
 mod pair;
@@ -40,10 +38,9 @@ pub(crate) const WITHIN: [&str; 5] = [
     "seconds_since",
 ];
 
-/// Registers every function of ours, and puts what is checked or exact in the place of DataFusion's.
+/// Registers every function of ours, and puts what is exact in the place of DataFusion's.
 pub(crate) fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
-    arithmetic::register(registry)?;
-    finite::register(registry)?;
+    division::register(registry)?;
     exact::register(registry)?;
     percentile::register(registry)?;
     for aggregate in moments::all().into_iter().chain(held::aggregates()) {
