@@ -64,7 +64,7 @@ mod waiting;
 
 pub use error::PlanError;
 pub use expression::Expression;
-pub use functions::{FunctionReference, REFERENCE};
+pub use functions::{AGGREGATES, FunctionReference, REFERENCE};
 pub use panes::Placed;
 pub use plan::SetPlan;
 pub use refuse::REFUSED_AGGREGATES;

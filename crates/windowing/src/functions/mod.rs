@@ -27,7 +27,7 @@ mod total;
 use datafusion::error::Result;
 use datafusion::execution::FunctionRegistry;
 
-pub use reference::{FunctionReference, REFERENCE};
+pub use reference::{AGGREGATES, FunctionReference, REFERENCE};
 
 /// Those that SQL is rewritten to: nobody writes them.
 pub(crate) const WITHIN: [&str; 5] = [
