@@ -68,7 +68,7 @@ impl<const LANES: usize> Stats<LANES> {
     /// there is a value and 0 where there is none; the number there must then be finite all the same.
     #[inline]
     pub fn push(&mut self, values: &[f64; LANES], weights: &[f64; LANES], ts: Timestamp, origin: Timestamp) {
-        let time = (ts.micros() - origin.micros()) as f64;
+        let since = (ts.micros() - origin.micros()) as f64;
         let micros = ts.micros() as f64;
         for lane in 0..LANES {
             let (value, weight) = (values[lane], weights[lane]);
@@ -76,19 +76,23 @@ impl<const LANES: usize> Stats<LANES> {
             let is_present = weight > 0.0;
             let before = self.count[lane];
             let count = before + weight;
-            let base = if before > 0.0 { self.base[lane] } else { value };
-            let from_base = value - base;
+            // The first value becomes the base, which was nought.
+            let is_first = if before == 0.0 { weight } else { 0.0 };
+            let base = self.base[lane] + (value - self.base[lane]) * is_first;
+            let from_base = (value - base) * weight;
+            let time = since * weight;
             self.count[lane] = count;
             self.base[lane] = base;
-            self.sum[lane] += from_base * weight;
-            self.time_sum[lane] += time * weight;
+            self.sum[lane] += from_base;
+            self.time_sum[lane] += time;
             // How far the new one is from the mean, times the count; in whole numbers nothing of it is rounded.
-            let off = (count * from_base - self.sum[lane]) * weight;
-            let time_off = (count * time - self.time_sum[lane]) * weight;
-            let share = 1.0 / greater(count * before, 1.0);
-            self.squares[lane] += off * off * share;
-            self.time_squares[lane] += time_off * time_off * share;
-            self.products[lane] += off * time_off * share;
+            let off = count * from_base - self.sum[lane];
+            let time_off = count * time - self.time_sum[lane];
+            let share = weight / greater(count * before, 1.0);
+            let (part, time_part) = (off * share, time_off * share);
+            self.squares[lane] += off * part;
+            self.time_squares[lane] += time_off * time_part;
+            self.products[lane] += off * time_part;
             let least = if is_present { value } else { f64::INFINITY };
             let greatest = if is_present { value } else { f64::NEG_INFINITY };
             self.least[lane] = lesser(self.least[lane], least);
@@ -103,25 +107,24 @@ impl<const LANES: usize> Stats<LANES> {
         for lane in 0..LANES {
             let (ours, theirs) = (self.count[lane], other.count[lane]);
             let count = ours + theirs;
-            let base = if ours > 0.0 {
-                self.base[lane]
-            } else {
-                other.base[lane]
-            };
+            // A state that holds nothing takes their base, else theirs is moved to ours.
+            let apart = other.base[lane] - self.base[lane];
+            let taken = if ours == 0.0 { apart } else { 0.0 };
             // Their sums, as if they had been taken from our base and our origin.
-            let sum = other.sum[lane] + theirs * (other.base[lane] - base);
+            let sum = other.sum[lane] + theirs * (apart - taken);
             let time_sum = other.time_sum[lane] + theirs * shift;
             // How far the two means are apart, times both counts.
             let off = ours * sum - theirs * self.sum[lane];
             let time_off = ours * time_sum - theirs * self.time_sum[lane];
             let share = 1.0 / greater(ours * theirs * count, 1.0);
             self.count[lane] = count;
-            self.base[lane] = base;
+            self.base[lane] += taken;
             self.sum[lane] += sum;
             self.time_sum[lane] += time_sum;
-            self.squares[lane] += other.squares[lane] + off * off * share;
-            self.time_squares[lane] += other.time_squares[lane] + time_off * time_off * share;
-            self.products[lane] += other.products[lane] + off * time_off * share;
+            let (part, time_part) = (off * share, time_off * share);
+            self.squares[lane] += other.squares[lane] + off * part;
+            self.time_squares[lane] += other.time_squares[lane] + time_off * time_part;
+            self.products[lane] += other.products[lane] + off * time_part;
             self.least[lane] = lesser(self.least[lane], other.least[lane]);
             self.greatest[lane] = greater(self.greatest[lane], other.greatest[lane]);
             self.keep_latest(lane, other.latest[lane], other.latest_micros[lane]);

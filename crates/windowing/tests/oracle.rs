@@ -75,7 +75,11 @@ const GENERIC: [(&str, &str); 29] = [
         "array_agg({x} ORDER BY ts)[-1]",
         "last_value({x} ORDER BY ts) FILTER (WHERE {x} IS NOT NULL)",
     ),
-    ("corr({x}, {minute})", "corr({x}, {minute})"),
+    // DataFusion's own correlation is of raw sums, which cancel.
+    (
+        "corr({x}, {minute})",
+        "covar_pop({x}, {minute}) / stddev_pop({x}) / stddev_pop({minute}) FILTER (WHERE {x} IS NOT NULL)",
+    ),
     ("covar_pop({x}, {minute})", "covar_pop({x}, {minute})"),
     ("covar_samp({x}, {minute})", "covar_samp({x}, {minute})"),
     ("regr_slope({x}, {minute})", "regr_slope({x}, {minute})"),
