@@ -9,7 +9,7 @@ use wardwatch_yaml::{Place, Problems, Spot, codes as yaml_codes};
 use crate::codes;
 use crate::document::{AlarmText, Document};
 use crate::limits;
-use crate::meaning::{Fact, Thresholds, Truth, overlap, try_out};
+use crate::meaning::{Fact, Thresholds, Truth, is_stepwise, overlap, try_out};
 use crate::names::Names;
 use crate::predictions::{common, predicts};
 use crate::scores::CheckedScore;
@@ -300,6 +300,7 @@ pub(crate) fn condition(
         && range.low.is_finite()
         && range.high.is_finite()
         && problems.notes.len() == before
+        && is_stepwise(&sql.value)
     {
         truth = try_out(&condition, range, &[&sql.value]).map_or(truth, |tried| tried.truth());
     }

@@ -61,4 +61,6 @@ wardwatch_yaml::codes! {
     NO_LIVE_SOURCE = "no-live-source",
     /// A field changes nothing here.
     NO_EFFECT = "no-effect",
+    /// A quotient of two counts is cut to a whole number. A warning.
+    WHOLE_SHARE = "whole-share",
 }

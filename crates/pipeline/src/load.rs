@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use wardwatch_alarms::Known;
-use wardwatch_yaml::{At, FileText, Invalid, Lookup, Place, Problems, Spot, Texts, codes as yaml_codes};
+use wardwatch_yaml::{
+    At, FileText, Invalid, Lookup, Place, Problems, Spot, Texts, Warnings, codes as yaml_codes,
+};
 
 use crate::alarms::Alarms;
 use crate::document::Document;
@@ -195,6 +197,7 @@ fn build(path: &Path, texts: Texts, around: Surroundings<'_>) -> Result<Pipeline
             overdue: document.technical.overdue,
         },
         models: shelf.into_models(),
+        warnings: Warnings::new(problems),
     })
 }
 

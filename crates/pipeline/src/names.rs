@@ -94,7 +94,7 @@ impl Names {
     /// Adds a score's name; a point score also gives the lowest and highest total that are still possible.
     pub fn add_score(&mut self, name: &str, score: usize, is_point_score: bool, value: &Value) {
         let value = match value {
-            Value::Points(most) => Value::Number(Fact::between(0.0, *most)),
+            Value::Points(most) => Value::Number(Fact::between(0.0, *most).whole()),
             other => other.clone(),
         };
         self.know(name, value.clone());

@@ -16,6 +16,7 @@ use wardwatch_clinical::{AlarmPriority, VitalSign};
 use wardwatch_event_time::{ClockRules, Span};
 use wardwatch_inference::Model;
 use wardwatch_windowing::{Expression, SetPlan};
+use wardwatch_yaml::Warnings;
 
 use crate::document::Document;
 use crate::load::Surroundings;
@@ -56,6 +57,8 @@ pub struct Pipeline {
     pub technical: TechnicalAlarms,
     /// The models that scores run, each once.
     pub models: Vec<Model>,
+    /// What its author hardly means.
+    pub warnings: Warnings,
 }
 
 /// A topic of observations.

@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use wardwatch_yaml::Warnings;
+
 use crate::{ConditionAlarm, FeatureSet, From, Input, LimitAlarm, Pipeline, Score, ScoreKind};
 
 /// For each part of the newer pipeline, where it stands in the older one.
@@ -171,6 +173,7 @@ impl Pipeline {
             conditions: Vec::new(),
             technical: self.technical,
             models: Vec::new(),
+            warnings: Warnings::default(),
         }
     }
 

@@ -25,7 +25,11 @@ alarms:
 
 const FEATURES: &str =
     "SELECT patient_id, avg(heart_rate) AS hr_mean, latest(temperature) AS temp, min(spo2) AS spo2_low,
-             time_below(spo2, 90) AS seconds_low, age(spo2) AS spo2_age FROM vitals GROUP BY patient_id";
+             time_below(spo2, 90) AS seconds_low, age(spo2) AS spo2_age, avg(spo2) AS spo2_mean, count(spo2) AS n,
+             count(spo2) FILTER (WHERE spo2 < 90) AS n_low, slope(temperature) AS temp_slope,
+             percentile_cont(0.25) WITHIN GROUP (ORDER BY spo2) AS spo2_p25,
+             percentile_cont(0.9) WITHIN GROUP (ORDER BY heart_rate DESC) AS hr_p90,
+             sum(CASE WHEN spo2 < 90 THEN 1 ELSE 0 END) AS sum_low FROM vitals GROUP BY patient_id";
 
 /// Conditions with their ends.
 const CONDITIONS: &[(&str, &str)] = &[
@@ -76,6 +80,51 @@ const CONDITIONS: &[(&str, &str)] = &[
     ("hr_mean > 130 AND (sex <> 'male' OR age > 50)", ""),
     ("hr_mean <= hr_mean + 1 AND temp > 39", ""),
     ("temp > 38 AND temp <= 38.01", ""),
+    // The remainder rises and falls.
+    ("spo2_mean % 10 = 7", "spo2_mean % 10 <> 7"),
+    ("spo2_mean % 10 = 7.3", "spo2_mean % 10 < 2"),
+    ("spo2_mean % 10 > 9.99", ""),
+    ("spo2 % 2.5 = 1.25", ""),
+    ("spo2 % 0.1 < 0.01", ""),
+    ("(spo2_mean - 97) % 10 = -7", ""),
+    ("(spo2_mean - 97) % -10 = -7", ""),
+    ("-spo2_mean % 10 = -7", ""),
+    ("temp_slope % 3 = -2.5", ""),
+    ("100 % spo2_mean = 3", ""),
+    ("100 % temp_slope = 3", ""),
+    ("hr_mean % temp_slope > 200", ""),
+    ("temp % 100 > 39", "temp % 100 < 38"),
+    ("n % 2 = 1", "n % 2 = 0"),
+    ("n_low % n = 3", ""),
+    ("n_low % (n - 10) = 3", ""),
+    // Equality with what the names are computed to, at single points.
+    ("spo2_mean + 1 = 98", ""),
+    ("spo2_mean * 3 = 291", ""),
+    ("abs(temp - 37) = 2.5", ""),
+    ("round(spo2_mean) = 93", ""),
+    ("floor(spo2_mean / 10) = 9", "floor(spo2_mean / 10) = 8"),
+    ("ceil(temp) = 40", ""),
+    ("round(spo2_mean, -1) = 90", ""),
+    ("round(spo2_mean, -2) = 100", ""),
+    ("trunc(spo2_mean, 1) = 97.3", ""),
+    ("CAST(spo2_mean AS INT) = 93", ""),
+    ("CAST(temp AS BIGINT) = 38 AND temp > 38", ""),
+    ("CAST(spo2_mean AS VARCHAR) = '93'", ""),
+    ("CAST(on_oxygen AS INT) = 1", ""),
+    ("power(temp, 2) = 1444", ""),
+    ("hr_mean * hr_mean = 14400", ""),
+    // A percentile is one of the values, not the share that it is asked by.
+    ("spo2_p25 < 90", "spo2_p25 >= 92"),
+    ("hr_p90 > 130", "hr_p90 < 110"),
+    // Shares of counts.
+    ("n_low / n > 0.5", "n_low / n < 0.3"),
+    ("sum_low / n > 0.5", "sum_low / n < 0.3"),
+    ("n_low * 100 / n >= 90", ""),
+    ("n_low // 3 = 2", ""),
+    // Whole numbers have nothing between them.
+    ("n_low > 3", "n_low < 4"),
+    ("early > 4", "early < 5"),
+    ("n_low >= 3.5", "n_low <= 3.4"),
 ];
 
 /// Feature sets.
@@ -106,6 +155,75 @@ fn conditions_are_taken() {
         let text = HEAD.replace("FEATURES", FEATURES)
             + &format!("  - {{ name: two, when: \"{when}\"{clear}, priority: low }}\n");
         load(&text).unwrap_or_else(|error| panic!("{when} | {clear}: {error}"));
+    }
+}
+
+/// What a pipeline is warned of, with `item` as a feature and `when` as a condition.
+fn warned(item: &str, when: &str) -> Vec<String> {
+    let features = FEATURES.replace(" FROM", &format!(", {item} AS item FROM"));
+    let text = HEAD.replace("FEATURES", &features)
+        + &format!("  - {{ name: two, when: \"{when}\", priority: low }}\n");
+    let pipeline = load(&text).unwrap_or_else(|error| panic!("{item} | {when}: {error}"));
+    let warnings = pipeline.warnings.all().iter();
+    warnings
+        .map(|warning| {
+            format!(
+                "{}: {}",
+                warning.code,
+                &text.lines().nth(warning.line - 1).unwrap()[warning.column - 1..]
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn a_share_that_is_made_whole_is_warned_of() {
+    let share = "count(spo2) FILTER (WHERE spo2 < 90) / count(spo2)";
+    for whole in [
+        "floor({})",
+        "trunc({})",
+        "CAST({} AS BIGINT)",
+        "CAST({} AS INT)",
+        "floor(({}))",
+    ] {
+        let (item, when) = (
+            whole.replace("{}", share),
+            whole.replace("{}", "n_low / n") + " > 0",
+        );
+        let found = warned(&item, &when);
+        assert_eq!(found.len(), 2, "{whole}: {found:?}");
+        assert!(
+            found[0].starts_with("whole-share: ") && found[0].contains(share),
+            "{found:?}"
+        );
+        assert!(found[1].contains("n_low / n"), "{found:?}");
+    }
+    assert_eq!(
+        warned("count(spo2) // count(heart_rate)", "n_low // n > 0").len(),
+        2
+    );
+    assert_eq!(
+        warned(
+            "sum(CASE WHEN spo2 < 90 THEN 1 ELSE 0 END) // count(spo2)",
+            "sum_low // n > 0"
+        )
+        .len(),
+        2
+    );
+    for (item, when) in [
+        (share, "n_low / n > 0.5"),
+        ("floor(avg(spo2) / 10)", "floor(n / 10) > 3"),
+        ("count(spo2) // 10", "round(n_low / n) = 1"),
+        (
+            "floor(100 * count(spo2) / count(heart_rate))",
+            "floor(temp / n) > 3",
+        ),
+    ] {
+        assert!(
+            warned(item, when).iter().all(|found| found.contains("100 *")),
+            "{item} | {when}: {:?}",
+            warned(item, when)
+        );
     }
 }
 

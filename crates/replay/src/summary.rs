@@ -80,7 +80,7 @@ impl Tally {
         for (what, failure) in failures {
             self.failures
                 .entry(what)
-                .and_modify(|known| known.windows += failure.windows)
+                .and_modify(|known| known.add(failure))
                 .or_insert(failure);
         }
     }

@@ -82,6 +82,8 @@ pub struct Outputs {
 pub struct Failure {
     /// Windows without a result.
     pub windows: u64,
+    /// Readings that an aggregate could not take.
+    pub readings: u64,
     /// Why, with the remedy, and without patient data.
     pub reason: &'static str,
 }
@@ -156,7 +158,7 @@ pub struct Counts {
     /// Of these, revisions after late data.
     #[serde(skip_serializing_if = "is_zero")]
     pub revisions: u64,
-    /// Results missing because SQL failed over a window: features, scores, conditions.
+    /// Results missing because SQL failed over a window, and readings over which an aggregate's SQL failed.
     #[serde(skip_serializing_if = "is_zero")]
     pub failed: u64,
     /// Patients with a silent source, now.
@@ -198,16 +200,30 @@ pub enum StepError {
 fn reason(error: &DataFusionError) -> &'static str {
     match error.find_root() {
         DataFusionError::ArrowError(arrow, _) => match **arrow {
-            ArrowError::DivideByZero => "an integer division by zero; guard it by NULLIF(divisor, 0)",
-            ArrowError::ArithmeticOverflow(_) => "a number too large for its type; CAST to DOUBLE first",
+            ArrowError::DivideByZero => "a division by zero; guard it by NULLIF(divisor, 0)",
+            ArrowError::ArithmeticOverflow(_) => {
+                "an overflow: a number too large for its type; CAST to DOUBLE first, or scale it down"
+            }
             ArrowError::CastError(_) | ArrowError::ParseError(_) => {
                 "a value that cannot be cast; TRY_CAST gives NULL instead"
             }
             _ => "its values do not suit an operator",
         },
-        DataFusionError::Execution(_) => "a function refused its arguments",
+        DataFusionError::Execution(_) => {
+            "a function refused its arguments, such as ln(0) or sqrt(-1); guard it by CASE"
+        }
         DataFusionError::ResourcesExhausted(_) => "it needs too much memory",
         _ => "DataFusion could not evaluate it; try it on recorded data with `wardwatch sql`",
+    }
+}
+
+// === impl Failure ===
+
+impl Failure {
+    /// Adds what failed of the same part; the first reason stays.
+    pub fn add(&mut self, other: Self) {
+        self.windows += other.windows;
+        self.readings += other.readings;
     }
 }
 
@@ -237,18 +253,19 @@ impl Refused {
 // === impl Outputs ===
 
 impl Outputs {
-    /// Counts the windows over which a part of the pipeline failed.
+    /// Counts the windows, and the readings, over which a part of the pipeline failed.
     pub(crate) fn failed(&mut self, what: &str, name: &str, errors: &RowErrors) {
         let Some(first) = &errors.first else { return };
-        let windows = errors.rows.len() as u64;
-        self.counts.failed += windows;
+        let failure = Failure {
+            windows: errors.rows.len() as u64,
+            readings: errors.readings as u64,
+            reason: reason(first),
+        };
+        self.counts.failed += failure.windows + failure.readings;
         self.failures
             .entry(format!("{what} {name}"))
-            .and_modify(|failure| failure.windows += windows)
-            .or_insert_with(|| Failure {
-                windows,
-                reason: reason(first),
-            });
+            .and_modify(|known| known.add(failure))
+            .or_insert(failure);
     }
 }
 

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use wardwatch_pipeline::Pipeline;
-use wardwatch_windowing::REFERENCE;
+use wardwatch_windowing::{AGGREGATES, REFERENCE, REFUSED_AGGREGATES};
 use wardwatch_yaml::Code;
 
 fn root() -> PathBuf {
@@ -40,10 +40,37 @@ fn functions() -> String {
     }
     page + "\nA *point score* is a struct `{total, lowest, highest, missing, points, unavailable}`: `total` is NULL while parts are missing, and the \
             total then lies between `lowest` and `highest`. In a condition `news2` is the total, `news2_lowest` and `news2_highest` are \
-            the others; elsewhere write `news2(…)['total']`.\n\n\
-            Every aggregate of DataFusion that merges works too: `avg`, `min`, `max`, `sum`, `count`, `stddev`, `var_samp`, `median`, \
-            `approx_percentile_cont`, `regr_slope` of `ts`, `FILTER (WHERE …)`. What does not merge is refused, with what to write \
-            instead.\n"
+            the others; elsewhere write `news2(…)['total']`.\n"
+        + &arithmetic()
+        + &datafusions()
+}
+
+fn arithmetic() -> String {
+    "\n## Arithmetic\n\
+        The same in features, scores, conditions and `wardwatch sql`:\n\
+        - `/` gives the fraction, of whole numbers too: `count(x) FILTER (WHERE x < 90) / count(x)` is a share, and so is the quotient \
+        of the two features in a condition. `//` cuts the fraction off, and `%` is the remainder, with the sign of what is divided.\n\
+        - A division by zero, an overflow, `ln(0)`: what is no number is NULL, and reported in the log, in the metric \
+        `wardwatch_sql_failures_total` and by `replay`. No comparison holds of it. A reading over which an aggregate's argument fails is \
+        missing to that aggregate. In `wardwatch sql` the query fails.\n\
+        - `validate` refuses a division by a zero that is written down, and warns of a quotient of two counts that `floor`, a cast or `//` \
+        makes whole.\n"
+        .to_owned()
+}
+
+fn datafusions() -> String {
+    let mut text = "\n## DataFusion's aggregates\n\
+        Each agrees to nine digits with what a database gives over the whole window, whatever order its values arrive in. \
+        `FILTER (WHERE …)` works with all; `DISTINCT` with none.\n\n| Aggregate | Gives |\n|---|---|\n"
+        .to_owned();
+    for (call, gives) in AGGREGATES {
+        writeln!(text, "| {call} | {gives} |").unwrap();
+    }
+    text.push_str("\nRefused:\n\n| Aggregate | Since | Instead |\n|---|---|---|\n");
+    for (name, why, instead) in REFUSED_AGGREGATES {
+        writeln!(text, "| `{name}` | {why} | {instead} |").unwrap();
+    }
+    text
 }
 
 fn problems() -> String {

@@ -13,6 +13,7 @@ use datafusion::logical_expr::{Expr, Volatility, ident};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
 
+use crate::checked::checked;
 use crate::functions::{WHO, is_without_who};
 use crate::{PlanError, RowErrors, row_errors, session};
 
@@ -45,7 +46,7 @@ impl Expression {
             .collect();
         read.sort_unstable();
         let inputs: SchemaRef = Arc::new(names.project(&read).map_err(DataFusionError::from)?);
-        let expr = reassign_expr_columns(expr, &inputs)?;
+        let expr = checked(reassign_expr_columns(expr, &inputs)?, &inputs)?;
         let data_type = expr.data_type(&inputs)?;
         Ok(Self {
             expr,
@@ -64,8 +65,8 @@ impl Expression {
         &self.data_type
     }
 
-    /// Evaluates it over `rows` rows; `columns` are its inputs. Rows over which it fails, such as by an integer division by
-    /// zero, are NULL and told of.
+    /// Evaluates it over `rows` rows; `columns` are its inputs. Rows over which it fails, such as by a division by zero or an
+    /// overflow, are NULL and told of.
     ///
     /// # Errors
     /// When the columns are not its inputs.
@@ -73,8 +74,8 @@ impl Expression {
         let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(rows));
         let batch = RecordBatch::try_new_with_options(Arc::clone(&self.inputs), columns, &options)?;
         let mut errors = RowErrors::default();
-        let column = row_errors::evaluate(&self.expr, &batch, &mut errors)?;
-        Ok((column, errors))
+        let column = row_errors::evaluate(&self.expr, &batch, None, &mut errors)?;
+        Ok((row_errors::finite(column, &mut errors), errors))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Every other mergeable aggregate, by DataFusion's own accumulators, driven pane by pane.
+//! Every other mergeable aggregate, by DataFusion's accumulators, driven pane by pane.
 //!
 //! Three phases, as in DataFusion's partial, partial-reduce and final aggregation, but without plan nodes: a plan would be
 //! executed for every batch, re-hash groups that are already dense, and collect metrics without end.
@@ -16,7 +16,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, UInt32Array, new_null_array};
-use arrow::compute::{SortColumn, interleave, lexsort_to_indices, take, take_arrays};
+use arrow::compute::{SortColumn, concat, interleave, lexsort_to_indices, take, take_arrays};
 use arrow::datatypes::SchemaRef;
 use datafusion::error::Result;
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
@@ -24,6 +24,8 @@ use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr::{GroupsAccumulatorAdapter, PhysicalExpr};
 use wardwatch_clinical::VitalSign;
+
+use crate::{RowErrors, row_errors};
 
 /// A guess at the state of one that keeps values, such as `median`.
 const LIST_BYTES: usize = 96;
@@ -113,22 +115,25 @@ impl GenericAggregate {
         })))
     }
 
-    /// Takes rows into an accumulator; `groups[row]` is the dense group of a row.
+    /// Takes rows into an accumulator; `groups[row]` is the dense group of a row. Over which readings its SQL fails is added to
+    /// `errors`.
     fn update(
         &self,
         accumulator: &mut dyn GroupsAccumulator,
         rows: &RecordBatch,
         groups: &[usize],
         total: usize,
+        errors: &mut RowErrors,
     ) -> Result<()> {
-        let count = rows.num_rows();
+        let mut failed = RowErrors::default();
+        let filter = row_errors::evaluate(&self.filter, rows, None, &mut failed)?;
+        let filter = no_nulls(filter.as_boolean());
         let arguments: Vec<ArrayRef> = self
             .arguments
             .iter()
-            .map(|argument| argument.evaluate(rows)?.into_array(count))
+            .map(|argument| row_errors::evaluate(argument, rows, Some(&filter), &mut failed))
             .collect::<Result<_>>()?;
-        let filter = self.filter.evaluate(rows)?.into_array(count)?;
-        let filter = no_nulls(filter.as_boolean());
+        errors.add_readings(failed);
         if !self.trusts_order() {
             return accumulator.update_batch(&arguments, groups, Some(&filter), total);
         }
@@ -137,6 +142,35 @@ impl GenericAggregate {
         let filter = take(&filter, &order, None)?;
         let groups: Vec<usize> = order.values().iter().map(|row| groups[*row as usize]).collect();
         accumulator.update_batch(&arguments, &groups, Some(filter.as_boolean()), total)
+    }
+
+    /// Merges states into groups and finishes them.
+    fn finish(&self, states: &[ArrayRef], groups: &[usize], total: usize) -> Result<ArrayRef> {
+        let mut accumulator = self.accumulator()?;
+        accumulator.merge_batch(states, groups, total)?;
+        accumulator.evaluate(EmitTo::All)
+    }
+
+    /// The same of each group alone, so that one that fails spares the others.
+    fn finish_one_by_one(
+        &self,
+        states: &[ArrayRef],
+        groups: &[usize],
+        total: usize,
+        errors: &mut RowErrors,
+    ) -> Result<ArrayRef> {
+        let mut parts = Vec::with_capacity(total);
+        for group in 0..total {
+            let from = groups.partition_point(|other| *other < group);
+            let rows = groups.partition_point(|other| *other <= group) - from;
+            let states: Vec<ArrayRef> = states.iter().map(|column| column.slice(from, rows)).collect();
+            parts.push(self.finish(&states, &vec![0; rows], 1).unwrap_or_else(|error| {
+                errors.add(group, error);
+                new_null_array(self.function.field().data_type(), 1)
+            }));
+        }
+        let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
+        Ok(concat(&parts)?)
     }
 
     /// True for an accumulator that takes its rows to come in the order of its ORDER BY, such as that of `nth_value`.
@@ -175,6 +209,7 @@ pub(crate) fn update(
     earlier: &[Option<RowRef>],
     rows: &RecordBatch,
     groups: &[usize],
+    errors: &mut RowErrors,
 ) -> Result<Vec<ArrayRef>> {
     let total = earlier.len();
     let every_group: Vec<usize> = (0..total).collect();
@@ -191,10 +226,10 @@ pub(crate) fn update(
         if aggregate.trusts_order() {
             // It would take the rows to come after all of the earlier ones, but merges states by their order.
             let mut fresh = aggregate.accumulator()?;
-            aggregate.update(fresh.as_mut(), rows, groups, total)?;
+            aggregate.update(fresh.as_mut(), rows, groups, total, errors)?;
             accumulator.merge_batch(&fresh.state(EmitTo::All)?, &every_group, total)?;
         } else {
-            aggregate.update(accumulator.as_mut(), rows, groups, total)?;
+            aggregate.update(accumulator.as_mut(), rows, groups, total, errors)?;
         }
         result.extend(accumulator.state(EmitTo::All)?);
     }
@@ -202,32 +237,40 @@ pub(crate) fn update(
 }
 
 /// Merges states into `total` groups and finishes them: one column an aggregate. Each group has at least one state; none
-/// stands for that of no rows.
+/// stands for that of no rows. `groups` ascend. Where an aggregate fails, as a sum that overflows, it is missing, and the
+/// group is told of.
 pub(crate) fn evaluate(
     aggregates: &[GenericAggregate],
     states: &GenericStates,
     refs: &[Option<RowRef>],
     groups: &[usize],
     total: usize,
+    errors: &mut RowErrors,
 ) -> Result<Vec<ArrayRef>> {
     let mut first_column = 0;
     aggregates
         .iter()
         .map(|aggregate| {
-            let mut accumulator = aggregate.accumulator()?;
             let columns = first_column..first_column + aggregate.nothing.len();
             first_column = columns.end;
-            accumulator.merge_batch(&states.gather(refs, columns, &aggregate.nothing)?, groups, total)?;
-            accumulator.evaluate(EmitTo::All)
+            let gathered = states.gather(refs, columns, &aggregate.nothing)?;
+            let column = match aggregate.finish(&gathered, groups, total) {
+                Ok(column) => column,
+                Err(_) => aggregate.finish_one_by_one(&gathered, groups, total, errors)?,
+            };
+            Ok(row_errors::finite(column, errors))
         })
         .collect()
 }
 
-/// Aggregates rows in one go, without panes: the reference that the split is checked against.
+/// Aggregates rows in one go, without panes: the reference that the split is checked against. What fails is missing.
 pub(crate) fn unsplit(aggregate: &GenericAggregate, rows: &RecordBatch) -> Result<ArrayRef> {
-    let mut accumulator = aggregate.accumulator()?;
-    aggregate.update(accumulator.as_mut(), rows, &vec![0; rows.num_rows()], 1)?;
-    accumulator.evaluate(EmitTo::All)
+    let (mut accumulator, mut errors) = (aggregate.accumulator()?, RowErrors::default());
+    let groups = vec![0; rows.num_rows()];
+    aggregate.update(accumulator.as_mut(), rows, &groups, 1, &mut errors)?;
+    let nothing = || new_null_array(aggregate.function.field().data_type(), 1);
+    let column = accumulator.evaluate(EmitTo::All).unwrap_or_else(|_| nothing());
+    Ok(row_errors::finite(column, &mut errors))
 }
 
 // === impl GenericStates ===

@@ -28,6 +28,8 @@
 //! | `snapshot` | a feature set's state as Arrow tables, and back |
 //! | `table` | columns of plain values by name |
 //! | `expression` | a scalar SQL expression over named inputs: scores and conditions |
+//! | `checked` | arithmetic that fails where it gives no number |
+//! | `plain` | the same in plain queries |
 //! | `row_errors` | what happens to rows over which SQL fails |
 //! | `functions` | our SQL functions |
 //! | `session` | one SQL session for all of them |
@@ -36,6 +38,7 @@
 //! Floor 1. No clock is read here; a feature set is a function of its rows.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod checked;
 mod dissect;
 mod error;
 mod expression;
@@ -43,6 +46,7 @@ mod functions;
 mod fused;
 mod generic;
 mod panes;
+mod plain;
 mod plan;
 mod refuse;
 mod relation;
@@ -60,9 +64,10 @@ mod waiting;
 
 pub use error::PlanError;
 pub use expression::Expression;
-pub use functions::{FunctionReference, REFERENCE};
+pub use functions::{AGGREGATES, FunctionReference, REFERENCE};
 pub use panes::Placed;
 pub use plan::SetPlan;
+pub use refuse::REFUSED_AGGREGATES;
 pub use relation::{PATIENT_ID, SOURCE, TS, VITALS, WINDOW_END, vitals_schema};
 pub use row_errors::RowErrors;
 pub use session::{function_names, prepare_query, session};

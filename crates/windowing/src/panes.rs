@@ -317,7 +317,7 @@ impl Panes {
         if self.newest.number <= last {
             self.settle(width, trailing);
         }
-        let every = trailing.grid().every().secs_f64();
+        let every = trailing.grid().every().micros() as f64;
         let first = trailing.first_pane(last);
         let mut index = self.from(first);
         for piece in trailing.pieces(last) {

@@ -6,19 +6,21 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use arrow::compute::SortOptions;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::Operator;
-use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
+use datafusion::physical_expr::aggregate::{AggregateExprBuilder, AggregateFunctionExpr};
 use datafusion::physical_expr::expressions::{BinaryExpr, Column, IsNotNullExpr};
 use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
+use datafusion::physical_expr::{PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_plan::displayable;
 use datafusion::physical_plan::projection::ProjectionExec;
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::Trailing;
 
 use crate::PlanError;
+use crate::checked::checked;
 use crate::dissect::{aggregated_schema, parts, physical_plan};
 use crate::fused::{self, Group, LANES, Place, Term};
 use crate::generic::GenericAggregate;
@@ -95,7 +97,7 @@ impl SetPlan {
             .iter()
             .zip(parts.aggregate.filter_expr())
         {
-            let vital = only_vital(function, filter.as_ref())?;
+            let vital = only_vital(function, filter.as_ref(), &schema)?;
             let fusible = fuse && filter.is_none() && parts.predicates.is_empty();
             match fused::recognise(function).filter(|_| fusible) {
                 Some((vital, term)) => {
@@ -233,7 +235,7 @@ impl SetPlan {
         );
         for aggregate in &mut self.generic {
             for expr in aggregate.arguments.iter_mut().chain([&mut aggregate.filter]) {
-                *expr = reassign_expr_columns(Arc::clone(expr), &input)?;
+                *expr = checked(reassign_expr_columns(Arc::clone(expr), &input)?, &input)?;
             }
         }
         self.generic_input = input;
@@ -265,7 +267,8 @@ impl SetPlan {
                 });
             }
             fields.push(Field::new(&item.alias, DataType::Float64, true));
-            self.projection.push(Arc::clone(&item.expr));
+            self.projection
+                .push(checked(Arc::clone(&item.expr), &self.aggregated)?);
         }
         if fields.is_empty() {
             return Err(PlanError::Shape {
@@ -294,12 +297,30 @@ fn generic(
     let filter = predicates.iter().chain(filter).fold(present, |all, one| {
         Arc::new(BinaryExpr::new(all, Operator::And, Arc::clone(one)))
     });
+    let function = ordered_in_full(function, schema)?;
     let mut arguments = function.expressions();
     arguments.extend(function.order_bys().iter().map(|order| Arc::clone(&order.expr)));
-    Ok(GenericAggregate::new(
-        Arc::clone(function),
-        arguments,
-        filter,
-        schema,
-    )?)
+    Ok(GenericAggregate::new(function, arguments, filter, schema)?)
+}
+
+/// Lets an aggregate's own value decide where its ORDER BY does not: of two at one instant the order of arrival must not.
+fn ordered_in_full(
+    function: &Arc<AggregateFunctionExpr>,
+    schema: &SchemaRef,
+) -> Result<Arc<AggregateFunctionExpr>, PlanError> {
+    let mut orders = function.order_bys().to_vec();
+    let value = function.expressions().swap_remove(0);
+    if orders.is_empty() || orders.iter().any(|order| *order.expr == *value) {
+        return Ok(Arc::clone(function));
+    }
+    // DataFusion may have turned the aggregate round, to share an order with another.
+    let options = SortOptions::new(function.is_reversed(), function.is_reversed());
+    orders.push(PhysicalSortExpr::new(value, options));
+    let ordered = AggregateExprBuilder::new(Arc::new(function.fun().clone()), function.expressions())
+        .order_by(orders)
+        .schema(Arc::clone(schema))
+        .alias(function.name())
+        .with_ignore_nulls(function.ignore_nulls())
+        .with_reversed(function.is_reversed());
+    Ok(Arc::new(ordered.build()?))
 }

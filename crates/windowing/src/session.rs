@@ -2,7 +2,7 @@
 //!
 //! A feature set is planned once and its aggregates are run by hand, so the plan should be what was written: projection
 //! over aggregate over scan. Optimiser rules would fold, split or reorder it for an executor that is not used here.
-//! Plain queries (`wardwatch sql`, the tests' oracle) keep DataFusion's defaults.
+//! Plain queries (`wardwatch sql`) keep DataFusion's optimiser.
 
 use std::sync::Arc;
 
@@ -16,6 +16,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::simplify_expressions::{ExprSimplifier, SimplifyExpressions};
 use datafusion::prelude::SessionConfig;
 
+use crate::plain::CheckPlan;
 use crate::{PlanError, functions, rewrite};
 
 fn config() -> SessionConfig {
@@ -31,9 +32,13 @@ fn config() -> SessionConfig {
 /// # Errors
 /// When a function cannot be registered, which would be a defect of ours.
 pub fn session() -> Result<SessionContext> {
-    let mut context = SessionContext::new_with_config(config());
-    functions::register(&mut context)?;
-    Ok(context)
+    let mut state = SessionStateBuilder::new()
+        .with_config(config())
+        .with_default_features()
+        .with_physical_optimizer_rule(Arc::new(CheckPlan))
+        .build();
+    functions::register(&mut state)?;
+    Ok(SessionContext::new_with_state(state))
 }
 
 /// The state that feature sets and expressions are planned in.

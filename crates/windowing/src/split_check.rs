@@ -14,6 +14,7 @@ use arrow::compute::take_record_batch;
 use arrow::datatypes::{DataType, Float64Type, SchemaRef};
 use datafusion::error::Result;
 
+use crate::RowErrors;
 use crate::generic::{self, GenericAggregate, GenericStates};
 use crate::relation::{SOURCE, TS};
 
@@ -54,6 +55,8 @@ pub(crate) fn verdict(
     let aggregates = std::slice::from_ref(aggregate);
     let mut states = GenericStates::default();
     let mut panes = Vec::new();
+    // What fails over the sample fails so in one go too.
+    let mut errors = RowErrors::default();
     for start in (0..ROWS).step_by(ROWS_A_UPDATE) {
         let earlier = if start % ROWS_A_PANE == 0 {
             None
@@ -61,11 +64,18 @@ pub(crate) fn verdict(
             panes.pop().flatten()
         };
         let part = rows.slice(start, ROWS_A_UPDATE);
-        let columns = generic::update(aggregates, &states, &[earlier], &part, &[0; ROWS_A_UPDATE])?;
+        let columns = generic::update(
+            aggregates,
+            &states,
+            &[earlier],
+            &part,
+            &[0; ROWS_A_UPDATE],
+            &mut errors,
+        )?;
         panes.push(Some(states.store(columns)(0)));
     }
     let groups = vec![0; panes.len()];
-    let split = generic::evaluate(aggregates, &states, &panes, &groups, 1)?;
+    let split = generic::evaluate(aggregates, &states, &panes, &groups, 1, &mut errors)?;
     let agrees = split
         .first()
         .is_some_and(|split| agree(&whole, split, RELATIVE_ERROR));
@@ -90,7 +100,7 @@ fn agree(whole: &ArrayRef, split: &ArrayRef, error: f64) -> bool {
     })
 }
 
-/// Rows with repeats, gaps and a trend, in time order.
+/// Rows with repeats, gaps, ties and a trend, in time order.
 fn sample(input: &SchemaRef, sources: &[String]) -> Result<RecordBatch> {
     let columns = input
         .fields()
@@ -98,7 +108,9 @@ fn sample(input: &SchemaRef, sources: &[String]) -> Result<RecordBatch> {
         .enumerate()
         .map(|(index, field)| match field.name().as_str() {
             TS => {
-                let times = (0..ROWS as i64).map(|row| 1_790_000_000_000_000 + row * 2_500_000);
+                // Every fourth row is of the instant of the one before.
+                let instant = |row: i64| if row % 4 == 3 { row - 1 } else { row };
+                let times = (0..ROWS as i64).map(|row| 1_790_000_000_000_000 + instant(row) * 2_500_000);
                 Arc::new(TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC")) as ArrayRef
             }
             SOURCE => {

@@ -91,11 +91,11 @@ impl Staged {
         self.values.iter_mut().for_each(Vec::clear);
     }
 
-    /// All rows, by pane and time, as columns of `schema`.
+    /// All rows, by pane and in log order, as columns of `schema`.
     pub(crate) fn rows(&self, schema: &SchemaRef, sources: &[String]) -> Result<Rows> {
-        // Aggregates with an ORDER BY take their rows in time order; the sort is stable, so equal times keep log order.
+        // The sort is stable: a pane's rows come in log order, wherever batches are cut. Aggregates with an ORDER BY sort them.
         let mut order: Vec<usize> = (0..self.ts.len()).collect();
-        order.sort_by_key(|row| (self.panes[*row], self.ts[*row]));
+        order.sort_by_key(|row| self.panes[*row]);
         let mut panes: Vec<(u32, i64)> = Vec::new();
         let mut groups = Vec::with_capacity(order.len());
         for row in &order {

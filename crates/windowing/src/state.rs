@@ -12,9 +12,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Float64Array, RecordBatch, TimestampMicrosecondArray, new_null_array};
+use arrow::array::{ArrayRef, RecordBatch, TimestampMicrosecondArray, new_null_array};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type};
+use arrow::datatypes::DataType;
 use datafusion::error::Result;
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::Timestamp;
@@ -43,6 +43,8 @@ pub struct SetState {
     pub(crate) patients: Vec<Panes>,
     pub(crate) generic: GenericStates,
     pub(crate) staged: Staged,
+    /// What failed over rows that were taken into states, not told of yet.
+    errors: RowErrors,
     /// By [`VitalSign::index`]: the place of its fused state, and of its staged column.
     places: [(u8, u8); VitalSign::COUNT],
 }
@@ -79,6 +81,7 @@ impl SetState {
             patients: Vec::new(),
             generic: GenericStates::default(),
             staged: Staged::new(generic_vitals.len()),
+            errors: RowErrors::default(),
             places,
         }
     }
@@ -202,18 +205,17 @@ impl SetState {
     }
 
     /// Evaluates windows: one row of features each, in the order given, as Float64 columns of [`SetPlan::features`]. Where
-    /// a feature's SQL fails, such as by an integer division by zero, it is missing, and the row is told of.
+    /// a feature's SQL fails, such as by a division by zero or an overflow, it is missing, and the row is told of; so are
+    /// readings that an aggregate could not take, since the last evaluation.
     ///
     /// # Errors
     /// When an aggregate fails.
     pub fn features(&mut self, due: &[Due]) -> Result<(RecordBatch, RowErrors)> {
         self.flush()?;
         let plan = Arc::clone(&self.plan);
+        let mut errors = std::mem::take(&mut self.errors);
         if due.is_empty() {
-            return Ok((
-                RecordBatch::new_empty(Arc::clone(plan.features())),
-                RowErrors::default(),
-            ));
+            return Ok((RecordBatch::new_empty(Arc::clone(plan.features())), errors));
         }
         let (trailing, width) = (plan.trailing, plan.groups());
         let mut columns: Vec<_> = plan
@@ -239,7 +241,7 @@ impl SetState {
             }
         }
         let mut fused = columns.into_iter().map(|(_, _, column)| column.finish());
-        let mut generic = self.evaluate_generic(due)?.into_iter();
+        let mut generic = self.evaluate_generic(due, &mut errors)?.into_iter();
         let ends = due.iter().map(|due| trailing.grid().end(due.pane).micros());
         let mut aggregated: Vec<ArrayRef> = vec![
             new_null_array(&DataType::Utf8, due.len()),
@@ -252,10 +254,9 @@ impl SetState {
             };
             aggregated.push(column.expect("each aggregate has made its column"));
         }
-        project(
-            &plan,
-            RecordBatch::try_new(Arc::clone(&plan.aggregated), aggregated)?,
-        )
+        let aggregated = RecordBatch::try_new(Arc::clone(&plan.aggregated), aggregated)?;
+        let features = project(&plan, &aggregated, &mut errors)?;
+        Ok((features, errors))
     }
 
     /// Frees a patient's state.
@@ -289,7 +290,7 @@ impl SetState {
         }
     }
 
-    fn evaluate_generic(&self, due: &[Due]) -> Result<Vec<ArrayRef>> {
+    fn evaluate_generic(&self, due: &[Due], errors: &mut RowErrors) -> Result<Vec<ArrayRef>> {
         if self.plan.generic.is_empty() {
             return Ok(Vec::new());
         }
@@ -305,7 +306,8 @@ impl SetState {
             }
             groups.resize(refs.len(), group);
         }
-        generic::evaluate(&self.plan.generic, &self.generic, &refs, &groups, due.len())
+        let aggregates = &self.plan.generic;
+        generic::evaluate(aggregates, &self.generic, &refs, &groups, due.len(), errors)
     }
 
     /// Takes the staged rows into the states of their panes.
@@ -322,7 +324,8 @@ impl SetState {
                     .and_then(|pane| pane.generic)
             })
             .collect();
-        let states = generic::update(&self.plan.generic, &self.generic, &earlier, &rows, &groups)?;
+        let (aggregates, states) = (&self.plan.generic, &self.generic);
+        let states = generic::update(aggregates, states, &earlier, &rows, &groups, &mut self.errors)?;
         let row_ref = self.generic.store(states);
         earlier
             .into_iter()
@@ -382,36 +385,18 @@ impl SetState {
 }
 
 /// Evaluates the projection and turns every feature into Float64.
-fn project(plan: &SetPlan, aggregated: RecordBatch) -> Result<(RecordBatch, RowErrors)> {
-    let mut errors = RowErrors::default();
+fn project(plan: &SetPlan, aggregated: &RecordBatch, errors: &mut RowErrors) -> Result<RecordBatch> {
     let columns = plan.projection.iter().map(|expr| {
-        let column = row_errors::evaluate(expr, &aggregated, &mut errors)?;
+        let column = row_errors::evaluate(expr, aggregated, None, errors)?;
         let column = if column.data_type() == &DataType::Float64 {
             column
         } else {
             cast(&column, &DataType::Float64)?
         };
-        Ok(finite(column))
+        Ok(row_errors::finite(column, errors))
     });
     let columns = columns.collect::<Result<_>>()?;
-    Ok((
-        RecordBatch::try_new(Arc::clone(plan.features()), columns)?,
-        errors,
-    ))
-}
-
-/// NaN and infinities stop here: a feature that is not a number is a missing one.
-fn finite(column: ArrayRef) -> ArrayRef {
-    let numbers = column.as_primitive::<Float64Type>();
-    if numbers.values().iter().all(|value| value.is_finite()) {
-        return column;
-    }
-    Arc::new(
-        numbers
-            .iter()
-            .map(|value| value.filter(|value| value.is_finite()))
-            .collect::<Float64Array>(),
-    )
+    Ok(RecordBatch::try_new(Arc::clone(plan.features()), columns)?)
 }
 
 #[cfg(test)]

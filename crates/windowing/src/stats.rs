@@ -1,33 +1,40 @@
 //! The fused state of vital signs in one pane: all that the plain aggregates need, updated in one pass.
 //!
-//! Means and squared deviations are kept by Welford's recurrence and merged by Chan's, so that neither large offsets nor
-//! long windows cost digits. Times enter the regression as seconds from an origin near the data (a pane's start);
-//! absolute times would leave too few digits for a slope.
+//! Every value is kept as its distance from the first one, the state's *base*. A constant then has a variance of exactly
+//! nought, a large offset costs no digit of a small difference, and a sum of whole numbers is whole: base times count, plus the
+//! sum of the distances, of which nothing is rounded below 2^53. Squared deviations are summed as Youngs and Cramer do it, and
+//! joined accordingly: only what is not negative is added, so that nothing cancels. Times are whole microseconds from an origin
+//! near the data (a pane's start); absolute times would leave too few digits for a slope.
 //!
 //! A state holds several vital signs side by side, number by number, and the arithmetic has no branches: so the compiler
 //! works on several vital signs at once. A vital sign that is absent takes part with weight 0, which changes nothing.
 
 use wardwatch_event_time::Timestamp;
 
-/// The running statistics of `LANES` vital signs: 80 bytes each, all plain numbers, merged in any grouping.
+/// The running statistics of `LANES` vital signs: 88 bytes each, all plain numbers, merged in any grouping.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stats<const LANES: usize = 1> {
     count: [f64; LANES],
-    mean: [f64; LANES],
+    /// The first value.
+    base: [f64; LANES],
+    /// The sum of the distances from the base.
+    sum: [f64; LANES],
+    /// The sum of the squared deviations from the mean.
     squares: [f64; LANES],
     least: [f64; LANES],
     greatest: [f64; LANES],
     latest: [f64; LANES],
     /// Microseconds since the epoch; below 2^53, so exact.
     latest_micros: [f64; LANES],
-    /// Mean time in seconds from the state's origin.
-    mean_time: [f64; LANES],
-    squares_time: [f64; LANES],
+    /// The sum of the microseconds from the state's origin.
+    time_sum: [f64; LANES],
+    time_squares: [f64; LANES],
+    /// The sum of the products of a value's deviation and its time's.
     products: [f64; LANES],
 }
 
 /// Numbers of a vital sign's state.
-pub(crate) const NUMBERS: usize = 10;
+pub(crate) const NUMBERS: usize = 11;
 
 #[inline(always)]
 fn lesser(one: f64, other: f64) -> f64 {
@@ -45,14 +52,15 @@ impl<const LANES: usize> Stats<LANES> {
     /// Nothing observed.
     pub const EMPTY: Self = Self {
         count: [0.0; LANES],
-        mean: [0.0; LANES],
+        base: [0.0; LANES],
+        sum: [0.0; LANES],
         squares: [0.0; LANES],
         least: [f64::INFINITY; LANES],
         greatest: [f64::NEG_INFINITY; LANES],
         latest: [f64::NAN; LANES],
         latest_micros: [f64::NEG_INFINITY; LANES],
-        mean_time: [0.0; LANES],
-        squares_time: [0.0; LANES],
+        time_sum: [0.0; LANES],
+        time_squares: [0.0; LANES],
         products: [0.0; LANES],
     };
 
@@ -60,22 +68,31 @@ impl<const LANES: usize> Stats<LANES> {
     /// there is a value and 0 where there is none; the number there must then be finite all the same.
     #[inline]
     pub fn push(&mut self, values: &[f64; LANES], weights: &[f64; LANES], ts: Timestamp, origin: Timestamp) {
-        let time = (ts.micros() - origin.micros()) as f64 * 1e-6;
+        let since = (ts.micros() - origin.micros()) as f64;
         let micros = ts.micros() as f64;
         for lane in 0..LANES {
             let (value, weight) = (values[lane], weights[lane]);
             debug_assert!(value.is_finite());
             let is_present = weight > 0.0;
-            self.count[lane] += weight;
-            let share = weight / greater(self.count[lane], 1.0);
-            let from_mean_time = time - self.mean_time[lane];
-            let from_mean = value - self.mean[lane];
-            self.mean_time[lane] += from_mean_time * share;
-            self.mean[lane] += from_mean * share;
-            self.squares_time[lane] += from_mean_time * (time - self.mean_time[lane]) * weight;
-            let from_new_mean = (value - self.mean[lane]) * weight;
-            self.squares[lane] += from_mean * from_new_mean;
-            self.products[lane] += from_mean_time * from_new_mean;
+            let before = self.count[lane];
+            let count = before + weight;
+            // The first value becomes the base, which was nought.
+            let is_first = if before == 0.0 { weight } else { 0.0 };
+            let base = self.base[lane] + (value - self.base[lane]) * is_first;
+            let from_base = (value - base) * weight;
+            let time = since * weight;
+            self.count[lane] = count;
+            self.base[lane] = base;
+            self.sum[lane] += from_base;
+            self.time_sum[lane] += time;
+            // How far the new one is from the mean, times the count; in whole numbers nothing of it is rounded.
+            let off = count * from_base - self.sum[lane];
+            let time_off = count * time - self.time_sum[lane];
+            let share = weight / greater(count * before, 1.0);
+            let (part, time_part) = (off * share, time_off * share);
+            self.squares[lane] += off * part;
+            self.time_squares[lane] += time_off * time_part;
+            self.products[lane] += off * time_part;
             let least = if is_present { value } else { f64::INFINITY };
             let greatest = if is_present { value } else { f64::NEG_INFINITY };
             self.least[lane] = lesser(self.least[lane], least);
@@ -84,21 +101,30 @@ impl<const LANES: usize> Stats<LANES> {
         }
     }
 
-    /// Takes in other states whose origin lies `shift` seconds after this one's.
+    /// Takes in other states whose origin lies `shift` microseconds after this one's.
     #[inline]
     pub fn merge(&mut self, other: &Self, shift: f64) {
         for lane in 0..LANES {
-            let count = self.count[lane] + other.count[lane];
-            let share = other.count[lane] / greater(count, 1.0);
-            let weight = self.count[lane] * share;
-            let from_mean_time = other.mean_time[lane] + shift - self.mean_time[lane];
-            let from_mean = other.mean[lane] - self.mean[lane];
+            let (ours, theirs) = (self.count[lane], other.count[lane]);
+            let count = ours + theirs;
+            // A state that holds nothing takes their base, else theirs is moved to ours.
+            let apart = other.base[lane] - self.base[lane];
+            let taken = if ours == 0.0 { apart } else { 0.0 };
+            // Their sums, as if they had been taken from our base and our origin.
+            let sum = other.sum[lane] + theirs * (apart - taken);
+            let time_sum = other.time_sum[lane] + theirs * shift;
+            // How far the two means are apart, times both counts.
+            let off = ours * sum - theirs * self.sum[lane];
+            let time_off = ours * time_sum - theirs * self.time_sum[lane];
+            let share = 1.0 / greater(ours * theirs * count, 1.0);
             self.count[lane] = count;
-            self.mean_time[lane] += from_mean_time * share;
-            self.mean[lane] += from_mean * share;
-            self.squares_time[lane] += other.squares_time[lane] + from_mean_time * from_mean_time * weight;
-            self.squares[lane] += other.squares[lane] + from_mean * from_mean * weight;
-            self.products[lane] += other.products[lane] + from_mean_time * from_mean * weight;
+            self.base[lane] += taken;
+            self.sum[lane] += sum;
+            self.time_sum[lane] += time_sum;
+            let (part, time_part) = (off * share, time_off * share);
+            self.squares[lane] += other.squares[lane] + off * part;
+            self.time_squares[lane] += other.time_squares[lane] + time_off * time_part;
+            self.products[lane] += other.products[lane] + off * time_part;
             self.least[lane] = lesser(self.least[lane], other.least[lane]);
             self.greatest[lane] = greater(self.greatest[lane], other.greatest[lane]);
             self.keep_latest(lane, other.latest[lane], other.latest_micros[lane]);
@@ -109,14 +135,15 @@ impl<const LANES: usize> Stats<LANES> {
     pub(crate) fn to_rows(self) -> [[f64; LANES]; NUMBERS] {
         [
             self.count,
-            self.mean,
+            self.base,
+            self.sum,
             self.squares,
             self.least,
             self.greatest,
             self.latest,
             self.latest_micros,
-            self.mean_time,
-            self.squares_time,
+            self.time_sum,
+            self.time_squares,
             self.products,
         ]
     }
@@ -125,26 +152,28 @@ impl<const LANES: usize> Stats<LANES> {
     pub(crate) fn from_rows(rows: [[f64; LANES]; NUMBERS]) -> Self {
         let [
             count,
-            mean,
+            base,
+            sum,
             squares,
             least,
             greatest,
             latest,
             latest_micros,
-            mean_time,
-            squares_time,
+            time_sum,
+            time_squares,
             products,
         ] = rows;
         Self {
             count,
-            mean,
+            base,
+            sum,
             squares,
             least,
             greatest,
             latest,
             latest_micros,
-            mean_time,
-            squares_time,
+            time_sum,
+            time_squares,
             products,
         }
     }
@@ -163,14 +192,15 @@ impl<const LANES: usize> Stats<LANES> {
     pub fn lane(&self, lane: usize) -> Stats {
         Stats {
             count: [self.count[lane]],
-            mean: [self.mean[lane]],
+            base: [self.base[lane]],
+            sum: [self.sum[lane]],
             squares: [self.squares[lane]],
             least: [self.least[lane]],
             greatest: [self.greatest[lane]],
             latest: [self.latest[lane]],
             latest_micros: [self.latest_micros[lane]],
-            mean_time: [self.mean_time[lane]],
-            squares_time: [self.squares_time[lane]],
+            time_sum: [self.time_sum[lane]],
+            time_squares: [self.time_squares[lane]],
             products: [self.products[lane]],
         }
     }
@@ -187,12 +217,12 @@ impl Stats {
 
     /// Their mean.
     pub fn mean(&self) -> Option<f64> {
-        (self.count[0] > 0.0).then_some(self.mean[0])
+        (self.count[0] > 0.0).then(|| self.base[0] + self.sum[0] / self.count[0])
     }
 
-    /// Their sum.
+    /// Their sum; exact for whole numbers below 2^53.
     pub fn sum(&self) -> Option<f64> {
-        (self.count[0] > 0.0).then_some(self.mean[0] * self.count[0])
+        (self.count[0] > 0.0).then(|| self.base[0] * self.count[0] + self.sum[0])
     }
 
     /// The least.
@@ -222,7 +252,8 @@ impl Stats {
 
     /// The least-squares slope, per minute; none for fewer than two instants.
     pub fn slope(&self) -> Option<f64> {
-        (self.squares_time[0] > 0.0).then(|| self.products[0] / self.squares_time[0] * 60.0)
+        const MICROS_A_MINUTE: f64 = 60e6;
+        (self.time_squares[0] > 0.0).then(|| self.products[0] / self.time_squares[0] * MICROS_A_MINUTE)
     }
 
     /// The state as numbers, for an Arrow row.
@@ -289,7 +320,7 @@ mod tests {
             }
             let mut merged = Stats::<1>::EMPTY;
             merged.merge(&early, 0.0);
-            merged.merge(&late, cut as f64);
+            merged.merge(&late, cut as f64 * 1e6);
             prop_assert_eq!(merged.count(), whole.count());
             prop_assert_eq!(merged.least(), whole.least());
             prop_assert_eq!(merged.greatest(), whole.greatest());
@@ -331,9 +362,9 @@ mod tests {
                 prop_assert_eq!(bits(together[half].lane(3)), bits(Stats::EMPTY));
             }
             let [mut first, second] = together;
-            first.merge(&second, 10.0);
+            first.merge(&second, 10e6);
             for (lane, [mut merged, later]) in alone[0].into_iter().zip(alone[1]).map(<[_; 2]>::from).enumerate() {
-                merged.merge(&later, 10.0);
+                merged.merge(&later, 10e6);
                 prop_assert_eq!(bits(first.lane(lane)), bits(merged));
             }
         }

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::problems::Problems;
+use annotate_snippets::Level;
+
+use crate::problems::{Note, Problems};
 use crate::text::{At, Texts};
 use crate::{Code, codes, report};
 
@@ -12,6 +14,13 @@ use crate::{Code, codes, report};
 pub struct Invalid {
     path: PathBuf,
     problems: Vec<Problem>,
+    texts: Texts,
+}
+
+/// What is valid in a file, and hardly meant, with the texts that it is in.
+#[derive(Debug, Default)]
+pub struct Warnings {
+    warnings: Vec<Problem>,
     texts: Texts,
 }
 
@@ -39,25 +48,10 @@ pub struct Problem {
 // === impl Invalid ===
 
 impl Invalid {
-    /// Problems in the order of the files; what is said twice of one place is told once.
+    /// The problems, each told once.
     pub fn new(path: PathBuf, problems: Problems) -> Self {
-        let Problems { notes, texts } = problems;
-        let mut problems: Vec<Problem> = notes
-            .into_iter()
-            .map(|note| {
-                let (line, column) = texts.line_and_column(note.place.at);
-                Problem {
-                    code: note.code,
-                    place: note.place.text,
-                    file: texts.name(note.place.at).to_owned(),
-                    line,
-                    column,
-                    cause: note.cause,
-                    fix: note.fix,
-                    at: note.place.at,
-                }
-            })
-            .collect();
+        let Problems { notes, texts, .. } = problems;
+        let mut problems: Vec<Problem> = located(notes, &texts);
         // Whatever else is wrong with a value that is not there is no news.
         let unset: Vec<_> = problems
             .iter()
@@ -65,8 +59,6 @@ impl Invalid {
             .map(|problem| problem.at)
             .collect();
         problems.retain(|problem| problem.code == codes::UNSET_VARIABLE || !unset.contains(&problem.at));
-        problems.sort_by_key(|problem| problem.at);
-        problems.dedup();
         Self {
             path,
             problems,
@@ -81,7 +73,52 @@ impl Invalid {
 
     /// The problems with the lines that they are in, for a terminal; in colour or not.
     pub fn with_lines(&self, in_colour: bool) -> String {
-        report::with_lines(&self.problems, &self.texts, in_colour)
+        report::with_lines(Level::ERROR, &self.problems, &self.texts, in_colour)
+    }
+}
+
+/// Notes with their lines, in the order of the files; what is said twice of one place is told once.
+fn located(notes: Vec<Note>, texts: &Texts) -> Vec<Problem> {
+    let mut problems: Vec<Problem> = notes
+        .into_iter()
+        .map(|note| {
+            let (line, column) = texts.line_and_column(note.place.at);
+            Problem {
+                code: note.code,
+                place: note.place.text,
+                file: texts.name(note.place.at).to_owned(),
+                line,
+                column,
+                cause: note.cause,
+                fix: note.fix,
+                at: note.place.at,
+            }
+        })
+        .collect();
+    problems.sort_by_key(|problem| problem.at);
+    problems.dedup();
+    problems
+}
+
+// === impl Warnings ===
+
+impl Warnings {
+    /// The warnings of problems, of which there are no others.
+    pub fn new(problems: Problems) -> Self {
+        Self {
+            warnings: located(problems.warnings, &problems.texts),
+            texts: problems.texts,
+        }
+    }
+
+    /// The warnings, in the order of the files.
+    pub fn all(&self) -> &[Problem] {
+        &self.warnings
+    }
+
+    /// The warnings with the lines that they are in, for a terminal; in colour or not.
+    pub fn with_lines(&self, in_colour: bool) -> String {
+        report::with_lines(Level::WARNING, &self.warnings, &self.texts, in_colour)
     }
 }
 

@@ -31,7 +31,7 @@ mod text;
 mod variables;
 
 pub use code::Code;
-pub use invalid::{Invalid, Problem};
+pub use invalid::{Invalid, Problem, Warnings};
 pub use nearest::nearest;
 pub use node::{Kind, Node};
 pub use parts::parts;

@@ -15,6 +15,8 @@ const LONGEST_NAME: usize = 64;
 pub struct Problems {
     /// What was found.
     pub notes: Vec<Note>,
+    /// What is valid, and hardly meant.
+    pub warnings: Vec<Note>,
     /// What it was found in.
     pub texts: Texts,
 }
@@ -106,6 +108,16 @@ impl Problems {
     /// Notes a problem.
     pub fn push(&mut self, code: Code, place: &Place, cause: impl Into<String>, fix: impl Into<String>) {
         self.notes.push(Note {
+            code,
+            place: place.clone(),
+            cause: cause.into(),
+            fix: fix.into(),
+        });
+    }
+
+    /// Notes what is valid, and hardly meant.
+    pub fn warn(&mut self, code: Code, place: &Place, cause: impl Into<String>, fix: impl Into<String>) {
+        self.warnings.push(Note {
             code,
             place: place.clone(),
             cause: cause.into(),

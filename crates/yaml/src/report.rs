@@ -7,7 +7,7 @@ use crate::invalid::Problem;
 use crate::text::Texts;
 
 /// Each problem with its lines.
-pub fn with_lines(problems: &[Problem], texts: &Texts, in_colour: bool) -> String {
+pub fn with_lines(level: Level<'_>, problems: &[Problem], texts: &Texts, in_colour: bool) -> String {
     let renderer = match in_colour {
         true => Renderer::styled(),
         false => Renderer::plain(),
@@ -21,7 +21,8 @@ pub fn with_lines(problems: &[Problem], texts: &Texts, in_colour: bool) -> Strin
         let snippet = Snippet::source(texts.text(problem.at))
             .path(&problem.file)
             .annotation(annotation);
-        let group = Level::ERROR
+        let group = level
+            .clone()
             .primary_title(&problem.cause)
             .id(problem.code.as_str())
             .element(snippet)

@@ -20,7 +20,7 @@ const ONE_OF_THEM: [&str; 11] = [
     "last_value",
     "nth_value",
     "percentile_cont",
-    "approx_percentile_cont",
+    "quantile_cont",
 ];
 
 // === impl Reader ===
@@ -46,7 +46,11 @@ impl Reader<'_> {
             self.check_arguments(function, &name, &arguments);
             return Value::Points(f64::from(most));
         }
-        let first = arguments.first().map_or(Fact::ANY, Value::number);
+        // The first argument of a percentile says which one; it is one of what it orders by.
+        let first = match function.within_group.first() {
+            Some(order) => self.value(&order.expr, thresholds).number(),
+            None => arguments.first().map_or(Fact::ANY, Value::number),
+        };
         match name.as_str() {
             name if ONE_OF_THEM.contains(&name) => Value::Number(first),
             "coalesce" | "greatest" | "least" | "nvl" | "ifnull" => {
@@ -54,13 +58,21 @@ impl Reader<'_> {
                 self.check_units(&Expr::Function(function.clone()), "mixes", &facts);
                 arguments.into_iter().reduce(Value::or).unwrap_or(Value::Unknown)
             }
-            "round" | "trunc" | "floor" | "ceil" => Value::Number(Fact {
-                low: first.low.floor(),
-                high: first.high.ceil(),
-                ..first
-            }),
+            "round" | "trunc" => {
+                let digits = arguments.get(1).map(Value::number);
+                self.rounded(&Expr::Function(function.clone()), name.as_str(), first, digits)
+            }
             "abs" => Value::Number(first.size()),
-            "count" | "shock_index" => Value::Number(Fact::POSITIVE),
+            "count" | "regr_count" => Value::Number(Fact::POSITIVE.count()),
+            "sum" => Value::Number(Fact {
+                is_whole: first.is_whole,
+                is_count: first.is_whole,
+                ..Fact::between(
+                    if first.low >= 0.0 { 0.0 } else { f64::NEG_INFINITY },
+                    if first.high <= 0.0 { 0.0 } else { f64::INFINITY },
+                )
+            }),
+            "shock_index" => Value::Number(Fact::POSITIVE),
             "stddev" | "stddev_samp" | "stddev_pop" => Value::Number(Fact {
                 unit: first.unit,
                 ..Fact::POSITIVE
@@ -78,6 +90,44 @@ impl Reader<'_> {
             "age" => Value::Number(Fact::between(0.0, self.window).in_unit("s")),
             _ => Value::Unknown,
         }
+    }
+
+    /// A number that is rounded in a way, to so many digits.
+    pub(super) fn rounded(&mut self, whole: &Expr, way: &str, number: Fact, digits: Option<Fact>) -> Value {
+        let way = match way {
+            "round" => f64::round,
+            "floor" => f64::floor,
+            "ceil" => f64::ceil,
+            _ => f64::trunc,
+        };
+        match digits {
+            None => {
+                if number.is_share && way(0.9) < 0.9 {
+                    self.warn_of_share(whole);
+                }
+                Value::Number(number.rounded(way))
+            }
+            // To so many digits it moves by less than one.
+            Some(digits) if digits.low >= 0.0 => Value::Number(Fact {
+                low: number.low.floor(),
+                high: number.high.ceil(),
+                is_share: false,
+                ..number
+            }),
+            // To tens or hundreds.
+            Some(_) => Value::Unknown,
+        }
+    }
+
+    /// Warns of a share that is made whole.
+    pub(super) fn warn_of_share(&mut self, whole: &Expr) {
+        self.warned.push(Found {
+            code: codes::WHOLE_SHARE,
+            bytes: self.bytes(whole),
+            cause: "a quotient of two counts is cut to a whole number: hardly more than 0 or 1 is left"
+                .to_owned(),
+            fix: "leave it as it is: `/` gives the fraction, of whole numbers too".to_owned(),
+        });
     }
 
     /// Notes arguments of a standard score that are in another unit than what the score calls them.

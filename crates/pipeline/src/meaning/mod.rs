@@ -12,7 +12,8 @@ use std::ops::Range;
 use wardwatch_yaml::{Code, Place, Problems, Spot, nearest};
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, BinaryOperator, Expr, SelectItem, Spanned, Subscript, UnaryOperator, Value as Literal,
+    AccessExpr, BinaryOperator, CeilFloorKind, DateTimeField, Expr, SelectItem, Spanned, Subscript,
+    UnaryOperator, Value as Literal,
 };
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::Span;
@@ -21,7 +22,7 @@ use crate::codes;
 use crate::sql::{self, byte_at};
 
 pub(crate) use fact::{Fact, Truth, Value};
-pub(crate) use overlap::{overlap, try_out};
+pub(crate) use overlap::{is_stepwise, overlap, try_out};
 
 /// What is known of each name.
 pub(crate) type Known = BTreeMap<String, Value>;
@@ -41,6 +42,8 @@ struct Reader<'k> {
     window: f64,
     known: &'k Known,
     found: Vec<Found>,
+    /// What is hardly meant, and not wrong.
+    warned: Vec<Found>,
 }
 
 struct Found {
@@ -115,6 +118,7 @@ impl<'k> Reader<'k> {
             window: f64::INFINITY,
             known,
             found: Vec::new(),
+            warned: Vec::new(),
         }
     }
 
@@ -122,6 +126,10 @@ impl<'k> Reader<'k> {
         for found in self.found {
             let at = problems.texts.inside(text, found.bytes);
             problems.push(found.code, &place.at(at), found.cause, found.fix);
+        }
+        for warned in self.warned {
+            let at = problems.texts.inside(text, warned.bytes);
+            problems.warn(warned.code, &place.at(at), warned.cause, warned.fix);
         }
     }
 
@@ -133,7 +141,29 @@ impl<'k> Reader<'k> {
             }
             Expr::Nested(inner) => self.value(inner, thresholds),
             Expr::Value(literal) => of_literal(&literal.value),
-            Expr::Cast { expr, .. } => self.value(expr, thresholds),
+            // `floor` and `ceil` are no functions to the parser, since they may take a unit of time.
+            Expr::Floor { expr: inner, field } | Expr::Ceil { expr: inner, field } => {
+                let number = self.value(inner, thresholds).number();
+                let way = if matches!(expr, Expr::Floor { .. }) {
+                    "floor"
+                } else {
+                    "ceil"
+                };
+                match field {
+                    CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) => {
+                        self.rounded(expr, way, number, None)
+                    }
+                    _ => Value::Unknown,
+                }
+            }
+            Expr::Cast {
+                expr: inner,
+                data_type,
+                ..
+            } => {
+                let value = self.value(inner, thresholds);
+                self.cast(expr, value, &data_type.to_string().to_uppercase())
+            }
             Expr::UnaryOp { op, expr } => {
                 // What never holds always fails, which may be meant.
                 let thresholds = match op {
@@ -212,12 +242,26 @@ impl<'k> Reader<'k> {
                     (Value::Points(most), [AccessExpr::Subscript(Subscript::Index { index })])
                         if is_total(index) =>
                     {
-                        Value::Number(Fact::between(0.0, most))
+                        Value::Number(Fact::between(0.0, most).whole())
                     }
                     _ => Value::Unknown,
                 }
             }
             Expr::Function(function) => self.function(function, thresholds),
+            _ => Value::Unknown,
+        }
+    }
+
+    /// A value in another type. What may round otherwise than it is known to may be anything.
+    fn cast(&mut self, whole: &Expr, value: Value, data_type: &str) -> Value {
+        let is_whole = ["INT", "BIGINT", "SMALLINT", "TINYINT"]
+            .iter()
+            .any(|name| data_type.starts_with(name));
+        match value {
+            Value::Number(number) if is_whole => self.rounded(whole, "trunc", number, None),
+            Value::Truth(_) if is_whole => Value::Number(Fact::between(0.0, 1.0).whole()),
+            Value::Number(number) if data_type.starts_with("DOUBLE") => Value::Number(number),
+            Value::OneOf(_) | Value::Text(_) if data_type.contains("CHAR") => value,
             _ => Value::Unknown,
         }
     }
@@ -240,6 +284,8 @@ impl<'k> Reader<'k> {
             BinaryOperator::Minus => Value::Number(l.plus(r.negated())),
             BinaryOperator::Multiply => Value::Number(l.times(r)),
             BinaryOperator::Divide => Value::Number(l.over(r)),
+            BinaryOperator::DuckIntegerDivide => self.rounded(whole, "trunc", l.over(r), None),
+            BinaryOperator::Modulo => Value::Number(l.remainder(r)),
             BinaryOperator::And => Value::Truth(left.truth().and(right.truth())),
             BinaryOperator::Or => Value::Truth(left.truth().or(right.truth())),
             BinaryOperator::Lt

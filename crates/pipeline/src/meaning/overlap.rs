@@ -1,11 +1,15 @@
 //! Conditions on one number, tried out: whether they can hold, and whether two can at once.
+//!
+//! A value at which something holds is proof. That nothing was found is proof only where a condition is made of steps.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, Float64Array};
 use arrow::datatypes::DataType;
-use datafusion::sql::sqlparser::ast::{Expr, Value as Literal, visit_expressions};
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, Expr, UnaryOperator, Value as Literal, visit_expressions,
+};
 
 use crate::meaning::{Fact, Truth};
 use crate::{Condition, sql};
@@ -42,7 +46,6 @@ pub(crate) fn try_out(condition: &Condition, range: Fact, texts: &[&str]) -> Opt
     };
     let step = (high - low) / TRIED as f64;
     points.extend((0..=TRIED).map(|at| low + step * at as f64));
-    points.retain(|point| (low..=high).contains(point));
     points.sort_by(f64::total_cmp);
     points.dedup();
     let between: Vec<f64> = points
@@ -50,6 +53,14 @@ pub(crate) fn try_out(condition: &Condition, range: Fact, texts: &[&str]) -> Opt
         .map(|pair| f64::midpoint(pair[0], pair[1]))
         .collect();
     points.extend(between);
+    if range.is_whole {
+        // The whole numbers around each of them.
+        points = points
+            .into_iter()
+            .flat_map(|point| [point.floor(), point.floor() + 1.0, point.ceil() - 1.0])
+            .collect();
+    }
+    points.retain(|point| (low..=high).contains(point));
     // Last, no value at all.
     let column: Float64Array = points.iter().copied().map(Some).chain([None]).collect();
     let rows = column.len();
@@ -85,7 +96,58 @@ impl Tried {
     }
 }
 
-/// The numbers in an expression: between two of them nothing changes.
+/// Whether a condition compares nothing but names with numbers: then it changes only at these numbers, and what it does there,
+/// between them and beyond is all that it ever does.
+pub(crate) fn is_stepwise(sql: &str) -> bool {
+    sql::expression(sql).is_some_and(|expr| is_made_of_steps(&expr))
+}
+
+fn is_made_of_steps(expr: &Expr) -> bool {
+    match expr {
+        Expr::Nested(inner)
+        | Expr::UnaryOp {
+            op: UnaryOperator::Not,
+            expr: inner,
+        } => is_made_of_steps(inner),
+        Expr::IsNull(inner) | Expr::IsNotNull(inner) => is_operand(inner),
+        Expr::BinaryOp {
+            left,
+            op: BinaryOperator::And | BinaryOperator::Or,
+            right,
+        } => is_made_of_steps(left) && is_made_of_steps(right),
+        Expr::BinaryOp {
+            left,
+            op:
+                BinaryOperator::Lt
+                | BinaryOperator::LtEq
+                | BinaryOperator::Gt
+                | BinaryOperator::GtEq
+                | BinaryOperator::Eq
+                | BinaryOperator::NotEq,
+            right,
+        } => is_operand(left) && is_operand(right),
+        Expr::Between { expr, low, high, .. } => {
+            [expr, low, high].into_iter().all(|operand| is_operand(operand))
+        }
+        Expr::InList { expr, list, .. } => is_operand(expr) && list.iter().all(is_operand),
+        _ => is_operand(expr),
+    }
+}
+
+/// A name, or a number with or without its sign.
+fn is_operand(expr: &Expr) -> bool {
+    match expr {
+        Expr::Nested(inner) => is_operand(inner),
+        Expr::UnaryOp {
+            op: UnaryOperator::Minus | UnaryOperator::Plus,
+            expr,
+        } => matches!(**expr, Expr::Value(_)),
+        Expr::Identifier(_) | Expr::Value(_) => true,
+        _ => false,
+    }
+}
+
+/// The numbers in an expression.
 fn numbers(sql: &str) -> Vec<f64> {
     let mut numbers = Vec::new();
     let Some(expr) = sql::expression(sql) else {

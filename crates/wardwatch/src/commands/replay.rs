@@ -164,11 +164,15 @@ fn in_words(pipeline: &Pipeline, summary: &Summary) -> String {
         format!("  evaluated, {} of them revisions", grouped(summary.revisions)),
     );
     for (what, failure) in &summary.failures {
-        line(
-            "SQL failed",
-            failure.windows,
-            format!("  windows of {what}: {}", failure.reason),
-        );
+        for (count, noun) in [(failure.windows, "windows"), (failure.readings, "readings")] {
+            if count > 0 {
+                line(
+                    "SQL failed",
+                    count,
+                    format!("  {noun} of {what}: {}", failure.reason),
+                );
+            }
+        }
     }
     line(
         "alerts",

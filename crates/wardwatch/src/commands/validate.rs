@@ -39,6 +39,8 @@ struct Verdict {
     cost: Option<Cost>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     problems: Vec<Told>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Told>,
 }
 
 #[derive(Serialize)]
@@ -98,9 +100,10 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         let loaded = args.models.load(path);
         text.push_str(&match &loaded {
             Ok(pipeline) => format!(
-                "{}: valid: {}\n",
+                "{}: valid: {}\n{}",
                 path.display(),
-                in_words(pipeline, args.patients)
+                in_words(pipeline, args.patients),
+                pipeline.warnings.with_lines(in_colour)
             ),
             Err(PipelineError::Invalid(invalid)) => invalid.with_lines(in_colour),
             Err(error) => format!("{}\n", with_causes(error)),
@@ -150,6 +153,9 @@ impl Verdict {
             pipeline: loaded.as_ref().ok().map(Valid::of),
             cost: loaded.as_ref().ok().map(|pipeline| Cost::of(pipeline, patients)),
             problems: loaded.as_ref().err().map(told).unwrap_or_default(),
+            warnings: loaded.as_ref().map_or(Vec::new(), |pipeline| {
+                pipeline.warnings.all().iter().map(Told::of).collect()
+            }),
         }
     }
 }

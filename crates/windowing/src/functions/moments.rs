@@ -137,8 +137,10 @@ impl Accumulator for MomentAccumulator {
             let numbers = std::array::from_fn(|at| states[at].as_primitive::<Float64Type>().value(row));
             let other_origin = Timestamp::from_micros(origins.value(row));
             let origin = *self.origin.get_or_insert(other_origin);
-            self.stats
-                .merge(&Stats::from_numbers(numbers), (other_origin - origin).secs_f64());
+            self.stats.merge(
+                &Stats::from_numbers(numbers),
+                (other_origin - origin).micros() as f64,
+            );
         }
         Ok(())
     }

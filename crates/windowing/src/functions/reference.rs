@@ -90,3 +90,49 @@ pub const REFERENCE: [FunctionReference; 10] = [
         is_aggregate: false,
     },
 ];
+
+/// DataFusion's aggregates that a feature set may have: how they are called, and what they give.
+pub const AGGREGATES: [(&str, &str); 12] = [
+    (
+        "`count(x)`",
+        "How many values; 0 over none, where all others are NULL.",
+    ),
+    (
+        "`sum(x)`, `avg(x)`",
+        "Of whole numbers exact; a sum that is too large for its type is NULL, and reported.",
+    ),
+    ("`min(x)`, `max(x)`", "The least and the greatest."),
+    (
+        "`var(x)`, `var_pop(x)`, `stddev(x)`, `stddev_pop(x)`",
+        "Variance and deviation, of the sample unless `_pop`; exactly 0 where nothing varies.",
+    ),
+    (
+        "`median(x)`, `percentile_cont(0.9) WITHIN GROUP (ORDER BY x)`",
+        "Exact, and interpolated between two values.",
+    ),
+    (
+        "`first_value(x ORDER BY ts)`, `last_value(…)`, `nth_value(x, 2 ORDER BY ts)`",
+        "By time or by value; of two at one instant the value decides. `latest(x)` is faster.",
+    ),
+    (
+        "`array_agg(x ORDER BY ts)`",
+        "All values: take an element, `[1]` or `[-1]`, or its `cardinality(…)`.",
+    ),
+    (
+        "`cardinality(array_distinct(array_agg(x ORDER BY ts)))`",
+        "How many distinct values.",
+    ),
+    (
+        "`corr(y, x)`, `covar_samp(y, x)`, `covar_pop(y, x)`",
+        "Correlation and covariance with what `ts` gives, or with the vital sign itself.",
+    ),
+    (
+        "`regr_slope(y, x)`, and `_intercept`, `_r2`, `_count`, `_avgx`, `_avgy`, `_sxx`, `_syy`, `_sxy`",
+        "Linear regression, as of `extract(epoch FROM ts)`; no digit is lost to absolute times. `slope(x)` is faster.",
+    ),
+    (
+        "`bit_and(x)`, `bit_or(x)`, `bit_xor(x)`",
+        "Of whole numbers, such as `CAST(x AS BIGINT)`.",
+    ),
+    ("`bool_and(…)`, `bool_or(…)`", "Of comparisons."),
+];

@@ -1,3 +1,5 @@
+use arrow::array::AsArray;
+use arrow::datatypes::Float64Type;
 use wardwatch_event_time::{Span, Trailing};
 
 use super::*;

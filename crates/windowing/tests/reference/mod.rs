@@ -12,6 +12,7 @@ use arrow::array::{
 };
 use arrow::datatypes::Float64Type;
 use datafusion::datasource::MemTable;
+use datafusion::prelude::{SessionConfig, SessionContext};
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::{Span, Timestamp, Trailing};
 use wardwatch_windowing::{Due, Placed, SetPlan, SetState, VITALS, prepare_query, session, vitals_schema};
@@ -137,7 +138,8 @@ pub fn numbers(batch: &RecordBatch, row: usize) -> Vec<Option<f64>> {
     batch.columns().iter().map(cell).collect()
 }
 
-/// Each window's columns by plain SQL: `columns` are SELECT items over `vitals`, which holds the raw rows, a group a window.
+/// Each window's columns by DataFusion's own SQL, without a function of ours: `columns` are SELECT items over `vitals`, which holds
+/// the raw rows, a group a window.
 pub fn by_sql(columns: &[String], windows: &[Evaluated]) -> Vec<Vec<Option<f64>>> {
     let casts: Vec<String> = columns
         .iter()
@@ -148,18 +150,26 @@ pub fn by_sql(columns: &[String], windows: &[Evaluated]) -> Vec<Vec<Option<f64>>
         "SELECT {} FROM vitals GROUP BY patient_id, window_end ORDER BY patient_id",
         casts.join(", ")
     );
-    let result = query(&sql, raw(windows));
+    // One partition needs no runtime of tasks.
+    let context = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(1));
+    register(&context, raw(windows));
+    let result =
+        futures::executor::block_on(async { context.sql(&sql).await.unwrap().collect().await.unwrap() });
     result
         .iter()
         .flat_map(|batch| (0..batch.num_rows()).map(|row| numbers(batch, row)))
         .collect()
 }
 
-/// Runs a plain query over rows of `vitals`.
-pub fn query(sql: &str, rows: RecordBatch) -> Vec<RecordBatch> {
-    let context = session().unwrap();
+fn register(context: &SessionContext, rows: RecordBatch) {
     let table = MemTable::try_new(rows.schema(), vec![vec![rows]]).unwrap();
     context.register_table(VITALS, Arc::new(table)).unwrap();
+}
+
+/// Runs a plain query over rows of `vitals`, with functions of ours.
+pub fn query(sql: &str, rows: RecordBatch) -> Vec<RecordBatch> {
+    let context = session().unwrap();
+    register(&context, rows);
     futures::executor::block_on(async {
         let plan = prepare_query(&context, sql).await.unwrap();
         context
