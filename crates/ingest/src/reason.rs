@@ -62,13 +62,15 @@ pub enum Reason {
     Conflict,
     /// Decided by the shard: no window can use its pane any more.
     ExpiredPane,
+    /// No Kafka key, where there are several partitions: any of them may hold the record, so no shard owns its patient.
+    MissingKey,
 }
 
 // === impl Reason ===
 
 impl Reason {
     /// Every reason, in order of declaration.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::BadJson,
         Self::BadUtf8,
         Self::NotAnObject,
@@ -94,6 +96,7 @@ impl Reason {
         Self::Late,
         Self::Conflict,
         Self::ExpiredPane,
+        Self::MissingKey,
     ];
 
     /// The stable `snake_case` code.
@@ -124,6 +127,7 @@ impl Reason {
             Self::Late => "late",
             Self::Conflict => "conflict",
             Self::ExpiredPane => "expired_pane",
+            Self::MissingKey => "missing_key",
         }
     }
 

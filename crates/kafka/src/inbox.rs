@@ -24,6 +24,8 @@ use crate::member::MemberContext;
 pub(crate) struct Inbox<'q> {
     /// By topic ordinal.
     lanes: Vec<Lane<'q>>,
+    /// No record that is taken came later than this; see [`LogView::ceiling`](crate::LogView::ceiling).
+    ceiling: Timestamp,
 }
 
 // === impl Inbox ===
@@ -35,7 +37,23 @@ impl<'q> Inbox<'q> {
         let lanes = lanes.map(|(topic, queue)| Lane::new(queue, topic, position.offset(topic)));
         Self {
             lanes: lanes.collect(),
+            ceiling: Timestamp::MAX,
         }
+    }
+
+    /// From now on records that say that they came later than this are taken as if they had come then.
+    pub(crate) fn set_ceiling(&mut self, ceiling: Timestamp) {
+        self.ceiling = ceiling;
+    }
+
+    /// How many times the end of a topic, by ordinal, has been reached.
+    pub(crate) fn ends(&self, topic: u16) -> u64 {
+        self.lanes[usize::from(topic)].ends()
+    }
+
+    /// Whether records before `start` of a topic, by ordinal, should still have come.
+    pub(crate) fn waits_for(&self, topic: u16, start: i64) -> bool {
+        self.lanes[usize::from(topic)].waits_for(start)
     }
 
     /// What lies before these offsets, in log order, as soon as it is all at hand. `wait` is called after each look, told
@@ -95,6 +113,7 @@ impl<'q> Inbox<'q> {
         for lane in &mut self.lanes {
             lane.take_until(until, &mut records);
         }
+        records.iter_mut().for_each(|record| record.came_by(self.ceiling));
         records.sort_by_key(Received::place);
         records
     }

@@ -26,8 +26,10 @@ const LONGEST_HEADER: usize = 1_024;
 /// A record with its place in the log.
 pub(crate) struct Received<'q> {
     message: BorrowedMessage<'q>,
-    /// The broker's append time.
+    /// The broker's append time; not later than the ceiling that it was taken under.
     pub append_time: Timestamp,
+    /// What the broker says, whose clock may be wrong.
+    pub stamped: Timestamp,
     /// Ordinal of the topic: a source's index, or their number for the context.
     pub topic: u16,
 }
@@ -45,6 +47,8 @@ pub(crate) struct Lane<'q> {
     limit: Option<i64>,
     /// Its end has been reached once since the start: it no longer has to catch up.
     caught_up: bool,
+    /// How many times its end has been reached.
+    ends: u64,
 }
 
 // === impl Received ===
@@ -60,8 +64,19 @@ impl<'q> Received<'q> {
         Self {
             message,
             append_time,
+            stamped: append_time,
             topic,
         }
+    }
+
+    /// It came by then, whatever the broker's clock says.
+    pub(crate) fn came_by(&mut self, ceiling: Timestamp) {
+        self.append_time = self.append_time.min(ceiling);
+    }
+
+    /// Whether the broker says that it came later than it can have come.
+    pub(crate) fn is_ahead(&self) -> bool {
+        self.stamped > self.append_time
     }
 
     /// The order of the log.
@@ -71,6 +86,14 @@ impl<'q> Received<'q> {
 
     pub(crate) fn offset(&self) -> i64 {
         self.message.offset()
+    }
+
+    pub(crate) fn key(&self) -> Option<&[u8]> {
+        self.message.key()
+    }
+
+    pub(crate) fn has_key(&self) -> bool {
+        self.key().is_some()
     }
 
     /// The places where it lay in quarantine, if it was sent again from there.
@@ -108,6 +131,7 @@ impl<'q> Lane<'q> {
             next: offset,
             limit: None,
             caught_up: false,
+            ends: 0,
         }
     }
 
@@ -124,20 +148,38 @@ impl<'q> Lane<'q> {
 
     fn take(&mut self, event: KafkaResult<BorrowedMessage<'q>>) -> Result<(), EngineError> {
         match event {
-            Ok(message) => self.push(message),
+            Ok(message) => return self.push(message),
             Err(KafkaError::PartitionEOF(_)) => {
                 self.at_end = true;
                 self.caught_up = true;
+                self.ends += 1;
             }
             Err(error) => consumer_error(error)?,
         }
         Ok(())
     }
 
-    fn push(&mut self, message: BorrowedMessage<'q>) {
+    fn push(&mut self, message: BorrowedMessage<'q>) -> Result<(), EngineError> {
+        if message.offset() < self.next {
+            // Offsets only grow: another topic has taken the place of this one.
+            return Err(EngineError::LogChanged {
+                shard: message.partition(),
+            });
+        }
         self.at_end = false;
         self.next = message.offset() + 1;
         self.pending.push_back(Received::new(message, self.topic));
+        Ok(())
+    }
+
+    /// How many times its end has been reached.
+    pub(crate) fn ends(&self) -> u64 {
+        self.ends
+    }
+
+    /// Whether records before this one should still come.
+    pub(crate) fn waits_for(&self, offset: i64) -> bool {
+        !self.at_end && self.next < offset
     }
 
     /// From now on nothing is taken from this offset on.

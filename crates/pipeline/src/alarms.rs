@@ -19,7 +19,7 @@ use crate::{Condition, ConditionAlarm, From, LimitAlarm, Source};
 const MOST_ALARMS: usize = 256;
 
 /// The names of the technical alarms.
-const TECHNICAL: [&str; 2] = ["silent", "device_clock"];
+const TECHNICAL: [&str; 3] = ["silent", "device_clock", "records_lost"];
 
 /// The alarms of a pipeline that have no problem.
 #[derive(Debug, Default)]

@@ -266,6 +266,11 @@ impl Source {
         format!("silent:{}", self.name)
     }
 
+    /// The name of the alarm when records of it were gone before they could be read.
+    pub fn records_lost_alarm(&self) -> String {
+        format!("records_lost:{}", self.name)
+    }
+
     /// The name of the alarm when a device's clock is wrong.
     pub fn clock_alarm(&self) -> String {
         format!("device_clock:{}", self.name)
@@ -357,7 +362,13 @@ impl Pipeline {
         let heard = self.sources.iter().filter(|source| !source.trend_only);
         let silent = heard.map(Source::silent_alarm);
         let clocks = self.sources.iter().map(Source::clock_alarm);
-        limits.chain(conditions).chain(silent).chain(clocks).collect()
+        let lost = self.sources.iter().map(Source::records_lost_alarm);
+        limits
+            .chain(conditions)
+            .chain(silent)
+            .chain(clocks)
+            .chain(lost)
+            .collect()
     }
 
     /// The priority of an alarm, by its name.
@@ -367,6 +378,8 @@ impl Pipeline {
         let technical = || {
             self.sources.iter().find_map(|source| match name {
                 name if name == source.silent_alarm() => Some(self.technical.silent),
+                // As silence: values that somebody measured were not seen.
+                name if name == source.records_lost_alarm() => Some(self.technical.silent),
                 name if name == source.clock_alarm() => Some(self.technical.device_clock),
                 _ => None,
             })

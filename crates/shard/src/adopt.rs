@@ -92,7 +92,11 @@ impl Shard {
                     self.pipeline.conditions[usize::from(index)].rules,
                     TimerKind::Condition { index },
                 ),
-                MachineKind::Silent | MachineKind::DeviceClock => continue,
+                MachineKind::RecordsLost if machine.is_active() => {
+                    self.show_records_lost(slot, usize::from(index));
+                    continue;
+                }
+                MachineKind::Silent | MachineKind::DeviceClock | MachineKind::RecordsLost => continue,
             };
             if let Some(due) = machine.due(rules) {
                 // What a changed rule makes overdue comes with the next step, which is in the journal.
@@ -124,6 +128,7 @@ impl Shard {
             .chain(of(MachineKind::Condition, self.pipeline.conditions.len()))
             .chain(of(MachineKind::Silent, sources))
             .chain(of(MachineKind::DeviceClock, sources))
+            .chain(of(MachineKind::RecordsLost, sources))
     }
 
     /// The alarm's name in records.
@@ -134,6 +139,7 @@ impl Shard {
             MachineKind::Condition => self.pipeline.conditions[index].name.clone(),
             MachineKind::Silent => self.pipeline.sources[index].silent_alarm(),
             MachineKind::DeviceClock => self.pipeline.sources[index].clock_alarm(),
+            MachineKind::RecordsLost => self.pipeline.sources[index].records_lost_alarm(),
         }
     }
 }

@@ -104,6 +104,9 @@ impl Shard {
             MachineKind::Silent => {
                 self.tell_technical(slot, index, Technical::Silent, transition, None, io);
             }
+            MachineKind::RecordsLost => {
+                self.tell_technical(slot, index, Technical::RecordsLost, transition, None, io);
+            }
             MachineKind::DeviceClock => {
                 let device = self.patient_mut(slot).sources[index]
                     .fast_device

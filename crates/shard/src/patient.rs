@@ -54,6 +54,7 @@ pub(crate) struct SourceState {
     pub(crate) heard_at: Option<Timestamp>,
     pub(crate) silent: Machine,
     pub(crate) device_clock: Machine,
+    pub(crate) records_lost: Machine,
     /// The device whose clock ran fast.
     pub(crate) fast_device: Option<Option<Box<str>>>,
 }
@@ -114,13 +115,20 @@ pub(crate) enum MachineKind {
     Condition = 1,
     Silent = 2,
     DeviceClock = 3,
+    RecordsLost = 4,
 }
 
 // === impl MachineKind ===
 
 impl MachineKind {
     pub(crate) fn from_number(number: u8) -> Option<Self> {
-        let all = [Self::Limit, Self::Condition, Self::Silent, Self::DeviceClock];
+        let all = [
+            Self::Limit,
+            Self::Condition,
+            Self::Silent,
+            Self::DeviceClock,
+            Self::RecordsLost,
+        ];
         all.get(usize::from(number)).copied()
     }
 }
@@ -128,6 +136,24 @@ impl MachineKind {
 // === impl Context ===
 
 impl Context {
+    /// Whether no context record has said anything of the patient.
+    pub(crate) fn is_unknown(&self) -> bool {
+        let Self {
+            ward,
+            bed,
+            age,
+            sex,
+            spo2_scale,
+            on_oxygen,
+        } = self;
+        ward.is_none()
+            && bed.is_none()
+            && age.is_none()
+            && sex.is_none()
+            && spo2_scale.is_none()
+            && on_oxygen.is_none()
+    }
+
     /// As a decision about a patient.
     pub(crate) fn event(&self, patient: u64) -> Event {
         let flag = |known: Option<bool>| known.map_or(-1, i64::from);
@@ -243,6 +269,7 @@ impl Patient {
             .chain(numbered(MachineKind::Condition, &self.conditions))
             .chain(technical(MachineKind::Silent, |source| source.silent))
             .chain(technical(MachineKind::DeviceClock, |source| source.device_clock))
+            .chain(technical(MachineKind::RecordsLost, |source| source.records_lost))
             .filter(|(_, machine)| *machine != Machine::default())
     }
 
@@ -254,6 +281,7 @@ impl Patient {
             MachineKind::Condition => self.conditions.get_mut(index),
             MachineKind::Silent => self.sources.get_mut(index).map(|source| &mut source.silent),
             MachineKind::DeviceClock => self.sources.get_mut(index).map(|source| &mut source.device_clock),
+            MachineKind::RecordsLost => self.sources.get_mut(index).map(|source| &mut source.records_lost),
         }
     }
 

@@ -178,7 +178,9 @@ impl Shard {
                     TimerKind::Condition { index } => TimerKind::Condition {
                         index: same(passage.conditions[usize::from(index)])?,
                     },
-                    TimerKind::Silence { .. } | TimerKind::Forget => timer.kind,
+                    TimerKind::Silence { .. } | TimerKind::RecordsLost { .. } | TimerKind::Forget => {
+                        timer.kind
+                    }
                 };
                 Some(Timer { kind, ..*timer })
             })
@@ -353,7 +355,9 @@ impl<'s> Passage<'s> {
         let alarms = match place.kind {
             MachineKind::Limit => &self.limits,
             MachineKind::Condition => &self.conditions,
-            MachineKind::Silent | MachineKind::DeviceClock => return Some((place, machine)),
+            MachineKind::Silent | MachineKind::DeviceClock | MachineKind::RecordsLost => {
+                return Some((place, machine));
+            }
         };
         let (index, kin) = alarms[usize::from(place.index)]?;
         let place = MachinePlace {

@@ -1,12 +1,19 @@
-//! Technical alarms by name: a source that has gone silent, a device whose clock runs fast.
+//! Technical alarms by name: a source that has gone silent, a device whose clock runs fast, records that were lost.
 
 use wardwatch_alarms::{EndReason, Judgement, Rules};
 use wardwatch_event_time::{Span, Timestamp};
+use wardwatch_inference::Scorer;
 
-use crate::Shard;
 use crate::patient::MachineKind;
 use crate::shard::Io;
 use crate::timers::TimerKind;
+use crate::{Outputs, Shard};
+
+/// After which time it is looked again whether a source that the log held up is silent.
+const LOOK_AGAIN: Span = Span::from_secs(1);
+
+/// How long it is shown that records were lost: long enough to be seen. What a score misses, it says by itself.
+const SHOWN: Span = Span::from_secs(900);
 
 /// Technical alarms begin and end at once; the waiting is in what calls for them.
 pub(crate) const RULES: Rules = Rules {
@@ -20,6 +27,7 @@ pub(crate) const RULES: Rules = Rules {
 pub(crate) enum Technical {
     Silent,
     DeviceClock,
+    RecordsLost,
 }
 
 // === impl Technical ===
@@ -29,6 +37,7 @@ impl Technical {
         match self {
             Self::Silent => MachineKind::Silent,
             Self::DeviceClock => MachineKind::DeviceClock,
+            Self::RecordsLost => MachineKind::RecordsLost,
         }
     }
 }
@@ -94,6 +103,11 @@ impl Shard {
             self.set_timer(slot, silence(source), silent_at);
             return;
         }
+        if self.held.contains(&(source as u16)) {
+            // The patient's data may be among what the log does not show yet: silence is not claimed.
+            self.set_timer(slot, silence(source), due + LOOK_AGAIN);
+            return;
+        }
         self.set_silence(slot, source, Judgement::AtOnce, due, io);
         // The other sources no longer wait for this one.
         let clock = self.patients[slot as usize]
@@ -120,6 +134,43 @@ impl Shard {
         }
         if let Some(transition) = transition {
             self.tell_technical(slot, source, Technical::Silent, transition, None, io);
+        }
+    }
+
+    /// Records of a source were deleted before they could be read: each patient who has data of it, or has none at all yet,
+    /// may have lost some. The alerts go to `out`, and belong to the next step.
+    pub fn tell_records_lost(&mut self, source: usize, scorer: &mut dyn Scorer, out: &mut Outputs) {
+        let mut io = Io { scorer, out };
+        let now = self.log_time;
+        for slot in 0..self.patients.len() as u32 {
+            let Some(patient) = self.patients[slot as usize].as_mut() else {
+                continue;
+            };
+            let has_any = patient.sources.iter().any(|source| source.heard_at.is_some());
+            let state = &mut patient.sources[source];
+            if has_any && state.heard_at.is_none() {
+                continue;
+            }
+            let transition = state.records_lost.judge(Judgement::AtOnce, now, now, RULES);
+            if let Some(transition) = transition {
+                self.tell_technical(slot, source, Technical::RecordsLost, transition, None, &mut io);
+            }
+            self.show_records_lost(slot, source);
+        }
+    }
+
+    /// From now on it is shown for its time that records were lost.
+    pub(crate) fn show_records_lost(&mut self, slot: u32, source: usize) {
+        let kind = TimerKind::RecordsLost {
+            source: source as u16,
+        };
+        self.set_timer(slot, kind, self.log_time + SHOWN);
+    }
+
+    pub(crate) fn clear_records_lost(&mut self, slot: u32, source: usize, due: Timestamp, io: &mut Io<'_>) {
+        let machine = &mut self.patient_mut(slot).sources[source].records_lost;
+        if let Some(transition) = machine.judge(Judgement::Clear, due, due, RULES) {
+            self.tell_technical(slot, source, Technical::RecordsLost, transition, None, io);
         }
     }
 
@@ -167,12 +218,13 @@ impl Shard {
             }
         }
         for source in 0..self.pipeline.sources.len() {
-            for technical in [Technical::Silent, Technical::DeviceClock] {
+            for technical in [Technical::Silent, Technical::DeviceClock, Technical::RecordsLost] {
                 let ended = self.patients[slot as usize].as_mut().and_then(|patient| {
                     let state = &mut patient.sources[source];
                     match technical {
                         Technical::Silent => state.silent.end(now, reason),
                         Technical::DeviceClock => state.device_clock.end(now, reason),
+                        Technical::RecordsLost => state.records_lost.end(now, reason),
                     }
                 });
                 if let Some(transition) = ended {

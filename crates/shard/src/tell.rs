@@ -197,6 +197,11 @@ impl Shard {
                     rules.name
                 ),
             ),
+            Technical::RecordsLost => (
+                self.pipeline.technical.silent,
+                "records deleted before they were read".to_owned(),
+                format!("Some data from {} were deleted before they were read", rules.name),
+            ),
         };
         let text = match (transition.phase, technical) {
             (Phase::End, Technical::Silent) if transition.reason == Some(EndReason::Cleared) => {
@@ -204,6 +209,9 @@ impl Shard {
             }
             (Phase::End, Technical::Silent) => {
                 ended(&format!("No data from {}", rules.name), transition.reason)
+            }
+            (Phase::End, Technical::RecordsLost) => {
+                ended(&format!("Lost data from {}", rules.name), transition.reason)
             }
             (Phase::End, Technical::DeviceClock) => {
                 ended(&format!("The clock of device {device}"), transition.reason)
@@ -279,6 +287,7 @@ impl Shard {
             condition_start: transition.condition_start,
             reason: transition.reason,
             accepted_by: None,
+            context_missing: patient.context.is_unknown(),
             text: saying.text,
             value: saying.value,
             condition: saying.condition,

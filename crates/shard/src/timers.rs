@@ -28,6 +28,8 @@ pub(crate) enum TimerKind {
     Silence { source: u16 },
     /// The patient may have to be forgotten.
     Forget,
+    /// That records of a source were lost has been shown for long enough.
+    RecordsLost { source: u16 },
 }
 
 /// A timer.
@@ -65,6 +67,7 @@ impl TimerKind {
             Self::Condition { index } => (3, index, 0),
             Self::Silence { source } => (4, source, 0),
             Self::Forget => (5, 0, 0),
+            Self::RecordsLost { source } => (6, source, 0),
         }
     }
 
@@ -77,6 +80,7 @@ impl TimerKind {
             3 => Self::Condition { index: part },
             4 => Self::Silence { source: part },
             5 => Self::Forget,
+            6 => Self::RecordsLost { source: part },
             _ => return None,
         })
     }
