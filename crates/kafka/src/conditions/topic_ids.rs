@@ -135,16 +135,31 @@ mod tests {
     use rdkafka::mocking::MockCluster;
 
     use super::*;
+    use crate::worker::now;
     use crate::{ClientSettings, settings};
 
+    /// The broker in this process has no controller, which is what answers.
     #[test]
-    fn a_cluster_tells_what_it_calls_a_topic() {
+    fn what_does_not_answer_is_waited_for_no_longer_than_asked() {
         let cluster = MockCluster::new(1).unwrap();
         cluster.create_topic("vitals", 3, 1).unwrap();
         let settings = settings::consumer(&cluster.bootstrap_servers(), "g", &ClientSettings::new());
         let consumer: BaseConsumer = settings.create().unwrap();
-        let found = describe(consumer.client(), &["vitals", "absent"], Duration::from_secs(10)).unwrap();
-        assert_eq!(found.keys().collect::<Vec<_>>(), ["vitals"]);
-        assert_eq!(found["vitals"].partitions, 3);
+        let begun = now();
+        let found = describe(consumer.client(), &["vitals"], Duration::from_millis(300));
+        assert!(
+            found.is_err() && begun.elapsed() < Duration::from_secs(2),
+            "{found:?}"
+        );
+        assert!(
+            describe(consumer.client(), &[], Duration::from_millis(300))
+                .unwrap()
+                .is_empty()
+        );
+        let twice = describe(consumer.client(), &["vitals", "vitals"], Duration::from_secs(9));
+        assert!(
+            twice.is_err() && begun.elapsed() < Duration::from_secs(2),
+            "{twice:?}"
+        );
     }
 }
