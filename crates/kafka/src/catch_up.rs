@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use wardwatch_event_time::Timestamp;
 use wardwatch_inference::{Models, Recorded, Scorer};
 use wardwatch_shard::Outputs;
 
@@ -59,7 +60,7 @@ impl Worker<'_> {
         if (record.lineage, record.sequence) != (self.position.lineage, self.position.sequence) {
             return Err(diverged("a step before it is missing in the journal"));
         }
-        self.inbox.set_ceiling(record.log.ceiling());
+        self.inbox.set_bounds(&record.log.bounds, self.inputs);
         let records = self
             .inbox
             .take_before(&ends.offsets, patience(stop, self.number))?;
@@ -97,7 +98,8 @@ impl Worker<'_> {
     fn rebuild(&mut self, from: &Rebuild, stop: &AtomicBool) -> Result<(), EngineError> {
         let mut models = Models::new(self.pipeline.models.clone());
         let mut wait = patience(stop, self.number);
-        self.inbox.set_ceiling(from.log_time);
+        // What the log holds came before its time, whatever a broker says.
+        self.inbox.pass_time(Timestamp::MIN, from.log_time);
         self.inbox.limit(&from.until);
         let mut reached = false;
         while !reached || self.shard.has_more() {

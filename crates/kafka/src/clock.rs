@@ -18,6 +18,9 @@ const COUNTS: Duration = Duration::from_secs(30);
 /// What differs by more is no drift and no slow answer: somebody has set a clock.
 const JUMP: Span = Span::from_secs(1);
 
+/// For so long after the first word brokers whose clocks differ are all listened to.
+const SETTLES: Duration = Duration::from_secs(5);
+
 /// For so long every broker has to say that it is so much later before that is believed: log time never goes back.
 const BELIEVED: Duration = Duration::from_secs(60);
 
@@ -158,9 +161,8 @@ impl Heard {
     /// A broker is ahead of this host by so much, or by more if its word took long to come.
     fn hear(&mut self, ahead: Span, now: Duration, wall: Span) {
         let more = ahead.micros() - self.ahead().micros();
-        // Within the first half minute brokers whose clocks differ are all listened to.
         let is_settled =
-            self.newest.or(self.before).is_some() && self.set_at.is_some_and(|set_at| now > set_at + COUNTS);
+            self.newest.or(self.before).is_some() && self.set_at.is_some_and(|set_at| now > set_at + SETTLES);
         if is_settled && more > JUMP.micros() {
             let since = *self.leaps_since.get_or_insert(now);
             let slept = wall.micros() - self.wall.micros();

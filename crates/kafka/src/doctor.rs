@@ -213,9 +213,9 @@ fn log(config: &EngineConfig) -> Result<String, Wrong> {
     let shards: Vec<i32> = (0..topics.get(&names.journal).map_or(0, |journal| journal.partitions)).collect();
     let newest = newest_steps(config)?;
     let mut found = topic_counts(config, &topics);
+    found.extend(misplaced(config, &topics, &shards)?);
     let mut read = topics;
     read.retain(|topic, _| inputs.contains(&topic.as_str()));
-    found.extend(misplaced(config, &read, &shards)?);
     let look = || -> Result<LogFacts, EngineError> {
         let partitions = probe.partitions(&read, &shards)?;
         Ok(LogFacts {
@@ -247,10 +247,14 @@ fn misplaced(
     shards: &[i32],
 ) -> Result<Vec<Condition>, EngineError> {
     let inputs = config.topics.inputs(&config.pipeline);
-    let mut read = topics.clone();
-    read.retain(|topic, _| inputs.contains(&topic.as_str()));
+    let read = inputs
+        .iter()
+        .filter_map(|topic| Some((*topic, topics.get(*topic)?.clone())));
+    let shard_count = topics
+        .get(&config.topics.journal)
+        .map_or(0, |journal| journal.partitions);
     let now = SystemClock.now();
-    let newest = newest_keys(config, &read, shards)?;
+    let newest = newest_keys(config, &read.collect(), shards, shard_count)?;
     let found = newest
         .iter()
         .flat_map(|((topic, partition), keys)| keys.conditions(topic, *partition, now));

@@ -258,7 +258,7 @@ impl Work {
         // Its sets have no scores, so no model is asked.
         let mut models = Models::default();
         let mut wait = patience(stop, self.number);
-        inbox.set_ceiling(to.log_time);
+        inbox.pass_time(Timestamp::MIN, to.log_time);
         inbox.limit(&to.offsets);
         let mut reached = false;
         while !reached || shard.has_more() {

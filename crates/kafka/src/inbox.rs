@@ -16,7 +16,7 @@ use rdkafka::consumer::base_consumer::PartitionQueue;
 use wardwatch_event_time::Timestamp;
 
 use crate::EngineError;
-use crate::journal::Position;
+use crate::journal::{Bounds, Position};
 use crate::lane::{Lane, Received};
 use crate::member::MemberContext;
 
@@ -24,8 +24,8 @@ use crate::member::MemberContext;
 pub(crate) struct Inbox<'q> {
     /// By topic ordinal.
     lanes: Vec<Lane<'q>>,
-    /// No record that is taken came later than this; see [`LogView::ceiling`](crate::LogView::ceiling).
-    ceiling: Timestamp,
+    /// No record that is taken came later than this.
+    until: Timestamp,
 }
 
 // === impl Inbox ===
@@ -37,13 +37,29 @@ impl<'q> Inbox<'q> {
         let lanes = lanes.map(|(topic, queue)| Lane::new(queue, topic, position.offset(topic)));
         Self {
             lanes: lanes.collect(),
-            ceiling: Timestamp::MAX,
+            until: Timestamp::MAX,
         }
     }
 
-    /// From now on records that say that they came later than this are taken as if they had come then.
-    pub(crate) fn set_ceiling(&mut self, ceiling: Timestamp) {
-        self.ceiling = ceiling;
+    /// It is `now`, by the engine's clock, and no record that is taken from now on can have come after `until`.
+    pub(crate) fn pass_time(&mut self, now: Timestamp, until: Timestamp) {
+        self.until = until;
+        self.lanes.iter_mut().for_each(|lane| lane.pass_time(now));
+    }
+
+    /// What is taken next came between these, as it was found when it was taken first; `inputs` are the topics by ordinal.
+    pub(crate) fn set_bounds(&mut self, bounds: &Bounds, inputs: &[&str]) {
+        self.until = bounds.until.unwrap_or(Timestamp::MAX);
+        for (lane, topic) in self.lanes.iter_mut().zip(inputs) {
+            let since = bounds.since.get(*topic).copied();
+            lane.came_since(Some(since.unwrap_or(Timestamp::MIN)));
+        }
+    }
+
+    /// From now on what is taken is new.
+    pub(crate) fn is_live(&mut self) {
+        self.until = Timestamp::MAX;
+        self.lanes.iter_mut().for_each(|lane| lane.came_since(None));
     }
 
     /// How many times the end of a topic, by ordinal, has been reached.
@@ -113,7 +129,9 @@ impl<'q> Inbox<'q> {
         for lane in &mut self.lanes {
             lane.take_until(until, &mut records);
         }
-        records.iter_mut().for_each(|record| record.came_by(self.ceiling));
+        for record in &mut records {
+            record.append_time = record.append_time.min(self.until);
+        }
         records.sort_by_key(Received::place);
         records
     }

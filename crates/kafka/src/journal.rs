@@ -80,9 +80,21 @@ pub struct LogView {
     /// Topics whose newest records an open transaction hides.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub held: BTreeSet<String>,
-    /// Records of the step that say that they came later than this came then: a broker's clock is ahead.
+    /// Between when the records of the step came, where a broker's clock says something else.
+    #[serde(skip_serializing_if = "Bounds::are_none")]
+    pub bounds: Bounds,
+}
+
+/// Between when the records of a step came, by the engine's clock: what a broker says that lies outside is its clock's fault.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Bounds {
+    /// No record came later.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub ceiling: Option<Timestamp>,
+    pub until: Option<Timestamp>,
+    /// No record of a topic came earlier: by then the engine had read it to its end.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub since: BTreeMap<String, Timestamp>,
 }
 
 /// The begin of a lineage.
@@ -152,10 +164,13 @@ impl LogView {
         let held = (0..).zip(inputs).filter(|(_, topic)| self.held.contains(**topic));
         held.map(|(ordinal, _)| ordinal).collect()
     }
+}
 
-    /// No record of the step came later.
-    pub(crate) fn ceiling(&self) -> Timestamp {
-        self.ceiling.unwrap_or(Timestamp::MAX)
+// === impl Bounds ===
+
+impl Bounds {
+    fn are_none(&self) -> bool {
+        *self == Self::default()
     }
 }
 

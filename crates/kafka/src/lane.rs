@@ -13,6 +13,7 @@ use rdkafka::message::{BorrowedMessage, Headers, Message};
 use wardwatch_event_time::Timestamp;
 use wardwatch_ingest::Record;
 
+use crate::conditions::TOLERANCE;
 use crate::member::MemberContext;
 use crate::quarantine::REDRIVEN;
 use crate::{EngineError, meter};
@@ -26,7 +27,7 @@ const LONGEST_HEADER: usize = 1_024;
 /// A record with its place in the log.
 pub(crate) struct Received<'q> {
     message: BorrowedMessage<'q>,
-    /// The broker's append time; not later than the ceiling that it was taken under.
+    /// The broker's append time, within the bounds of when it can have come.
     pub append_time: Timestamp,
     /// What the broker says, whose clock may be wrong.
     pub stamped: Timestamp,
@@ -49,6 +50,13 @@ pub(crate) struct Lane<'q> {
     caught_up: bool,
     /// How many times its end has been reached.
     ends: u64,
+    /// When its queue was last found empty, and when its end was reached last, by the engine's clock.
+    empty_at: Timestamp,
+    end_at: Timestamp,
+    /// What is pending came after this.
+    since: Timestamp,
+    /// What is taken came after this, where that is known already.
+    known_since: Option<Timestamp>,
 }
 
 // === impl Received ===
@@ -67,16 +75,6 @@ impl<'q> Received<'q> {
             stamped: append_time,
             topic,
         }
-    }
-
-    /// It came by then, whatever the broker's clock says.
-    pub(crate) fn came_by(&mut self, ceiling: Timestamp) {
-        self.append_time = self.append_time.min(ceiling);
-    }
-
-    /// Whether the broker says that it came later than it can have come.
-    pub(crate) fn is_ahead(&self) -> bool {
-        self.stamped > self.append_time
     }
 
     /// The order of the log.
@@ -132,7 +130,21 @@ impl<'q> Lane<'q> {
             limit: None,
             caught_up: false,
             ends: 0,
+            empty_at: Timestamp::MIN,
+            end_at: Timestamp::MIN,
+            since: Timestamp::MIN,
+            known_since: None,
         }
+    }
+
+    /// It is so late, by the engine's clock; what has come by then has been taken in.
+    pub(crate) fn pass_time(&mut self, now: Timestamp) {
+        self.empty_at = now;
+    }
+
+    /// What is taken came after this, whatever is found here; none: what is found here counts.
+    pub(crate) fn came_since(&mut self, known: Option<Timestamp>) {
+        self.known_since = known;
     }
 
     /// Takes what has arrived, up to [`MOST_AHEAD`].
@@ -153,6 +165,8 @@ impl<'q> Lane<'q> {
                 self.at_end = true;
                 self.caught_up = true;
                 self.ends += 1;
+                // It was told some time since the queue was empty.
+                self.end_at = self.empty_at;
             }
             Err(error) => consumer_error(error)?,
         }
@@ -167,6 +181,9 @@ impl<'q> Lane<'q> {
             });
         }
         self.at_end = false;
+        if self.pending.is_empty() {
+            self.since = self.end_at;
+        }
         self.next = message.offset() + 1;
         self.pending.push_back(Received::new(message, self.topic));
         Ok(())
@@ -209,12 +226,16 @@ impl<'q> Lane<'q> {
 
     pub(crate) fn take_until(&mut self, until: Timestamp, into: &mut Vec<Received<'q>>) {
         let limit = self.limit.unwrap_or(i64::MAX);
+        let since = self.known_since.unwrap_or(self.since - TOLERANCE);
         while self
             .pending
             .front()
             .is_some_and(|oldest| oldest.append_time <= until && oldest.offset() < limit)
         {
-            into.extend(self.pending.pop_front());
+            into.extend(self.pending.pop_front().map(|mut record| {
+                record.append_time = record.append_time.max(since);
+                record
+            }));
         }
     }
 

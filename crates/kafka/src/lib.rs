@@ -97,7 +97,7 @@ pub use embedded::{EmbeddedBroker, Feed};
 pub use engine::{Engine, EngineConfig, EngineHandle, LoadPipeline};
 pub use error::EngineError;
 pub use health::{Health, Stats};
-pub use journal::{JournalRecord, LineageRecord, LogView};
+pub use journal::{Bounds, JournalRecord, LineageRecord, LogView};
 pub use kept_pipelines::KeptPipeline;
 pub use meter::describe_metrics;
 pub use quarantine::{QuarantineEntry, quarantined, redrive};

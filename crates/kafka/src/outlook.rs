@@ -15,6 +15,9 @@ use crate::worker::now;
 /// Between two times that it is told what is wrong.
 const TELL: Duration = Duration::from_secs(1);
 
+/// For so long after a transaction was seen in a topic nothing follows from how late its records come.
+const HIDES: Duration = Duration::from_secs(60);
+
 /// What a shard's thread sees of the log.
 pub(crate) struct Outlook<'w> {
     shard: i32,
@@ -39,6 +42,8 @@ struct Topic {
     partitions: i32,
     /// How many times its end had been reached when its newest record came.
     ends: u64,
+    /// When it was seen last that a transaction hides some of it: its records then wait before they can be read.
+    hidden: Option<Instant>,
 }
 
 // === impl Outlook ===
@@ -83,8 +88,11 @@ impl<'w> Outlook<'w> {
                 log.held.insert((*name).to_owned());
             }
             let partitions = is.map_or(0, |topic| topic.partitions);
-            self.topics[usize::from(ordinal)].partitions =
-                if partitions == log.shards { partitions } else { 0 };
+            let topic = &mut self.topics[usize::from(ordinal)];
+            topic.partitions = if partitions == log.shards { partitions } else { 0 };
+            if found.is_some_and(|found| found.stable < found.end) {
+                topic.hidden = Some(now());
+            }
         }
         Ok(())
     }
@@ -101,7 +109,8 @@ impl<'w> Outlook<'w> {
                 .keys
                 .note(record.key(), record.append_time, self.shard, topic.partitions);
             let ends = inbox.ends(record.topic);
-            let was_at_end = std::mem::replace(&mut topic.ends, ends) != ends;
+            let was_at_end = std::mem::replace(&mut topic.ends, ends) != ends
+                && topic.hidden.is_none_or(|last| now.duration_since(last) > HIDES);
             topic.stamps.note(record.stamped - received, was_at_end, now);
         }
     }

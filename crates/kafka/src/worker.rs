@@ -4,6 +4,7 @@
 //!   assigned ─▶ catch up ─▶ [ poll, step, put on the desk ]* ─▶ flush, snapshot ─▶ parked
 //! ```
 
+use std::cmp;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,7 +25,7 @@ use crate::desk::Desk;
 use crate::failpoint::failpoint;
 use crate::health::{Health, Stats};
 use crate::inbox::Inbox;
-use crate::journal::{JournalRecord, LineageRecord, LogView, Position};
+use crate::journal::{Bounds, JournalRecord, LineageRecord, LogView, Position};
 use crate::lane::Received;
 use crate::member::{EngineConsumer, MemberContext};
 use crate::meter::{self, Stage};
@@ -210,7 +211,9 @@ impl<'w> Worker<'w> {
         self.inbox.fill()?;
         self.outlook.heed(&self.inbox, &mut self.log)?;
         let received = config.clock.now();
-        self.inbox.set_ceiling(config.clock.ceiling());
+        if config.clock.is_set() {
+            self.inbox.pass_time(received, config.clock.ceiling());
+        }
         let oldest = self.inbox.oldest().unwrap_or(received);
         meter::oldest_record(self.number, received - oldest);
         // A lineage begins with a step of nothing and a snapshot: whatever it decides can then be derived again.
@@ -270,6 +273,7 @@ impl<'w> Worker<'w> {
     /// Goes on where the log begins now, where it is no longer the one that the shard has read: a new epoch begins, and patients of
     /// whom records are lost are told of.
     fn resume(&mut self, breaks: Vec<Break>) {
+        self.inbox.is_live();
         self.paced = (self.shard.log_time() != Timestamp::MIN).then(|| (self.shard.log_time(), now()));
         if breaks.is_empty() {
             return;
@@ -414,6 +418,22 @@ impl<'w> Worker<'w> {
         }
     }
 
+    /// Between when records came, where their brokers say something else.
+    fn bounds(&self, records: &[Received<'_>]) -> Bounds {
+        let mut bounds = Bounds::default();
+        for record in records {
+            match record.append_time.cmp(&record.stamped) {
+                cmp::Ordering::Less => bounds.until = Some(record.append_time),
+                cmp::Ordering::Equal => {}
+                cmp::Ordering::Greater => {
+                    let topic = self.inputs[usize::from(record.topic)];
+                    bounds.since.insert(topic.to_owned(), record.append_time);
+                }
+            }
+        }
+        bounds
+    }
+
     /// The record of the step that was just taken; the position is then behind it.
     fn journal(
         &mut self,
@@ -421,7 +441,6 @@ impl<'w> Worker<'w> {
         tick: Option<Timestamp>,
         outputs: &mut Outputs,
     ) -> JournalRecord {
-        let ahead = records.iter().find(|record| record.is_ahead());
         self.position.digest = self.shard.digest();
         let offsets = self.position.offsets.iter();
         let record = JournalRecord {
@@ -436,7 +455,7 @@ impl<'w> Worker<'w> {
             tick,
             log_time: self.shard.log_time(),
             log: LogView {
-                ceiling: ahead.map(|record| record.append_time),
+                bounds: self.bounds(records),
                 ..self.log.clone()
             },
             at: self.config.clock.now(),

@@ -127,7 +127,11 @@ impl Ward {
 
     /// The codes of what is wrong now, with their places less the prefix.
     fn conditions(&self) -> BTreeSet<String> {
-        let records = read(&self.bench.brokers, &self.bench.topics.conditions, 1);
+        let records = read(
+            &self.bench.brokers,
+            &self.bench.topics.conditions,
+            self.bench.partitions,
+        );
         let mut newest = BTreeMap::new();
         for message in records {
             let record: SystemCondition = serde_json::from_slice(message.payload().unwrap()).unwrap();
@@ -267,13 +271,12 @@ fn a_record_without_a_key_is_quarantined_where_there_are_several_partitions() {
         let spo2 = if second > 6 { 75 } else { 96 };
         send(&keyless, &ward.vitals(), None, &reading("p-1", spo2));
         ward.measure(&keyed, "p-2", 95);
-        // Neither a patient's context nor a command may come to any shard.
-        send(
-            &keyless,
-            &ward.bench.topics.context,
-            None,
-            r#"{"patient_id":"p-1","ts":"2026-01-01T00:00:00Z","event":"admit"}"#,
+        // A command without a key could come to any shard; a compacted topic, as that of the context, takes no such record.
+        let command = format!(
+            r#"{{"patient_id":"p-2","alarm":"desaturation","condition_start":"2026-01-01T00:00:00Z","action":"accept","by":"nurse 17","ts":"{}"}}"#,
+            SystemClock.now()
         );
+        send(&keyless, &ward.bench.topics.commands, None, &command);
         thread::sleep(Duration::from_millis(400));
     }
     wait_for("everything is quarantined", 20, || {
@@ -722,7 +725,7 @@ fn a_clock_that_jumps_moves_no_time() {
     let ward = Ward::new(1, "30s");
     let producer = ward.producer(&[]);
     let engine = ward.engine();
-    for _ in 0..5 {
+    for _ in 0..9 {
         ward.measure(&producer, "p-1", 96);
         ward.measure(&producer, "p-2", 96);
         thread::sleep(Duration::from_secs(1));
@@ -773,6 +776,7 @@ fn a_clock_that_jumps_moves_no_time() {
         "{text}"
     );
     engine.terminate();
+    ward.set("message.timestamp.type", "LogAppendTime");
     ward.check_digests();
 }
 

@@ -267,7 +267,7 @@ fn records_of<'q>(
     inputs: &[&str],
 ) -> Result<Vec<Received<'q>>, EngineError> {
     let begun = now();
-    inbox.set_ceiling(record.log.ceiling());
+    inbox.set_bounds(&record.log.bounds, inputs);
     inbox.take_before(&record.position(inputs).offsets, |is_last| {
         // Serves callbacks; records come by the lanes.
         if let Some(Err(error)) = consumer.poll(Duration::ZERO)

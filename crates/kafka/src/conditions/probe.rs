@@ -160,24 +160,31 @@ fn offsets<'w>(
     Ok(wanted.iter().filter_map(offset).collect())
 }
 
-/// Where the newest records of these topics lie, against their keys. Blocks while they are read.
+/// Where the newest records of these topics lie, against their keys. Of a topic with another number of partitions than there are
+/// shards nothing follows from that. Blocks while they are read.
 ///
 /// # Errors
 /// [`EngineError`]: no broker answers, or topics may not be read.
 pub(crate) fn newest_keys(
     config: &EngineConfig,
-    topics: &BTreeMap<String, TopicFacts>,
+    topics: &BTreeMap<&str, TopicFacts>,
     shards: &[i32],
+    shard_count: i32,
 ) -> Result<BTreeMap<(String, i32), Keys>, EngineError> {
     let mut keys: BTreeMap<(String, i32), Keys> = BTreeMap::new();
     for (topic, facts) in topics {
+        if facts.partitions != shard_count {
+            continue;
+        }
         let there: Vec<i32> = shards
             .iter()
             .copied()
             .filter(|shard| *shard < facts.partitions)
             .collect();
         newest(config, topic, &there, NEWEST as i64, |message| {
-            let of = keys.entry((topic.clone(), message.partition())).or_default();
+            let of = keys
+                .entry(((*topic).to_owned(), message.partition()))
+                .or_default();
             of.note(
                 message.key(),
                 taken(message),
