@@ -177,11 +177,35 @@ pub(crate) fn open(
                 .topics
                 .get(&config.topics.journal)
                 .map_or(0, |journal| journal.partitions),
-            topic_ids: Arc::new(facts.ids(&inputs)),
+            topic_ids: Arc::new(ids(
+                &facts,
+                &inputs,
+                tail.last().map(|(_, last)| &last.log),
+                &breaks,
+            )),
             ..LogView::default()
         },
         breaks,
     })
+}
+
+/// What the cluster calls the topics; where it does not tell now, what it called them before.
+fn ids(
+    facts: &LogFacts,
+    inputs: &[&str],
+    before: Option<&LogView>,
+    breaks: &[Break],
+) -> BTreeMap<String, String> {
+    let same = (0..)
+        .zip(inputs)
+        .filter(|(ordinal, _)| breaks.iter().all(|broken| broken.topic != *ordinal));
+    let known = same.filter_map(|(_, topic)| {
+        let id = before?.topic_ids.get(*topic)?;
+        Some(((*topic).to_owned(), id.clone()))
+    });
+    let mut ids: BTreeMap<String, String> = known.collect();
+    ids.extend(facts.ids(inputs));
+    ids
 }
 
 /// The log as it is now, and where it is no longer the one that the journal's last step knew.

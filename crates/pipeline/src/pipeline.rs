@@ -362,13 +362,8 @@ impl Pipeline {
         let heard = self.sources.iter().filter(|source| !source.trend_only);
         let silent = heard.map(Source::silent_alarm);
         let clocks = self.sources.iter().map(Source::clock_alarm);
-        let lost = self.sources.iter().map(Source::records_lost_alarm);
-        limits
-            .chain(conditions)
-            .chain(silent)
-            .chain(clocks)
-            .chain(lost)
-            .collect()
+        // That records were lost no data can tell.
+        limits.chain(conditions).chain(silent).chain(clocks).collect()
     }
 
     /// The priority of an alarm, by its name.

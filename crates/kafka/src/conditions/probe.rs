@@ -1,7 +1,8 @@
 //! The look itself: what a cluster says of topics, of partitions, and of their newest records.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
@@ -22,15 +23,21 @@ const BACK: i64 = 20;
 /// How long one look for a record takes when nothing comes.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// How long a broker may take to answer.
+/// How long a broker may take to answer, and how long to tell ids. No shard waits for those: there are other ways to see that a
+/// topic is another one.
 const PATIENCE: Duration = Duration::from_secs(5);
+const IDS: Duration = Duration::from_secs(2);
+
+/// After a cluster did not tell ids.
+const COOL_DOWN: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// Looks at a cluster.
 pub(crate) struct Probe {
     committed: BaseConsumer,
     uncommitted: BaseConsumer,
-    /// The cluster says what it calls its topics besides their names; the broker in this process does not.
-    tells_ids: bool,
+    /// Until then the cluster is not asked what it calls its topics besides their names, since it did not answer.
+    no_ids_until: Mutex<Option<Instant>>,
 }
 
 // === impl Probe ===
@@ -44,7 +51,8 @@ impl Probe {
         Ok(Self {
             committed,
             uncommitted,
-            tells_ids: !config.trusts_topics,
+            // The broker in this process does not tell them.
+            no_ids_until: Mutex::new(config.trusts_topics.then(|| now() + DAY)),
         })
     }
 
@@ -54,10 +62,17 @@ impl Probe {
     /// [`EngineError::Consume`]: no broker answers in time.
     pub(crate) fn topics(&self, names: &[&str]) -> Result<BTreeMap<String, TopicFacts>, EngineError> {
         self.serve();
-        if self.tells_ids {
-            return topic_ids::describe(self.committed.client(), names, PATIENCE)
-                .map_err(EngineError::Consume);
+        let mut no_ids_until = self.no_ids_until.lock().expect("no panic while it is held");
+        if no_ids_until.is_none_or(|until| now() >= until) {
+            match topic_ids::describe(self.committed.client(), names, IDS) {
+                Ok(topics) => return Ok(topics),
+                Err(error) => {
+                    tracing::debug!(%error, "the cluster does not tell the ids of topics");
+                    *no_ids_until = Some(now() + COOL_DOWN);
+                }
+            }
         }
+        drop(no_ids_until);
         let metadata = self.committed.fetch_metadata(None, PATIENCE);
         let metadata = metadata.map_err(EngineError::Consume)?;
         let topics = metadata.topics().iter();
