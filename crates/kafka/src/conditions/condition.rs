@@ -109,6 +109,24 @@ pub enum Condition {
 // === impl Condition ===
 
 impl Condition {
+    /// Every code, in the order of declaration.
+    pub const CODES: [&'static str; 14] = [
+        "record_without_key",
+        "other_partitioner",
+        "topic_recreated",
+        "records_lost",
+        "open_transaction",
+        "topic_missing",
+        "partition_count",
+        "broker_clock",
+        "host_clock",
+        "topic_settings",
+        "versions_differ",
+        "edit_refused",
+        "snapshot_store",
+        "brokers_unreachable",
+    ];
+
     /// Its stable code.
     pub fn code(&self) -> &'static str {
         match self {
@@ -312,5 +330,97 @@ impl fmt::Display for Condition {
             Self::SnapshotStore { reason } => write!(f, "snapshots cannot be kept: {reason}"),
             Self::Unreachable { reason } => write!(f, "no broker answers: {reason}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One of each.
+    fn all() -> Vec<Condition> {
+        let (topic, partition) = ("vitals".to_owned(), 2);
+        vec![
+            Condition::RecordWithoutKey {
+                topic: topic.clone(),
+                partition,
+            },
+            Condition::OtherPartitioner {
+                topic: topic.clone(),
+                partition,
+                is_crc32: true,
+            },
+            Condition::TopicRecreated {
+                topic: topic.clone(),
+                partition,
+            },
+            Condition::RecordsLost {
+                topic: topic.clone(),
+                partition,
+                from: 20,
+                until: 55,
+            },
+            Condition::OpenTransaction {
+                topic: topic.clone(),
+                partition,
+                offset: 7,
+            },
+            Condition::TopicMissing { topic: topic.clone() },
+            Condition::PartitionCount {
+                topic: topic.clone(),
+                partitions: 5,
+                shards: 3,
+            },
+            Condition::BrokerClock {
+                topic: topic.clone(),
+                partition,
+                ahead: Span::from_secs(3_600),
+            },
+            Condition::HostClock {
+                host: "this host",
+                ahead: Span::from_secs(-5),
+            },
+            Condition::TopicSettings {
+                topic,
+                problem: "retention.ms is 1".to_owned(),
+            },
+            Condition::Versions { versions: vec![1, 2] },
+            Condition::EditRefused,
+            Condition::SnapshotStore {
+                reason: "the disk is full".to_owned(),
+            },
+            Condition::Unreachable {
+                reason: "timed out".to_owned(),
+            },
+        ]
+    }
+
+    #[test]
+    fn each_has_a_code_of_its_own_a_place_and_a_remedy() {
+        let codes: Vec<&str> = all().iter().map(Condition::code).collect();
+        assert_eq!(codes, Condition::CODES);
+        for one in all() {
+            let (text, remedy) = (one.to_string(), one.remedy());
+            assert!(!one.place().is_empty() && !text.is_empty() && !remedy.is_empty());
+            // They are put into sentences.
+            assert!(!text.ends_with('.') && !remedy.ends_with('.'), "{text} {remedy}");
+        }
+    }
+
+    #[test]
+    fn it_says_what_and_where() {
+        let texts: Vec<String> = all().iter().map(ToString::to_string).collect();
+        assert!(
+            texts[3].starts_with("records 20 to 54 of partition 2 of vitals were deleted"),
+            "{}",
+            texts[3]
+        );
+        assert!(
+            texts[6].contains("records in partitions 3 to 4 are read by nobody"),
+            "{}",
+            texts[6]
+        );
+        assert!(texts[7].contains("3600.0 s ahead of"), "{}", texts[7]);
+        assert_eq!(texts[8], "the clock of this host is 5.0 s behind the brokers'");
     }
 }
