@@ -10,6 +10,7 @@
 //! | `machine` | idle, pending, active: one alarm condition of one patient |
 //! | `id` | why a repeated run names every alert the same |
 //! | `record` | alerts, alarm states and scores as they go on the wire |
+//! | `system` | what is wrong with the system itself, as it goes on the wire |
 //! | `schema` | how types of other rooms look in the records' JSON Schemas |
 //!
 //! Floor 1: pure. Time is always an argument.
@@ -20,6 +21,7 @@ mod limit;
 mod machine;
 mod record;
 mod schema;
+mod system;
 
 pub use id::{AlertId, AlertKey};
 pub use limit::{Comparison, ComparisonError, Operator};
@@ -28,3 +30,4 @@ pub use record::{
     Alarm, AlarmKind, Alert, Contributor, Deadline, Input, ModelIdentity, ScoreRecord, ScoreValue,
     StageTimes, Text,
 };
+pub use system::SystemCondition;

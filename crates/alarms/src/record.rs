@@ -47,7 +47,7 @@ pub struct Alert {
     /// The bed, when known from context.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bed: Option<Arc<str>>,
-    /// The alarm's name: from the pipeline, or `silent` or `device_clock` with the source, `lost` with the
+    /// The alarm's name: from the pipeline, or `silent`, `device_clock` or `records_lost` with the source, `lost` with the
     /// vital sign behind a colon, or `overdue`.
     pub alarm: String,
     /// The kind of trouble.
@@ -68,6 +68,9 @@ pub struct Alert {
     /// Who accepted it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted_by: Option<String>,
+    /// No context record has come of the patient: bed and ward are unknown, and so is what a score takes from context.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub context_missing: bool,
     /// What happened, in words for a screen: `SpO2 84 % < 88`.
     pub text: String,
     /// The value that decided, in the contributor's unit; absent where none did.

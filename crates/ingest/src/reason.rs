@@ -58,13 +58,15 @@ pub enum Reason {
     WrongClock,
     /// A row of a table that cannot be divided into its cells for certain.
     BadRow,
+    /// No Kafka key, where there are several partitions: any of them may hold the record, so no shard owns its patient.
+    MissingKey,
 }
 
 // === impl Reason ===
 
 impl Reason {
     /// Every reason, in order of declaration.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::BadJson,
         Self::BadUtf8,
         Self::NotAnObject,
@@ -88,6 +90,7 @@ impl Reason {
         Self::Late,
         Self::WrongClock,
         Self::BadRow,
+        Self::MissingKey,
     ];
 
     /// The stable `snake_case` code.
@@ -116,6 +119,7 @@ impl Reason {
             Self::Late => "late",
             Self::WrongClock => "wrong_clock",
             Self::BadRow => "bad_row",
+            Self::MissingKey => "missing_key",
         }
     }
 

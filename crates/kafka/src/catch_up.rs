@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use wardwatch_event_time::Timestamp;
 use wardwatch_inference::{Models, Recorded, Scorer};
 use wardwatch_shard::Outputs;
 
@@ -59,10 +60,12 @@ impl Worker<'_> {
         if (record.lineage, record.sequence) != (self.position.lineage, self.position.sequence) {
             return Err(diverged("a step before it is missing in the journal"));
         }
+        self.inbox.set_bounds(&record.log.bounds, self.inputs);
         let records = self
             .inbox
             .take_before(&ends.offsets, patience(stop, self.number))?;
-        let decoded = decode(&records, &self.pipeline);
+        let mut decoded = decode(&records, &self.pipeline, record.log.shards);
+        decoded.batch.held = record.log.held_sources(self.inputs);
         let mut recorded = Recorded::new(record.answers.clone());
         let mut models = record
             .answers_left_out
@@ -95,6 +98,8 @@ impl Worker<'_> {
     fn rebuild(&mut self, from: &Rebuild, stop: &AtomicBool) -> Result<(), EngineError> {
         let mut models = Models::new(self.pipeline.models.clone());
         let mut wait = patience(stop, self.number);
+        // What the log holds came before its time, whatever a broker says.
+        self.inbox.pass_time(Timestamp::MIN, from.log_time);
         self.inbox.limit(&from.until);
         let mut reached = false;
         while !reached || self.shard.has_more() {
@@ -103,7 +108,7 @@ impl Worker<'_> {
             let records = self.inbox.take();
             wait(!records.is_empty() || reached)?;
             for records in records.chunks(MOST_RECORDS).chain(reached.then_some(&[][..])) {
-                let decoded = decode(records, &self.pipeline);
+                let decoded = decode(records, &self.pipeline, self.log.shards);
                 let tick = records.is_empty().then_some(from.log_time);
                 self.shard
                     .step(&decoded.batch, tick, &mut models, &mut Outputs::default())

@@ -28,20 +28,25 @@ pub(crate) struct RefusedRecord {
     pub vitals: Vec<VitalSign>,
 }
 
-/// Decodes records in log order.
-pub(crate) fn decode(records: &[Received<'_>], pipeline: &Pipeline) -> DecodedBatch {
+/// Decodes records in log order. Of several `shards` any may hold a record without a key, so none takes it.
+pub(crate) fn decode(records: &[Received<'_>], pipeline: &Pipeline, shards: i32) -> DecodedBatch {
     // Ordinals: the sources, the writers of context, the commands.
     let count = |count: usize| u16::try_from(count).expect("checked when it was loaded");
     let sources = count(pipeline.sources.len());
     let commands = sources + count(pipeline.writers.len());
+    let is_owned = |record: &&Received<'_>| shards < 2 || record.has_key();
     let of_sources = records.iter().filter(|record| record.topic < sources);
-    let decoded = decode_observations(of_sources.map(Received::record), Arrival::Broker);
+    let decoded = decode_observations(of_sources.filter(is_owned).map(Received::record), Arrival::Broker);
     let mut quarantined = decoded.quarantined;
+    let keyless = records.iter().filter(|record| !is_owned(record));
+    quarantined
+        .extend(keyless.map(|record| Quarantined::record(&record.record(), Reason::MissingKey.into())));
     let mut batch = Batch {
         observations: decoded.observations,
         ..Batch::default()
     };
-    for received in records.iter().filter(|record| record.topic >= sources) {
+    let others = records.iter().filter(|record| record.topic >= sources);
+    for received in others.filter(is_owned) {
         let (append_time, record) = (received.append_time, received.record());
         let pushed = match received.topic < commands {
             true => decode_context(&record).map(|record| {

@@ -1,34 +1,25 @@
 //! Whether an engine could run on a cluster, and how those that run fare: looked at from outside, with nothing changed and
-//! nobody disturbed.
+//! nobody disturbed. A running engine looks at the same, by the same checks ([`notice`]).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::ops::ControlFlow;
+use std::thread;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, Producer};
-use rdkafka::{Offset, TopicPartitionList};
+use wardwatch_alarms::SystemCondition;
 use wardwatch_event_time::Timestamp;
 
-use crate::recovery::has_committed;
-use crate::topics::{PATIENCE, Size};
-use crate::worker::now;
-use crate::{
-    EngineClock, EngineConfig, EngineError, JournalRecord, SystemClock, contact, plan_topics, settings,
+use crate::conditions::{
+    Break, Condition, Known, LogFacts, NewestSteps, Probe, STALLED, Stalls, TopicFacts, breaks, clocks,
+    counts, live, needs_times, newest_keys, newest_steps, versions,
 };
-
-/// How far clocks may be apart before somebody should look.
-const APART: f64 = 1.0;
-
-/// So many places from its end the journal is read: the last are markers of transactions.
-const BACK: i64 = 20;
-
-/// How long one look takes when nothing comes.
-const LOOK: Duration = Duration::from_millis(100);
-
-/// After which time without a step an engine does not run.
-const STALE: f64 = 15.0;
+use crate::log_reader::read_all;
+use crate::recovery::has_committed;
+use crate::topics::{Change, PATIENCE, Plan, Size};
+use crate::worker::now;
+use crate::{EngineClock, EngineConfig, EngineError, SystemClock, contact, plan_topics, settings};
 
 /// What is found, or what is wrong.
 type Look = fn(&EngineConfig) -> Result<String, Wrong>;
@@ -45,7 +36,7 @@ pub struct Finding {
     pub found: Result<String, Wrong>,
 }
 
-/// Looks at brokers, topics, permissions and clocks. What needs a broker that does not answer is left out.
+/// Looks at brokers, topics, permissions, the log and clocks. What needs a broker that does not answer is left out.
 pub fn examine(config: &EngineConfig) -> Vec<Finding> {
     let answer = contact::metadata(&config.brokers, &config.settings);
     let is_there = answer.is_ok();
@@ -58,12 +49,13 @@ pub fn examine(config: &EngineConfig) -> Vec<Finding> {
     if !is_there {
         return findings;
     }
-    let looks: [(&'static str, Look); 5] = [
+    let looks: [(&'static str, Look); 6] = [
         ("topics", topics),
         ("group", group),
         ("transactions", transactions),
-        ("clocks", clocks),
-        ("versions", versions),
+        ("log", log),
+        ("clocks", clocks_agree),
+        ("versions", one_version),
     ];
     findings.extend(looks.map(|(what, look)| Finding {
         what,
@@ -72,25 +64,86 @@ pub fn examine(config: &EngineConfig) -> Vec<Finding> {
     findings
 }
 
-/// Whether the topics can keep what the engine promises.
-fn topics(config: &EngineConfig) -> Result<String, Wrong> {
+/// What a running engine notices besides what it sees of the log all the time: topics' settings, clocks, versions, the newest
+/// keys, the place of snapshots. A look that fails says nothing: that no broker answers is noticed elsewhere.
+pub(crate) fn notice(
+    config: &EngineConfig,
+    topics: &BTreeMap<String, TopicFacts>,
+    shards: &[i32],
+) -> Vec<Condition> {
+    let looks: [(&str, &dyn Fn() -> Result<Vec<Condition>, EngineError>); 3] = [
+        ("settings", &|| match config.trusts_topics {
+            true => Ok(Vec::new()),
+            false => Ok(plan(config)?.changes.iter().filter_map(setting).collect()),
+        }),
+        ("steps", &|| {
+            let (newest, now) = (newest_steps(config)?, SystemClock.now());
+            let apart = clocks(&newest, &config.topics.journal, now);
+            Ok(apart.into_iter().chain(versions(&newest, now)).collect())
+        }),
+        ("keys", &|| misplaced(config, topics, shards)),
+    ];
+    let look = |(what, look): (&str, &dyn Fn() -> Result<Vec<Condition>, EngineError>)| {
+        look().unwrap_or_else(|error| {
+            tracing::debug!(
+                what,
+                error = &error as &dyn std::error::Error,
+                "it cannot be looked at now"
+            );
+            Vec::new()
+        })
+    };
+    let store = config.snapshots.as_ref().and_then(|store| store.check().err());
+    let store = store.map(|error| Condition::SnapshotStore {
+        reason: error.to_string(),
+    });
+    looks.into_iter().flat_map(look).chain(store).collect()
+}
+
+/// Which topics are missing or have another number of partitions than there are shards.
+pub(crate) fn topic_counts(config: &EngineConfig, topics: &BTreeMap<String, TopicFacts>) -> Vec<Condition> {
+    let names = &config.topics;
+    let shared = names.shared(&config.pipeline);
+    let outputs = names.outputs().into_iter();
+    let others: Vec<&str> = outputs.filter(|topic| !shared.contains(topic)).collect();
+    let facts = LogFacts {
+        topics: topics.clone(),
+        ..LogFacts::default()
+    };
+    counts(&facts, &names.journal, &shared, &others)
+}
+
+fn plan(config: &EngineConfig) -> Result<Plan, EngineError> {
     // Only what is there is looked at; the size is that of topics that are created.
     let size = Size {
         partitions: 1,
         replication: 1,
     };
-    let plan = plan_topics(
+    plan_topics(
         &config.brokers,
         &config.settings,
         &config.pipeline,
         &config.topics,
         size,
-    )?;
-    let changes: Vec<String> = plan
-        .changes
-        .iter()
-        .map(|change| format!("\n    {change}"))
-        .collect();
+    )
+}
+
+fn setting(change: &Change) -> Option<Condition> {
+    match change {
+        Change::Set { topic, .. } => Some(Condition::TopicSettings {
+            topic: topic.clone(),
+            problem: change.to_string(),
+        }),
+        Change::Create { .. } | Change::Repartition { .. } => None,
+    }
+}
+
+/// Whether the topics can keep what the engine promises. Their partitions are looked at with the log.
+fn topics(config: &EngineConfig) -> Result<String, Wrong> {
+    let plan = plan(config)?;
+    let changes = plan.changes.iter();
+    let changes = changes.filter(|change| !matches!(change, Change::Repartition { .. }));
+    let changes: Vec<String> = changes.map(|change| format!("\n    {change}")).collect();
     match (changes.is_empty(), plan.unseen.is_empty()) {
         (true, true) => Ok("they can keep what the engine promises".to_owned()),
         (true, false) => Err(Wrong::from(format!(
@@ -133,109 +186,183 @@ fn transactions(config: &EngineConfig) -> Result<String, Wrong> {
     Ok("a coordinator answers, and they may be used; writing to topics was not tried".to_owned())
 }
 
-/// The newest step of a shard, with the time when the broker took it.
-type Step = (Timestamp, JournalRecord);
-
-/// By shard, its newest step.
-fn newest_steps(config: &EngineConfig) -> Result<BTreeMap<i32, Step>, Wrong> {
-    let consumer: BaseConsumer = settings::consumer(&config.brokers, &config.group, &config.settings)
-        .create()
-        .map_err(EngineError::client)?;
-    let journal = &config.topics.journal;
-    let failed = |error| EngineError::Journal(error).or_not_allowed();
-    let metadata = consumer.fetch_metadata(Some(journal), PATIENCE).map_err(failed)?;
-    let partitions = metadata
-        .topics()
-        .first()
-        .map_or(0, |topic| topic.partitions().len());
-    let mut assignment = TopicPartitionList::new();
-    for shard in 0..partitions as i32 {
-        assignment
-            .add_partition_offset(journal, shard, Offset::OffsetTail(BACK))
-            .map_err(failed)?;
+/// What is right, or all that is wrong.
+fn verdict(wrong: &[String], right: impl FnOnce() -> String) -> Result<String, Wrong> {
+    match wrong.is_empty() {
+        true => Ok(right()),
+        false => Err(Wrong::from(wrong.join("\n    "))),
     }
-    consumer.assign(&assignment).map_err(failed)?;
-    let mut newest: BTreeMap<i32, Step> = BTreeMap::new();
-    let mut at_end = 0;
-    let begun = now();
-    while begun.elapsed() < PATIENCE && at_end < partitions {
-        let message = match consumer.poll(LOOK) {
-            Some(Ok(message)) => message,
-            Some(Err(KafkaError::PartitionEOF(_))) => {
-                at_end += 1;
-                continue;
-            }
-            Some(Err(error)) => return Err(failed(error).into()),
-            None => continue,
-        };
-        let taken = Timestamp::from_millis(message.timestamp().to_millis().unwrap_or(0));
-        let record = message
-            .payload()
-            .and_then(|payload| serde_json::from_slice(payload).ok());
-        if let Some(record) = record {
-            newest.insert(message.partition(), (taken, record));
-        }
-    }
-    Ok(newest)
 }
 
-/// When the broker took the newest step, when its engine thinks it was, and how long that is ago.
-fn clocks(config: &EngineConfig) -> Result<String, Wrong> {
-    let newest = newest_steps(config)?
-        .into_values()
-        .max_by_key(|(taken, _)| *taken);
-    let Some((taken, record)) = newest else {
+/// Each with its code, its place and its remedy.
+fn lines(conditions: &[Condition]) -> Vec<String> {
+    let line = |condition: &Condition| {
+        let (code, place) = (condition.code(), condition.place());
+        format!("{code} {place}: {condition}. Fix: {}", condition.remedy())
+    };
+    conditions.iter().map(line).collect()
+}
+
+/// Whether the log is what engines take it for.
+fn log(config: &EngineConfig) -> Result<String, Wrong> {
+    let names = &config.topics;
+    let inputs = names.inputs(&config.pipeline);
+    let all: Vec<&str> = inputs.iter().copied().chain(names.outputs()).collect();
+    let probe = Probe::new(config)?;
+    let topics = probe.topics(&all)?;
+    let shards: Vec<i32> = (0..topics.get(&names.journal).map_or(0, |journal| journal.partitions)).collect();
+    let newest = newest_steps(config)?;
+    let mut found = topic_counts(config, &topics);
+    found.extend(misplaced(config, &topics, &shards)?);
+    let mut read = topics;
+    read.retain(|topic, _| inputs.contains(&topic.as_str()));
+    let look = || -> Result<LogFacts, EngineError> {
+        let partitions = probe.partitions(&read, &shards)?;
+        Ok(LogFacts {
+            topics: read.clone(),
+            partitions,
+        })
+    };
+    let facts = look()?;
+    found.extend(changed(&probe, &facts, &inputs, &newest)?);
+    let mut stalls = Stalls::default();
+    stalls.look(&facts, now());
+    if facts.partitions.values().any(|found| found.stable < found.end) {
+        // Whether that stands still is seen by looking again.
+        thread::sleep(STALLED);
+        stalls.look(&look()?, now());
+        found.extend(stalls.conditions());
+    }
+    let mut wrong = lines(&found);
+    wrong.extend(told_by_engines(config, &newest, &found)?);
+    verdict(&wrong, || {
+        "topics, offsets and keys are what the engines take them for".to_owned()
+    })
+}
+
+/// Records that lie where their keys do not put them.
+fn misplaced(
+    config: &EngineConfig,
+    topics: &BTreeMap<String, TopicFacts>,
+    shards: &[i32],
+) -> Result<Vec<Condition>, EngineError> {
+    let inputs = config.topics.inputs(&config.pipeline);
+    let read = inputs
+        .iter()
+        .filter_map(|topic| Some((*topic, topics.get(*topic)?.clone())));
+    let shard_count = topics
+        .get(&config.topics.journal)
+        .map_or(0, |journal| journal.partitions);
+    let now = SystemClock.now();
+    let newest = newest_keys(config, &read.collect(), shards, shard_count)?;
+    let found = newest
+        .iter()
+        .flat_map(|((topic, partition), keys)| keys.conditions(topic, *partition, now));
+    Ok(found.collect())
+}
+
+/// Where the log is no longer the one that shards have read.
+fn changed(
+    probe: &Probe,
+    facts: &LogFacts,
+    inputs: &[&str],
+    newest: &NewestSteps,
+) -> Result<Vec<Condition>, EngineError> {
+    let mut found = Vec::new();
+    for (shard, step) in newest {
+        let mut known = Vec::new();
+        for (ordinal, name) in (0..).zip(inputs) {
+            let first_younger = match needs_times(&step.log, facts, name) {
+                true if facts.partition(name, *shard).is_some() => {
+                    probe.first_after(name, *shard, step.log_time)?
+                }
+                _ => None,
+            };
+            known.push(Known {
+                ordinal,
+                name,
+                offset: step.offsets.get(*name).copied(),
+                first_younger,
+            });
+        }
+        let broken = breaks(&step.log, facts, *shard, &known).into_iter();
+        found.extend(broken.map(|Break { condition, .. }| condition));
+    }
+    Ok(found)
+}
+
+/// What engines that run have noticed and told, beyond what is found here.
+fn told_by_engines(
+    config: &EngineConfig,
+    newest: &NewestSteps,
+    found: &[Condition],
+) -> Result<Vec<String>, EngineError> {
+    if live(newest, SystemClock.now()).next().is_none() {
+        return Ok(Vec::new());
+    }
+    let writer = format!("engine/{}", config.group);
+    let mut told: BTreeMap<String, SystemCondition> = BTreeMap::new();
+    read_all(
+        &config.brokers,
+        &config.settings,
+        &config.topics.conditions,
+        |message| {
+            let payload = message.payload().unwrap_or_default();
+            if let Ok(record) = serde_json::from_slice::<SystemCondition>(payload) {
+                told.insert(record.key(), record);
+            }
+            ControlFlow::Continue(())
+        },
+    )?;
+    let known: BTreeSet<(&str, String)> = found.iter().map(|one| (one.code(), one.place())).collect();
+    let told = told.values().filter(|record| {
+        let key = (record.kind.as_str(), record.place.clone());
+        record.active && record.writer == writer && !known.contains(&key)
+    });
+    let line = |record: &SystemCondition| {
+        let SystemCondition {
+            kind,
+            place,
+            text,
+            remedy,
+            since,
+            ..
+        } = record;
+        format!("{kind} {place}: {text}. Fix: {remedy}. An engine has noticed it at {since}")
+    };
+    Ok(told.map(line).collect())
+}
+
+/// Whether the clocks of hosts and brokers agree.
+fn clocks_agree(config: &EngineConfig) -> Result<String, Wrong> {
+    let (newest, now) = (newest_steps(config)?, SystemClock.now());
+    let Some(last) = newest.values().max_by_key(|step| step.taken) else {
         return Ok("unknown: no step is in the journal yet".to_owned());
     };
-    let ago = (SystemClock.now() - taken).secs_f64();
-    let apart = (record.at - taken).secs_f64();
-    if ago < -APART {
-        return Err(Wrong::from(format!(
-            "this host's clock is {:.1} s behind the brokers': set it, by NTP",
-            -ago
-        )));
-    }
-    if apart.abs() > APART {
-        return Err(Wrong::from(format!(
-            "an engine's clock and its broker's are {:.1} s apart: set both, by NTP",
-            apart.abs()
-        )));
-    }
-    match ago > STALE {
-        true => Ok(format!(
-            "the newest step is {ago:.0} s old: no engine runs, or this host's clock is ahead"
-        )),
-        false => Ok(format!(
-            "the newest step is {ago:.1} s old; its engine's clock and the broker's agree to {:.3} s",
-            apart.abs()
-        )),
-    }
+    let ago = (now - last.taken).secs_f64();
+    verdict(
+        &lines(&clocks(&newest, &config.topics.journal, now)),
+        || match live(&newest, now).next().is_none() {
+            true => {
+                format!("the newest step is {ago:.0} s old: no engine runs, or this host's clock is ahead")
+            }
+            false => format!(
+                "the newest step is {ago:.1} s old; its engine's clock and the broker's agree to {:.3} s",
+                (last.at - last.taken).secs_f64().abs()
+            ),
+        },
+    )
 }
 
 /// Which version of the pipeline runs, and whether it is one.
-fn versions(config: &EngineConfig) -> Result<String, Wrong> {
-    let now = SystemClock.now();
-    let is_live = |(taken, _): &Step| (now - *taken).secs_f64() <= STALE;
-    let live: Vec<Step> = newest_steps(config)?.into_values().filter(is_live).collect();
-    if live.iter().any(|(_, record)| record.edit_refused) {
-        return Err(
-            "an edit of the pipeline's file is refused, and the version before it goes on: `wardwatch validate` tells what is wrong \
-             with the file, `wardwatch rollback` lets it say again what runs"
-                .into(),
-        );
-    }
-    let versions: BTreeSet<u32> = live.iter().map(|(_, record)| record.pipeline_version).collect();
+fn one_version(config: &EngineConfig) -> Result<String, Wrong> {
+    let (newest, now): (_, Timestamp) = (newest_steps(config)?, SystemClock.now());
     let ours = config.pipeline.version;
-    match Vec::from_iter(versions)[..] {
-        [] => Ok("unknown: no engine runs".to_owned()),
-        [one] if one == ours => Ok(format!("every shard runs version {one}")),
-        [one] => Ok(format!(
-            "every shard runs version {one}; this file says version {ours}"
-        )),
-        ref several => Err(format!(
-            "shards run versions {several:?}: the engines of the group have different files, and each shard that moves goes over to \
-             another version; give all of them the same"
-        )
-        .into()),
-    }
+    verdict(&lines(&versions(&newest, now)), || {
+        match live(&newest, now).next().map(|(_, step)| step.version) {
+            None => "unknown: no engine runs".to_owned(),
+            Some(one) if one == ours => format!("every shard runs version {one}"),
+            Some(one) => format!("every shard runs version {one}; this file says version {ours}"),
+        }
+    })
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use wardwatch_event_time::Span;
 use wardwatch_pipeline::{Pipeline, PipelineError};
 
+use crate::conditions::{Probe, Seen, Watch};
 use crate::health::{Ending, Health, Stats};
 use crate::member::{EngineConsumer, Member, MemberContext};
 use crate::reload::{RunningPipeline, Wanted};
@@ -120,7 +121,7 @@ impl Engine {
         topics::check(&config)?;
         let config = Arc::new(config);
         let stop = Arc::new(AtomicBool::new(false));
-        let health = Arc::new(Health::new());
+        let health = Arc::new(Health::new(&config.group));
         let wanted = Arc::new(Wanted::new(Arc::clone(&config.pipeline)));
         meter::edit_refused(false);
         let (stopped, watched, pipeline) = (stop.clone(), health.clone(), wanted.clone());
@@ -153,7 +154,9 @@ fn run(
     stop: &Arc<AtomicBool>,
 ) -> Result<(), EngineError> {
     let (writer, writing) = SnapshotWriter::start(config)?.unzip();
-    let outcome = join(config, health, wanted, &writer, stop);
+    let seen = Arc::new(Seen::default());
+    Watch::start(config, wanted, health, &seen, stop)?;
+    let outcome = join(config, health, wanted, &writer, &seen, stop);
     drop(writer);
     // The last snapshots are on their way.
     let written = writing.map_or(Ok(()), JoinHandle::join);
@@ -167,8 +170,10 @@ fn join(
     health: &Arc<Health>,
     wanted: &Arc<Wanted>,
     writer: &Option<SnapshotWriter>,
+    seen: &Arc<Seen>,
     stop: &Arc<AtomicBool>,
 ) -> Result<(), EngineError> {
+    let probe = Arc::new(Probe::new(config)?);
     let mut parked = BTreeMap::new();
     let (mut replaced, mut last) = (0, now());
     loop {
@@ -184,6 +189,8 @@ fn join(
             wanted: wanted.clone(),
             consumer,
             writer: writer.clone(),
+            probe: Arc::clone(&probe),
+            seen: Arc::clone(seen),
             stop: Arc::clone(stop),
         };
         let (outcome, kept) = Member::new(around, parked).run();

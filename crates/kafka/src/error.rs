@@ -150,6 +150,13 @@ pub enum EngineError {
         /// The partition number.
         shard: i32,
     },
+    /// Outside system: a topic of the shard was deleted and created again, or records were deleted that it had not read. The shard
+    /// begins anew, where the log begins now.
+    #[error("the log of shard {shard} is no longer the one that it has read")]
+    LogChanged {
+        /// The partition number.
+        shard: i32,
+    },
     /// Outside system, **outcome unknown** until it is looked up: a transaction failed.
     #[error(
         "a transaction failed; check that the cluster's transaction coordinator runs and that this user may use it"
@@ -178,14 +185,6 @@ pub enum EngineError {
         sequence: u64,
         /// What went wrong.
         what: &'static str,
-    },
-    /// Configuration: the group gave this engine a shard without some of its topics.
-    #[error(
-        "the group gave partition {shard} of some topics only; every engine of the group needs the same pipeline and partition.assignment.strategy=range"
-    )]
-    TornShard {
-        /// The partition number.
-        shard: i32,
     },
     /// Configuration or us: the pipeline fails over data.
     #[error("shard {shard} failed")]

@@ -48,6 +48,8 @@ pub(crate) struct Place {
     /// By topic ordinal, after the last record.
     pub offsets: BTreeMap<u16, i64>,
     pub log_time: Timestamp,
+    /// How many shards there are.
+    pub shards: i32,
 }
 
 /// What worker and filler tell each other.
@@ -256,6 +258,7 @@ impl Work {
         // Its sets have no scores, so no model is asked.
         let mut models = Models::default();
         let mut wait = patience(stop, self.number);
+        inbox.pass_time(Timestamp::MIN, to.log_time);
         inbox.limit(&to.offsets);
         let mut reached = false;
         while !reached || shard.has_more() {
@@ -267,7 +270,7 @@ impl Work {
             let records = inbox.take();
             wait(!records.is_empty() || reached)?;
             for records in records.chunks(MOST_RECORDS).chain(reached.then_some(&[][..])) {
-                let decoded = decode(records, &self.pipeline);
+                let decoded = decode(records, &self.pipeline, to.shards);
                 let tick = records.is_empty().then_some(to.log_time);
                 shard
                     .step(&decoded.batch, tick, &mut models, &mut Outputs::default())

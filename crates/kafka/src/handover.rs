@@ -65,6 +65,7 @@ pub(crate) fn handed_over_again(
     let here = Place {
         offsets: offsets.clone(),
         log_time: old.log_time(),
+        shards: step.log.shards,
     };
     let filled = match new.to_fill(&succession).map(Arc::new) {
         None => None,

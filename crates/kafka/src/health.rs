@@ -5,6 +5,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use wardwatch_alarms::SystemCondition;
+
+use crate::conditions::Conditions;
+
 /// A thread that has not turned for so long hangs; so does a commit.
 const HANGS_AFTER: Duration = Duration::from_secs(5);
 
@@ -16,6 +20,8 @@ pub struct Health {
     /// The group has given this member its part, which may be nothing.
     has_joined: AtomicBool,
     ended: AtomicBool,
+    /// What is wrong with the log, the cluster or the engines.
+    pub(crate) conditions: Conditions,
     records: AtomicU64,
     steps: AtomicU64,
     windows: AtomicU64,
@@ -56,8 +62,9 @@ pub(crate) struct Ending(pub std::sync::Arc<Health>);
     reason = "measures whether a shard's thread hangs"
 )]
 impl Health {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(group: &str) -> Self {
         Self {
+            conditions: Conditions::new(group),
             shards: Mutex::default(),
             has_joined: AtomicBool::new(false),
             ended: AtomicBool::new(false),
@@ -69,9 +76,22 @@ impl Health {
         }
     }
 
-    /// Whether the engine has its part of the shards, each turns and commits, and each has once read its topics to their ends with no
-    /// window left to evaluate.
+    /// Whether the engine has its part of the shards, each turns and commits, each has once read its topics to their ends with no
+    /// window left to evaluate, and nothing keeps data from them.
     pub fn is_ready(&self) -> bool {
+        self.fares()
+            && !self
+                .conditions()
+                .iter()
+                .any(|condition| condition.blocks_readiness)
+    }
+
+    /// What is wrong with the log, the cluster or the engines now.
+    pub fn conditions(&self) -> Vec<SystemCondition> {
+        self.conditions.active()
+    }
+
+    fn fares(&self) -> bool {
         let shards = self.shards.lock().expect("no panic while it is held");
         let hangs = |since: Instant| since.elapsed() >= HANGS_AFTER;
         let fares = |shard: &ShardHealth| {
@@ -112,6 +132,7 @@ impl Health {
             };
             (*number, shard)
         };
+        self.conditions.assigned(numbers);
         *self.shards.lock().expect("no panic while it is held") = numbers.iter().map(fresh).collect();
         self.has_joined.store(true, Ordering::Release);
     }

@@ -16,7 +16,7 @@ use rdkafka::consumer::base_consumer::PartitionQueue;
 use wardwatch_event_time::Timestamp;
 
 use crate::EngineError;
-use crate::journal::Position;
+use crate::journal::{Bounds, Position};
 use crate::lane::{Lane, Received};
 use crate::member::MemberContext;
 
@@ -24,6 +24,8 @@ use crate::member::MemberContext;
 pub(crate) struct Inbox<'q> {
     /// By topic ordinal.
     lanes: Vec<Lane<'q>>,
+    /// No record that is taken came later than this.
+    until: Timestamp,
 }
 
 // === impl Inbox ===
@@ -35,7 +37,39 @@ impl<'q> Inbox<'q> {
         let lanes = lanes.map(|(topic, queue)| Lane::new(queue, topic, position.offset(topic)));
         Self {
             lanes: lanes.collect(),
+            until: Timestamp::MAX,
         }
+    }
+
+    /// It is `now`, by the engine's clock, and no record that is taken from now on can have come after `until`.
+    pub(crate) fn pass_time(&mut self, now: Timestamp, until: Timestamp) {
+        self.until = until;
+        self.lanes.iter_mut().for_each(|lane| lane.pass_time(now));
+    }
+
+    /// What is taken next came between these, as it was found when it was taken first; `inputs` are the topics by ordinal.
+    pub(crate) fn set_bounds(&mut self, bounds: &Bounds, inputs: &[&str]) {
+        self.until = bounds.until.unwrap_or(Timestamp::MAX);
+        for (lane, topic) in self.lanes.iter_mut().zip(inputs) {
+            let since = bounds.since.get(*topic).copied();
+            lane.came_since(Some(since.unwrap_or(Timestamp::MIN)));
+        }
+    }
+
+    /// From now on what is taken is new.
+    pub(crate) fn is_live(&mut self) {
+        self.until = Timestamp::MAX;
+        self.lanes.iter_mut().for_each(|lane| lane.came_since(None));
+    }
+
+    /// How many times the end of a topic, by ordinal, has been reached.
+    pub(crate) fn ends(&self, topic: u16) -> u64 {
+        self.lanes[usize::from(topic)].ends()
+    }
+
+    /// Whether records before `start` of a topic, by ordinal, should still have come.
+    pub(crate) fn waits_for(&self, topic: u16, start: i64) -> bool {
+        self.lanes[usize::from(topic)].waits_for(start)
     }
 
     /// What lies before these offsets, in log order, as soon as it is all at hand. `wait` is called after each look, told
@@ -94,6 +128,9 @@ impl<'q> Inbox<'q> {
         let mut records = Vec::new();
         for lane in &mut self.lanes {
             lane.take_until(until, &mut records);
+        }
+        for record in &mut records {
+            record.append_time = record.append_time.min(self.until);
         }
         records.sort_by_key(Received::place);
         records

@@ -7,7 +7,7 @@
 //! new one begins where the shard goes over to another pipeline, and its state along with it; and where the state has to be
 //! rebuilt.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -38,6 +38,9 @@ pub struct JournalRecord {
     /// The log time after the step; before the first record and tick there is none yet.
     #[serde(default = "no_time", skip_serializing_if = "is_no_time")]
     pub log_time: Timestamp,
+    /// What the shard took the log for: with the offsets and the tick it decides what the step took.
+    #[serde(default, skip_serializing_if = "LogView::is_unknown")]
+    pub log: LogView,
     /// What the engine's clock read when the step was done.
     pub at: Timestamp,
     /// Patients monitored after the step.
@@ -63,6 +66,35 @@ pub struct JournalRecord {
     /// An edit of the pipeline is refused, and this version goes on: a technical alarm for whoever looks after it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub edit_refused: bool,
+}
+
+/// What a shard takes the log for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LogView {
+    /// How many shards there are.
+    pub shards: i32,
+    /// By topic that is read, what the cluster calls it besides its name: another id is another log.
+    #[serde(skip_serializing_if = "no_ids")]
+    pub topic_ids: Arc<BTreeMap<String, String>>,
+    /// Topics whose newest records an open transaction hides.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub held: BTreeSet<String>,
+    /// Between when the records of the step came, where a broker's clock says something else.
+    #[serde(skip_serializing_if = "Bounds::are_none")]
+    pub bounds: Bounds,
+}
+
+/// Between when the records of a step came, by the engine's clock: what a broker says that lies outside is its clock's fault.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Bounds {
+    /// No record came later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// No record of a topic came earlier: by then the engine had read it to its end.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub since: BTreeMap<String, Timestamp>,
 }
 
 /// The begin of a lineage.
@@ -120,6 +152,28 @@ impl JournalRecord {
     }
 }
 
+// === impl LogView ===
+
+impl LogView {
+    fn is_unknown(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The sources that are held up, as a step takes them; `inputs` are the topics by ordinal.
+    pub(crate) fn held_sources(&self, inputs: &[&str]) -> Vec<u16> {
+        let held = (0..).zip(inputs).filter(|(_, topic)| self.held.contains(**topic));
+        held.map(|(ordinal, _)| ordinal).collect()
+    }
+}
+
+// === impl Bounds ===
+
+impl Bounds {
+    fn are_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 // === impl LineageRecord ===
 
 impl LineageRecord {
@@ -133,6 +187,10 @@ impl LineageRecord {
             models: pipeline.model_identities(),
         }
     }
+}
+
+fn no_ids(ids: &BTreeMap<String, String>) -> bool {
+    ids.is_empty()
 }
 
 fn no_time() -> Timestamp {

@@ -13,6 +13,7 @@ use rdkafka::message::{BorrowedMessage, Headers, Message};
 use wardwatch_event_time::Timestamp;
 use wardwatch_ingest::Record;
 
+use crate::conditions::TOLERANCE;
 use crate::member::MemberContext;
 use crate::quarantine::REDRIVEN;
 use crate::{EngineError, meter};
@@ -26,8 +27,10 @@ const LONGEST_HEADER: usize = 1_024;
 /// A record with its place in the log.
 pub(crate) struct Received<'q> {
     message: BorrowedMessage<'q>,
-    /// The broker's append time.
+    /// The broker's append time, within the bounds of when it can have come.
     pub append_time: Timestamp,
+    /// What the broker says, whose clock may be wrong.
+    pub stamped: Timestamp,
     /// Ordinal of the topic among those that the pipeline reads.
     pub topic: u16,
 }
@@ -45,6 +48,15 @@ pub(crate) struct Lane<'q> {
     limit: Option<i64>,
     /// Its end has been reached once since the start: it no longer has to catch up.
     caught_up: bool,
+    /// How many times its end has been reached.
+    ends: u64,
+    /// When its queue was last found empty, and when its end was reached last, by the engine's clock.
+    empty_at: Timestamp,
+    end_at: Timestamp,
+    /// What is pending came after this.
+    since: Timestamp,
+    /// What is taken came after this, where that is known already.
+    known_since: Option<Timestamp>,
 }
 
 // === impl Received ===
@@ -60,6 +72,7 @@ impl<'q> Received<'q> {
         Self {
             message,
             append_time,
+            stamped: append_time,
             topic,
         }
     }
@@ -71,6 +84,14 @@ impl<'q> Received<'q> {
 
     pub(crate) fn offset(&self) -> i64 {
         self.message.offset()
+    }
+
+    pub(crate) fn key(&self) -> Option<&[u8]> {
+        self.message.key()
+    }
+
+    pub(crate) fn has_key(&self) -> bool {
+        self.key().is_some()
     }
 
     /// The places where it lay in quarantine, if it was sent again from there.
@@ -108,7 +129,22 @@ impl<'q> Lane<'q> {
             next: offset,
             limit: None,
             caught_up: false,
+            ends: 0,
+            empty_at: Timestamp::MIN,
+            end_at: Timestamp::MIN,
+            since: Timestamp::MIN,
+            known_since: None,
         }
+    }
+
+    /// It is so late, by the engine's clock; what has come by then has been taken in.
+    pub(crate) fn pass_time(&mut self, now: Timestamp) {
+        self.empty_at = now;
+    }
+
+    /// What is taken came after this, whatever is found here; none: what is found here counts.
+    pub(crate) fn came_since(&mut self, known: Option<Timestamp>) {
+        self.known_since = known;
     }
 
     /// Takes what has arrived, up to [`MOST_AHEAD`].
@@ -124,20 +160,43 @@ impl<'q> Lane<'q> {
 
     fn take(&mut self, event: KafkaResult<BorrowedMessage<'q>>) -> Result<(), EngineError> {
         match event {
-            Ok(message) => self.push(message),
+            Ok(message) => return self.push(message),
             Err(KafkaError::PartitionEOF(_)) => {
                 self.at_end = true;
                 self.caught_up = true;
+                self.ends += 1;
+                // It was told some time since the queue was empty.
+                self.end_at = self.empty_at;
             }
             Err(error) => consumer_error(error)?,
         }
         Ok(())
     }
 
-    fn push(&mut self, message: BorrowedMessage<'q>) {
+    fn push(&mut self, message: BorrowedMessage<'q>) -> Result<(), EngineError> {
+        if message.offset() < self.next {
+            // Offsets only grow: another topic has taken the place of this one.
+            return Err(EngineError::LogChanged {
+                shard: message.partition(),
+            });
+        }
         self.at_end = false;
+        if self.pending.is_empty() {
+            self.since = self.end_at;
+        }
         self.next = message.offset() + 1;
         self.pending.push_back(Received::new(message, self.topic));
+        Ok(())
+    }
+
+    /// How many times its end has been reached.
+    pub(crate) fn ends(&self) -> u64 {
+        self.ends
+    }
+
+    /// Whether records before this one should still come.
+    pub(crate) fn waits_for(&self, offset: i64) -> bool {
+        !self.at_end && self.next < offset
     }
 
     /// From now on nothing is taken from this offset on.
@@ -167,12 +226,16 @@ impl<'q> Lane<'q> {
 
     pub(crate) fn take_until(&mut self, until: Timestamp, into: &mut Vec<Received<'q>>) {
         let limit = self.limit.unwrap_or(i64::MAX);
+        let since = self.known_since.unwrap_or(self.since - TOLERANCE);
         while self
             .pending
             .front()
             .is_some_and(|oldest| oldest.append_time <= until && oldest.offset() < limit)
         {
-            into.extend(self.pending.pop_front());
+            into.extend(self.pending.pop_front().map(|mut record| {
+                record.append_time = record.append_time.max(since);
+                record
+            }));
         }
     }
 

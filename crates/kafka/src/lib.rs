@@ -15,6 +15,8 @@
 //! | `recovery`, `restore` | before a shard's first step: who wrote last, and what state to begin with |
 //! | `worker`, `catch_up` | a shard's thread: before it is live, and then: poll, step, hand over |
 //! | `reload`, `filler` | an edit of the pipeline goes live; the windows that it changes, filled beside the shard |
+//! | `conditions` | what is wrong with the log itself: noticed, told, ended |
+//! | `outlook` | what a shard's thread sees of the log besides its records |
 //! | `lane` | one partition of one topic, read ahead by a bounded amount |
 //! | `inbox` | the lanes of a shard, merged into log order |
 //! | `decode` | records to a batch; what is refused finds its bytes again |
@@ -51,6 +53,7 @@ mod bundle;
 mod catch_up;
 mod clock;
 mod committer;
+mod conditions;
 mod contact;
 mod decode;
 mod desk;
@@ -71,6 +74,7 @@ mod member;
 mod meter;
 mod offset_sender;
 mod outbox;
+mod outlook;
 mod program;
 mod quarantine;
 mod reader;
@@ -87,12 +91,13 @@ mod worker;
 
 pub use audit::{Explanation, explain};
 pub use clock::{BrokerClock, EngineClock, SystemClock};
+pub use conditions::Condition;
 pub use doctor::{Finding, Wrong, examine};
 pub use embedded::{EmbeddedBroker, Feed};
 pub use engine::{Engine, EngineConfig, EngineHandle, LoadPipeline};
 pub use error::EngineError;
 pub use health::{Health, Stats};
-pub use journal::{JournalRecord, LineageRecord};
+pub use journal::{Bounds, JournalRecord, LineageRecord, LogView};
 pub use kept_pipelines::KeptPipeline;
 pub use meter::describe_metrics;
 pub use quarantine::{QuarantineEntry, quarantined, redrive};

@@ -4,8 +4,9 @@
 //!   subscribe ─▶ assigned ─▶ open every shard ─▶ assign ─▶ threads run ─▶ revoked ─▶ threads park ─▶ unassign ─▶ …
 //! ```
 //!
-//! The range assignor gives a member the same partitions of every topic, which together are a shard. What is revoked stays in
-//! memory until the next assignment: a shard that comes back at once goes on where it stood.
+//! The group shares the partitions of the journal among its members: each is a shard, with the partitions of that number of every
+//! topic. So partitions that somebody adds to a source move no shard. What is revoked stays in memory until the next assignment:
+//! a shard that comes back at once goes on where it stood.
 //!
 //! MEMBER-1: a shard's thread has ended, committed, before its partitions are given up.
 
@@ -134,9 +135,9 @@ impl Member {
 
     fn look_until(&mut self, stop: &AtomicBool) -> Result<(), EngineError> {
         let consumer = self.around.consumer.clone();
-        let config = Arc::clone(&self.around.config);
-        let topics = config.topics.inputs(&config.pipeline);
-        consumer.subscribe(&topics).map_err(EngineError::Consume)?;
+        let journal = self.around.config.topics.journal.as_str();
+        let journal = [journal];
+        consumer.subscribe(&journal).map_err(EngineError::Consume)?;
         while !stop.load(Ordering::Acquire) {
             match consumer.poll(LOOK) {
                 // Records come by the queues of their partitions.
@@ -172,18 +173,18 @@ impl Member {
         Ok(())
     }
 
-    /// The shards whose partitions are assigned.
+    /// The shards whose partitions of the journal are assigned, as far as every topic that they read has that partition. Others
+    /// cannot run; that is told of where topics are looked at.
     fn shards_of(&self, partitions: &TopicPartitionList) -> Result<Vec<i32>, EngineError> {
         let config = &self.around.config;
-        let topics = config.topics.inputs(&config.pipeline).len();
-        let mut of: BTreeMap<i32, usize> = BTreeMap::new();
-        for partition in partitions.elements() {
-            *of.entry(partition.partition()).or_default() += 1;
-        }
-        match of.iter().find(|(_, found)| **found != topics) {
-            None => Ok(of.into_keys().collect()),
-            Some((shard, _)) => Err(EngineError::TornShard { shard: *shard }),
-        }
+        let inputs = config.topics.inputs(&config.pipeline);
+        let topics = self.around.probe.topics(&inputs)?;
+        let fewest = topics.values().map(|topic| topic.partitions).min().unwrap_or(0);
+        let all = partitions.elements();
+        let all = all.iter().map(|partition| partition.partition());
+        let mut shards: Vec<i32> = all.filter(|shard| *shard < fewest).collect();
+        shards.sort_unstable();
+        Ok(shards)
     }
 
     /// Opens every assigned shard, then begins to read and runs them.
@@ -220,8 +221,10 @@ impl Member {
             for number in shards {
                 let parked = self.parked.remove(number);
                 let distrusted = self.distrusted.remove(number);
-                let config = &config;
-                opening.push(scope.spawn(move || recovery::open(config, *number, parked, distrusted, stop)));
+                let (config, probe) = (&config, &*self.around.probe);
+                opening.push(
+                    scope.spawn(move || recovery::open(config, probe, *number, parked, distrusted, stop)),
+                );
             }
             let opened = opening
                 .into_iter()
@@ -260,7 +263,14 @@ impl Member {
         let running = self.running.remove(&number).expect("it was just found");
         let error = match running.thread.join() {
             Err(_) => return Err(EngineError::Panicked),
-            Ok(Ok(_)) => return Ok(()),
+            Ok(Ok(parked)) => {
+                if parked.log_has_changed {
+                    self.parked.insert(number, parked);
+                    return self.begin_anew(&EngineError::LogChanged { shard: number });
+                }
+                return Ok(());
+            }
+            Ok(Err(error @ EngineError::LogChanged { .. })) => return self.begin_anew(&error),
             Ok(Err(error)) => error,
         };
         self.restarts += 1;
@@ -276,8 +286,13 @@ impl Member {
         if !is_curable || self.restarts > MOST_RESTARTS {
             return Err(error);
         }
-        tracing::error!(error = &error as &dyn std::error::Error, "the shard begins anew");
-        // Every reader is set anew, so the others pause too; they go on with what they have in memory.
+        self.begin_anew(&error)
+    }
+
+    /// Opens every shard once more, after a rest. Every reader is set anew, so the others pause too; they go on with what they
+    /// have in memory.
+    fn begin_anew(&mut self, why: &EngineError) -> Result<(), EngineError> {
+        tracing::error!(error = why as &dyn std::error::Error, "the shard begins anew");
         self.park_all();
         self.around.consumer.unassign().map_err(EngineError::Consume)?;
         self.begin_at = Some(worker::now() + REST);

@@ -46,6 +46,9 @@ const SNAPSHOT_AT: &str = "wardwatch_snapshot_timestamp_seconds";
 const OUTDATED_CONTEXT: &str = "wardwatch_context_outdated_total";
 const VERSION: &str = "wardwatch_pipeline_version";
 const EDIT_REFUSED: &str = "wardwatch_pipeline_edit_refused";
+const CONDITION: &str = "wardwatch_system_condition";
+const CONDITIONS: &str = "wardwatch_system_conditions_total";
+const RECORDS_LOST: &str = "wardwatch_records_lost_total";
 
 /// Tells the recorder what every metric means. Call once it is installed.
 pub fn describe_metrics() {
@@ -103,6 +106,12 @@ pub fn describe_metrics() {
         "When the newest snapshot was written, in Unix time, by shard"
     );
     describe_gauge!(VERSION, "Version of the pipeline that a shard runs, by shard");
+    describe_gauge!(
+        CONDITION,
+        "1 while something is wrong with the log, the cluster or the engines, by code and place"
+    );
+    describe_counter!(CONDITIONS, "How many times such a condition began, by code");
+    describe_counter!(RECORDS_LOST, "Records deleted before they were read, at most");
     describe_gauge!(
         EDIT_REFUSED,
         "1 while an edit of the pipeline is refused and the version before it goes on, else 0"
@@ -180,6 +189,22 @@ pub(crate) fn runs(shard: i32, version: u32) {
 
 pub(crate) fn edit_refused(is_refused: bool) {
     gauge!(EDIT_REFUSED).set(f64::from(u8::from(is_refused)));
+}
+
+/// A condition of the system begins.
+pub(crate) fn condition_began(code: &str, place: &str) {
+    gauge!(CONDITION, "code" => code.to_owned(), "place" => place.to_owned()).set(1.0);
+    counter!(CONDITIONS, "code" => code.to_owned()).increment(1);
+}
+
+/// A condition of the system is over.
+pub(crate) fn condition_ended(code: &str, place: &str) {
+    gauge!(CONDITION, "code" => code.to_owned(), "place" => place.to_owned()).set(0.0);
+}
+
+/// So many records were deleted before they were read.
+pub(crate) fn records_lost(records: i64) {
+    counter!(RECORDS_LOST).increment(u64::try_from(records).unwrap_or(0));
 }
 
 pub(crate) fn snapshot_written(shard: i32, bytes: usize, at: Timestamp) {

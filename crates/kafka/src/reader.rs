@@ -12,7 +12,7 @@ use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::metadata::Metadata;
 use rdkafka::{Offset, TopicPartitionList};
 use serde::de::DeserializeOwned;
-use wardwatch_alarms::{Alarm, Alert, ScoreRecord};
+use wardwatch_alarms::{Alarm, Alert, ScoreRecord, SystemCondition};
 
 use crate::{ClientSettings, EngineError, JournalRecord, TopicNames, contact, settings};
 
@@ -33,6 +33,8 @@ pub enum Output {
     Score(Box<ScoreRecord>),
     /// Of `journal`: how far a shard came, about once a second at least.
     Journal(Box<JournalRecord>),
+    /// Of `conditions.system`.
+    Condition(Box<SystemCondition>),
 }
 
 /// A thread that reads output topics from their start and tells what comes.
@@ -63,6 +65,7 @@ impl OutputReader {
             (names.alarms.clone(), alarm),
             (names.scores.clone(), score),
             (names.journal.clone(), journal),
+            (names.conditions.clone(), condition),
         ]
         .into();
         let topics = decoders.keys().map(String::as_str);
@@ -194,4 +197,8 @@ fn score(payload: &[u8]) -> Result<Output, serde_json::Error> {
 
 fn journal(payload: &[u8]) -> Result<Output, serde_json::Error> {
     boxed(payload).map(Output::Journal)
+}
+
+fn condition(payload: &[u8]) -> Result<Output, serde_json::Error> {
+    boxed(payload).map(Output::Condition)
 }

@@ -8,6 +8,9 @@
 //!                                            nothing at all          the log, as far back as windows reach
 //! ```
 //!
+//! Where the log has changed meanwhile (a topic made again, records gone that were not read) the shard goes on where it begins now:
+//! with its state, if no step has to be taken again for that which is gone, else with a rebuilt one; in a new lineage either way.
+//!
 //! REC-1: a state is gone on with only if the journal holds the step that it was taken after, with the same digest.
 
 use std::collections::BTreeMap;
@@ -22,7 +25,8 @@ use wardwatch_alarms::Alarm;
 use wardwatch_event_time::Timestamp;
 use wardwatch_shard::{Shard, Wants};
 
-use crate::journal::Position;
+use crate::conditions::{Break, Known, LogFacts, Probe, breaks, needs_times};
+use crate::journal::{LogView, Position};
 use crate::log_reader::{LogReader, Tail};
 use crate::outbox::Outbox;
 use crate::restore::{from_the_first, restore};
@@ -43,6 +47,8 @@ pub(crate) struct Parked {
     pub journaled: Option<i64>,
     /// Its lineage has no snapshot yet.
     pub is_new_lineage: bool,
+    /// It has ended because the log is no longer the one that it read.
+    pub log_has_changed: bool,
 }
 
 /// A shard that is ours, with what it has to do before it is live.
@@ -57,6 +63,10 @@ pub(crate) struct Opened {
     pub journaled: Option<i64>,
     pub is_new_lineage: bool,
     pub catch_up: CatchUp,
+    /// What the shard takes the log for from now on.
+    pub log: LogView,
+    /// Where that is no longer what it was.
+    pub breaks: Vec<Break>,
 }
 
 /// What a shard has to do before it is live.
@@ -84,14 +94,21 @@ pub(crate) struct Rebuild {
 /// [`EngineError::Client`], or the last failure once `stop` is set.
 pub(crate) fn open(
     config: &EngineConfig,
+    probe: &Probe,
     number: i32,
     parked: Option<Parked>,
     distrusted: bool,
     stop: &AtomicBool,
 ) -> Result<Opened, EngineError> {
-    let (outbox, tail) = loop {
+    let inputs = config.topics.inputs(&config.pipeline);
+    let (outbox, tail, facts, breaks) = loop {
         let parked_at = parked.as_ref().and_then(|parked| parked.journaled);
-        match take_over(config, number, parked_at) {
+        let taken = take_over(config, number, parked_at).and_then(|(outbox, tail)| {
+            let last = tail.last().map(|(_, record)| record);
+            let (facts, breaks) = look(config, probe, number, &inputs, last)?;
+            Ok((outbox, tail, facts, breaks))
+        });
+        match taken {
             Ok(opened) => break opened,
             Err(error) if error.is_final() => return Err(error),
             Err(error) if stop.load(Ordering::Acquire) => return Err(error),
@@ -105,7 +122,6 @@ pub(crate) fn open(
             }
         }
     };
-    let inputs = config.topics.inputs(&config.pipeline);
     let last = tail
         .last()
         .map(|(offset, record)| (*offset, record.position(&inputs)));
@@ -119,17 +135,34 @@ pub(crate) fn open(
         _ => restore(config, number, &committed, &inputs)
             .or_else(|| from_the_first(config, number, &committed, Wants::default())),
     };
+    // What is gone cannot be stepped again.
+    let stands = |position: &Position| {
+        breaks
+            .iter()
+            .all(|broken| position.offset(broken.topic) == committed.offset(broken.topic))
+    };
+    let found = found.filter(|(_, position, _)| stands(position));
     let is_new_lineage = was_new || found.is_none();
     let (shard, position, catch_up) = match found {
         Some((shard, position, records)) => (shard, position, CatchUp::Replay(records)),
         None => {
             let reason = match tail.last() {
                 None => "nothing is in the journal".to_owned(),
-                Some((_, last)) => why_rebuilt(config, last, distrusted),
+                Some((_, last)) if breaks.is_empty() => why_rebuilt(config, last, distrusted),
+                Some(_) => "steps before that cannot be taken again".to_owned(),
             };
             rebuild(config, number, &tail, reason)?
         }
     };
+    let mut catch_up = catch_up;
+    let mut position = position;
+    resume_at(&breaks, &inputs, &mut position, &mut catch_up);
+    // What has never been read begins where it begins now.
+    for (ordinal, topic) in (0..).zip(&inputs) {
+        if let Some(found) = facts.partition(topic, number) {
+            position.offsets.entry(ordinal).or_insert(found.start);
+        }
+    }
     Ok(Opened {
         number,
         outbox,
@@ -139,7 +172,92 @@ pub(crate) fn open(
         journaled,
         is_new_lineage,
         catch_up,
+        log: LogView {
+            shards: facts
+                .topics
+                .get(&config.topics.journal)
+                .map_or(0, |journal| journal.partitions),
+            topic_ids: Arc::new(ids(
+                &facts,
+                &inputs,
+                tail.last().map(|(_, last)| &last.log),
+                &breaks,
+            )),
+            ..LogView::default()
+        },
+        breaks,
     })
+}
+
+/// What the cluster calls the topics; where it does not tell now, what it called them before.
+fn ids(
+    facts: &LogFacts,
+    inputs: &[&str],
+    before: Option<&LogView>,
+    breaks: &[Break],
+) -> BTreeMap<String, String> {
+    let same = (0..)
+        .zip(inputs)
+        .filter(|(ordinal, _)| breaks.iter().all(|broken| broken.topic != *ordinal));
+    let known = same.filter_map(|(_, topic)| {
+        let id = before?.topic_ids.get(*topic)?;
+        Some(((*topic).to_owned(), id.clone()))
+    });
+    let mut ids: BTreeMap<String, String> = known.collect();
+    ids.extend(facts.ids(inputs));
+    ids
+}
+
+/// The log as it is now, and where it is no longer the one that the journal's last step knew.
+fn look(
+    config: &EngineConfig,
+    probe: &Probe,
+    number: i32,
+    inputs: &[&str],
+    last: Option<&JournalRecord>,
+) -> Result<(LogFacts, Vec<Break>), EngineError> {
+    let all: Vec<&str> = inputs
+        .iter()
+        .copied()
+        .chain([config.topics.journal.as_str()])
+        .collect();
+    let facts = probe.log(&all, &[number])?;
+    let Some(last) = last else {
+        return Ok((facts, Vec::new()));
+    };
+    let mut known = Vec::new();
+    for (ordinal, name) in (0..).zip(inputs) {
+        let is_asked = needs_times(&last.log, &facts, name) && facts.partition(name, number).is_some();
+        known.push(Known {
+            ordinal,
+            name,
+            offset: last.offsets.get(*name).copied(),
+            first_younger: match is_asked {
+                true => probe.first_after(name, number, last.log_time)?,
+                false => None,
+            },
+        });
+    }
+    let breaks = breaks(&last.log, &facts, number, &known);
+    Ok((facts, breaks))
+}
+
+/// Goes on with broken topics where they are whole. No step that is taken again takes anything of them.
+fn resume_at(breaks: &[Break], inputs: &[&str], position: &mut Position, catch_up: &mut CatchUp) {
+    for broken in breaks {
+        position.offsets.insert(broken.topic, broken.resume);
+        match catch_up {
+            CatchUp::Rebuild(rebuild) => {
+                rebuild.until.insert(broken.topic, broken.resume);
+            }
+            CatchUp::Replay(steps) => {
+                let topic = inputs[usize::from(broken.topic)];
+                for step in steps {
+                    step.offsets.insert(topic.to_owned(), broken.resume);
+                }
+            }
+        }
+    }
 }
 
 /// Opens the shard's producer, which settles what earlier ones left open, and then reads the journal from offset `from`.

@@ -223,6 +223,7 @@ impl<'w> Worker<'w> {
         Place {
             offsets: self.position.offsets.clone(),
             log_time: self.shard.log_time(),
+            shards: self.log.shards,
         }
     }
 

@@ -4,6 +4,7 @@
 //!   assigned ─▶ catch up ─▶ [ poll, step, put on the desk ]* ─▶ flush, snapshot ─▶ parked
 //! ```
 
+use std::cmp;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,22 +12,24 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::base_consumer::PartitionQueue;
-use wardwatch_event_time::Timestamp;
+use wardwatch_event_time::{Span, Timestamp};
 use wardwatch_inference::{Models, Recording};
 use wardwatch_pipeline::Pipeline;
 use wardwatch_shard::{Outputs, Shard, StepError};
 
 use crate::bundle::Bundle;
 use crate::committer::Committer;
+use crate::conditions::{Break, Condition, Probe, Seen};
 use crate::decode::{decode, refused_records};
 use crate::desk::Desk;
 use crate::failpoint::failpoint;
 use crate::health::{Health, Stats};
 use crate::inbox::Inbox;
-use crate::journal::{JournalRecord, LineageRecord, Position};
+use crate::journal::{Bounds, JournalRecord, LineageRecord, LogView, Position};
 use crate::lane::Received;
 use crate::member::{EngineConsumer, MemberContext};
 use crate::meter::{self, Stage};
+use crate::outlook::Outlook;
 use crate::recovery::{Opened, Parked};
 use crate::reload::{GoingOver, Wanted};
 use crate::snapshot_writer::{Job, Room, SnapshotWriter};
@@ -56,6 +59,10 @@ pub(crate) struct Surroundings {
     pub wanted: Arc<Wanted>,
     pub consumer: EngineConsumer,
     pub writer: Option<SnapshotWriter>,
+    /// Looks at the log where a shard is opened.
+    pub probe: Arc<Probe>,
+    /// What the newest look at the log has shown.
+    pub seen: Arc<Seen>,
     /// The engine has been told to stop.
     pub stop: Arc<AtomicBool>,
 }
@@ -77,6 +84,14 @@ pub(crate) struct Worker<'w> {
     /// What the pipeline reads, by topic ordinal: its sources, the context, the commands.
     pub(crate) inputs: &'w [&'w str],
     pub(crate) scorer: Recording<Models>,
+    /// What the shard takes the log for.
+    pub(crate) log: LogView,
+    /// What it sees of the log that only a look at the cluster tells.
+    pub(crate) outlook: Outlook<'w>,
+    /// A log time that the shard had, and when that was.
+    paced: Option<(Timestamp, Instant)>,
+    /// The log is no longer the one that it reads: whoever opens it again finds out where to go on.
+    log_has_changed: bool,
     last_tick: Instant,
     last_snapshot: Instant,
     /// The sequence at the last snapshot, or at the begin.
@@ -123,6 +138,10 @@ pub(crate) fn run(
         position: opened.position,
         inbox,
         inputs: &inputs,
+        log: opened.log,
+        outlook: Outlook::new(opened.number, &inputs, &around.seen, &around.health.conditions),
+        paced: None,
+        log_has_changed: false,
         last_tick: now(),
         last_snapshot: now(),
         snapshotted: 0,
@@ -133,6 +152,7 @@ pub(crate) fn run(
     };
     meter::runs(worker.number, worker.pipeline.version);
     worker.catch_up(opened.catch_up, stop)?;
+    worker.resume(opened.breaks);
     let desk = Desk::new(opened.journaled);
     let committed = (opened.committed, opened.journaled);
     let committer = Committer::new(around, opened.number, &inputs, opened.outbox, committed, stop);
@@ -151,6 +171,7 @@ pub(crate) fn run(
         position: worker.position,
         journaled,
         is_new_lineage: worker.is_new_lineage,
+        log_has_changed: worker.log_has_changed,
     })
 }
 
@@ -161,8 +182,15 @@ impl<'w> Worker<'w> {
     fn turn_until(&mut self, stop: &AtomicBool, desk: &Desk<'w>) -> Result<Option<i64>, EngineError> {
         // A lineage that has been begun is told of, whatever comes.
         while !stop.load(Ordering::Acquire) || self.begins.is_some() {
-            if !self.turn(desk)? {
-                thread::park_timeout(IDLE);
+            match self.turn(desk) {
+                Ok(true) => {}
+                Ok(false) => thread::park_timeout(IDLE),
+                // Nothing has been taken of it, so the state is kept.
+                Err(EngineError::LogChanged { .. }) => {
+                    self.log_has_changed = true;
+                    break;
+                }
+                Err(error) => return Err(error),
             }
             if !stop.load(Ordering::Acquire) {
                 self.follow(desk)?;
@@ -181,7 +209,11 @@ impl<'w> Worker<'w> {
         let mut did = Stats::default();
         failpoint("poll");
         self.inbox.fill()?;
+        self.outlook.heed(&self.inbox, &mut self.log)?;
         let received = config.clock.now();
+        if config.clock.is_set() {
+            self.inbox.pass_time(received, config.clock.ceiling());
+        }
         let oldest = self.inbox.oldest().unwrap_or(received);
         meter::oldest_record(self.number, received - oldest);
         // A lineage begins with a step of nothing and a snapshot: whatever it decides can then be derived again.
@@ -190,7 +222,12 @@ impl<'w> Worker<'w> {
             Some(_) => (Vec::new(), false),
         };
         // Until it is known what time it is, a step of nothing asks: its journal record comes back with the brokers' time.
-        let tick = (is_due && config.clock.is_set()).then_some(received - config.tick_lag);
+        let tick = (is_due && config.clock.is_set()).then(|| self.tick(received));
+        if let Some(newest) = records.last() {
+            config.clock.saw(newest.stamped);
+        }
+        self.outlook.note(&records, received, &self.inbox);
+        self.outlook.tell(received);
         if !records.is_empty() || is_due || self.begins.is_some() || self.shard.has_more() {
             self.go_through(&records, tick, received, desk, &mut did)?;
         }
@@ -233,6 +270,42 @@ impl<'w> Worker<'w> {
         }
     }
 
+    /// Goes on where the log begins now, where it is no longer the one that the shard has read: a new epoch begins, and patients of
+    /// whom records are lost are told of.
+    fn resume(&mut self, breaks: Vec<Break>) {
+        self.inbox.is_live();
+        self.paced = (self.shard.log_time() != Timestamp::MIN).then(|| (self.shard.log_time(), now()));
+        if breaks.is_empty() {
+            return;
+        }
+        for broken in &breaks {
+            let is_source = usize::from(broken.topic) < self.pipeline.sources.len();
+            if let Condition::RecordsLost { from, until, .. } = &broken.condition {
+                meter::records_lost(until - from);
+                if is_source {
+                    let source = usize::from(broken.topic);
+                    // A technical alarm asks no model.
+                    self.shard
+                        .tell_records_lost(source, &mut Models::default(), &mut self.ended);
+                }
+            }
+        }
+        let told = breaks.iter().map(|broken| broken.condition.to_string());
+        let reason = told.collect::<Vec<_>>().join("; ");
+        self.outlook
+            .opened(breaks.into_iter().map(|broken| broken.condition).collect());
+        match &mut self.begins {
+            // The state was rebuilt for another reason, or for this one.
+            Some(begins) => begins.reason = format!("{reason}; {}", begins.reason),
+            None => {
+                self.position.lineage += 1;
+                self.position.digest = self.shard.digest();
+                self.is_new_lineage = true;
+                self.begins = Some(Box::new(LineageRecord::of(&self.pipeline, reason, false)));
+            }
+        }
+    }
+
     pub(crate) fn bundle(&self) -> Bundle<'w> {
         Bundle::new(&self.config.topics, self.inputs, self.number)
     }
@@ -251,7 +324,8 @@ impl<'w> Worker<'w> {
 
         failpoint("decode");
         let begun = now();
-        let decoded = decode(records, &self.pipeline);
+        let mut decoded = decode(records, &self.pipeline, self.log.shards);
+        decoded.batch.held = self.log.held_sources(self.inputs);
         let decode_took = begun.elapsed();
 
         failpoint("step");
@@ -279,7 +353,7 @@ impl<'w> Worker<'w> {
 
         self.warn_of(&outputs);
         self.passed(records);
-        let journal = self.journal(tick, &mut outputs);
+        let journal = self.journal(records, tick, &mut outputs);
         meter::stepped(
             self.number,
             &journal.counts,
@@ -320,16 +394,53 @@ impl<'w> Worker<'w> {
         is_due
     }
 
+    /// The log time to advance to. A broker's clock may be set back, and another one's may be behind: log time goes on
+    /// nevertheless, at this host's pace, and with it every timer.
+    fn tick(&self, received: Timestamp) -> Timestamp {
+        let paced = self.paced.map_or(Timestamp::MIN, |(log_time, since)| {
+            let elapsed = i64::try_from(since.elapsed().as_micros()).unwrap_or(i64::MAX);
+            log_time + Span::from_micros(elapsed)
+        });
+        received.max(paced) - self.config.tick_lag
+    }
+
     /// Notes that these records have been stepped.
     fn passed(&mut self, records: &[Received<'_>]) {
+        if self
+            .paced
+            .is_none_or(|(log_time, _)| log_time < self.shard.log_time())
+        {
+            self.paced = Some((self.shard.log_time(), now()));
+        }
         for record in records {
             let after = self.position.offsets.entry(record.topic).or_default();
             *after = (*after).max(record.offset() + 1);
         }
     }
 
+    /// Between when records came, where their brokers say something else.
+    fn bounds(&self, records: &[Received<'_>]) -> Bounds {
+        let mut bounds = Bounds::default();
+        for record in records {
+            match record.append_time.cmp(&record.stamped) {
+                cmp::Ordering::Less => bounds.until = Some(record.append_time),
+                cmp::Ordering::Equal => {}
+                cmp::Ordering::Greater => {
+                    let topic = self.inputs[usize::from(record.topic)];
+                    bounds.since.insert(topic.to_owned(), record.append_time);
+                }
+            }
+        }
+        bounds
+    }
+
     /// The record of the step that was just taken; the position is then behind it.
-    fn journal(&mut self, tick: Option<Timestamp>, outputs: &mut Outputs) -> JournalRecord {
+    fn journal(
+        &mut self,
+        records: &[Received<'_>],
+        tick: Option<Timestamp>,
+        outputs: &mut Outputs,
+    ) -> JournalRecord {
         self.position.digest = self.shard.digest();
         let offsets = self.position.offsets.iter();
         let record = JournalRecord {
@@ -343,6 +454,10 @@ impl<'w> Worker<'w> {
                 .collect(),
             tick,
             log_time: self.shard.log_time(),
+            log: LogView {
+                bounds: self.bounds(records),
+                ..self.log.clone()
+            },
             at: self.config.clock.now(),
             patients: self.shard.patients() as u64,
             ended: std::mem::take(&mut outputs.ended),

@@ -20,7 +20,7 @@ use crate::{Condition, ConditionAlarm, From, LimitAlarm, Source};
 const MOST_ALARMS: usize = 256;
 
 /// The names of the technical alarms.
-const TECHNICAL: [&str; 4] = ["silent", "device_clock", "lost", "overdue"];
+const TECHNICAL: [&str; 5] = ["silent", "device_clock", "records_lost", "lost", "overdue"];
 
 /// The alarms of a pipeline that have no problem.
 #[derive(Debug, Default)]

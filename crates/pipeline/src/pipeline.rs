@@ -327,6 +327,11 @@ impl Source {
         format!("silent:{}", self.name)
     }
 
+    /// The name of the alarm when records of it were gone before they could be read.
+    pub fn records_lost_alarm(&self) -> String {
+        format!("records_lost:{}", self.name)
+    }
+
     /// The name of the alarm when a device's clock is wrong.
     pub fn clock_alarm(&self) -> String {
         format!("device_clock:{}", self.name)
@@ -426,6 +431,7 @@ impl Pipeline {
         let clocks = self.sources.iter().map(Source::clock_alarm);
         let lost = self.watched.iter().map(|vital| lost_alarm(*vital));
         let overdue = std::iter::once(OVERDUE_ALARM.to_owned());
+        // That records were lost no data can tell.
         let technical = silent.chain(clocks).chain(lost).chain(overdue);
         limits.chain(conditions).chain(technical).collect()
     }
@@ -445,6 +451,8 @@ impl Pipeline {
         let of_source = || {
             self.sources.iter().find_map(|source| match name {
                 name if name == source.silent_alarm() => Some(self.technical.silent),
+                // As silence: values that somebody measured were not seen.
+                name if name == source.records_lost_alarm() => Some(self.technical.silent),
                 name if name == source.clock_alarm() => Some(self.technical.device_clock),
                 _ => None,
             })

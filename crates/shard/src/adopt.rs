@@ -86,6 +86,10 @@ impl Shard {
                 None if machine.is_active() => Machine::default(),
                 None => *machine,
             };
+            if place.kind == MachineKind::RecordsLost && machine.is_active() {
+                self.show_records_lost(slot, index);
+                continue;
+            }
             let Some((rules, kind)) = timing else { continue };
             let (due, is_idle) = (machine.arm(rules), machine.is_idle());
             if place.kind == MachineKind::Limit {
@@ -123,6 +127,7 @@ impl Shard {
             .chain(of(MachineKind::Condition, self.pipeline.conditions.len()))
             .chain(of(MachineKind::Silent, sources))
             .chain(of(MachineKind::DeviceClock, sources))
+            .chain(of(MachineKind::RecordsLost, sources))
             .chain(lost)
             .chain([Technical::Overdue.place()])
     }
@@ -137,6 +142,7 @@ impl Shard {
             MachineKind::DeviceClock => self.pipeline.sources[index].clock_alarm(),
             MachineKind::Lost => lost_alarm(VitalSign::ALL[index]),
             MachineKind::Overdue => OVERDUE_ALARM.to_owned(),
+            MachineKind::RecordsLost => self.pipeline.sources[index].records_lost_alarm(),
         }
     }
 }

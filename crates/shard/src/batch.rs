@@ -22,6 +22,8 @@ pub struct Batch {
     pub context: Vec<ContextInput>,
     /// Commands in order of append time. At equal times they come after context, before messages.
     pub commands: Vec<CommandInput>,
+    /// Sources whose newest records the log holds but does not show yet: of their patients no silence is claimed in this step.
+    pub held: Vec<u16>,
 }
 
 /// A record of a context topic.
@@ -277,6 +279,7 @@ impl Default for Batch {
             observations: Observations::empty(),
             context: Vec::new(),
             commands: Vec::new(),
+            held: Vec::new(),
         }
     }
 }

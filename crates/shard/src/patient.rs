@@ -93,6 +93,7 @@ pub(crate) struct SourceState {
     pub(crate) went_on_at: Timestamp,
     pub(crate) silent: Machine,
     pub(crate) device_clock: Machine,
+    pub(crate) records_lost: Machine,
 }
 
 /// A patient's standing in one feature set.
@@ -165,10 +166,11 @@ pub(crate) enum MachineKind {
     Condition = 1,
     Silent = 2,
     DeviceClock = 3,
+    RecordsLost = 4,
     /// Its index is that of the vital sign.
-    Lost = 4,
+    Lost = 5,
     /// There is one.
-    Overdue = 5,
+    Overdue = 6,
 }
 
 // === impl MachineKind ===
@@ -180,6 +182,7 @@ impl MachineKind {
             Self::Condition,
             Self::Silent,
             Self::DeviceClock,
+            Self::RecordsLost,
             Self::Lost,
             Self::Overdue,
         ];
@@ -190,6 +193,26 @@ impl MachineKind {
 // === impl Context ===
 
 impl Context {
+    /// Whether no context record has said anything of the patient.
+    pub(crate) fn is_unknown(&self) -> bool {
+        let Self {
+            ward,
+            bed,
+            age,
+            sex,
+            spo2_scale,
+            on_oxygen,
+            pregnant,
+        } = self;
+        ward.is_none()
+            && bed.is_none()
+            && age.is_none()
+            && sex.is_none()
+            && spo2_scale.is_none()
+            && on_oxygen.is_none()
+            && pregnant.is_none()
+    }
+
     /// As a decision about a patient.
     pub(crate) fn event(&self, patient: u64) -> Event {
         let flag = |known: Option<bool>| known.map_or(-1, i64::from);
@@ -312,6 +335,7 @@ impl Patient {
             .chain(numbered(MachineKind::Condition, &self.conditions))
             .chain(technical(MachineKind::Silent, |source| source.silent))
             .chain(technical(MachineKind::DeviceClock, |source| source.device_clock))
+            .chain(technical(MachineKind::RecordsLost, |source| source.records_lost))
             .chain(numbered(MachineKind::Lost, &self.presence.lost))
             .chain(numbered(MachineKind::Overdue, &[self.presence.overdue]))
             .filter(|(_, machine)| *machine != Machine::default())
@@ -330,6 +354,7 @@ impl Patient {
             MachineKind::Condition => self.conditions.get_mut(index),
             MachineKind::Silent => self.sources.get_mut(index).map(|source| &mut source.silent),
             MachineKind::DeviceClock => self.sources.get_mut(index).map(|source| &mut source.device_clock),
+            MachineKind::RecordsLost => self.sources.get_mut(index).map(|source| &mut source.records_lost),
             MachineKind::Lost => self.presence.lost_mut(index),
             MachineKind::Overdue => (index == 0).then_some(&mut self.presence.overdue),
         }

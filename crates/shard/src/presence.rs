@@ -22,7 +22,7 @@ use wardwatch_pipeline::Pipeline;
 use crate::Shard;
 use crate::patient::Patient;
 use crate::shard::Io;
-use crate::technical::{RULES, Technical, just_before};
+use crate::technical::{LOOK_AGAIN, RULES, Technical, just_before};
 use crate::timers::TimerKind;
 
 /// A source that goes on after a pause has so long to send each of its vital signs: they may come message by message.
@@ -240,9 +240,14 @@ impl Shard {
             if patient.presence.usable_at[vital.index()] == Timestamp::MIN {
                 continue;
             }
+            let senders = patient.presence.sources[vital.index()];
             let is_charted = patient.is_charted(*vital, &pipeline);
+            let is_held = self.held.iter().any(|source| senders & 1 << source != 0);
+            let patient = self.patient_mut(slot);
             match patient.verdict(*vital, now, &pipeline) {
                 Verdict::Until(due) => next = next.min(due),
+                // It may be among what the log does not show yet.
+                Verdict::Gone if is_held => next = next.min(now + LOOK_AGAIN),
                 Verdict::Gone if is_charted => overdue |= bit(*vital),
                 Verdict::Gone => self.move_lost(slot, *vital, Judgement::AtOnce, at, io),
                 Verdict::Superseded => {

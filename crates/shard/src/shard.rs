@@ -71,6 +71,8 @@ pub struct Shard {
     pub(crate) watched: u32,
     /// Scores that say something else than under the pipeline before: the next step computes them first.
     pub(crate) changed_scores: Vec<usize>,
+    /// Sources whose newest records the log holds but does not show yet, in this step.
+    pub(crate) held: Vec<u16>,
 }
 
 /// The world outside a step: models in, outputs out.
@@ -109,6 +111,7 @@ impl Shard {
             ended: Ended::default(),
             stays: 0,
             changed_scores: Vec::new(),
+            held: Vec::new(),
         }
     }
 
@@ -127,6 +130,7 @@ impl Shard {
         out: &mut Outputs,
     ) -> Result<(), StepError> {
         let mut io = Io { scorer, out };
+        self.held.clone_from(&batch.held);
         self.score_anew(&mut io)?;
         let mut sayings = Sayings::new(batch);
         let messages = batch.observations.messages();
@@ -324,6 +328,10 @@ impl Shard {
                 Ok(())
             }
             TimerKind::Forget => self.forget_on_time(slot, due, io),
+            TimerKind::RecordsLost { source } => {
+                self.clear_records_lost(slot, source as usize, due, io);
+                Ok(())
+            }
         }
     }
 

@@ -175,7 +175,10 @@ impl Shard {
                     TimerKind::Condition { index } => TimerKind::Condition {
                         index: same(passage.conditions[usize::from(index)])?,
                     },
-                    TimerKind::Silence { .. } | TimerKind::Presence | TimerKind::Forget => timer.kind,
+                    TimerKind::Silence { .. }
+                    | TimerKind::RecordsLost { .. }
+                    | TimerKind::Presence
+                    | TimerKind::Forget => timer.kind,
                 };
                 Some(Timer { kind, ..*timer })
             })

@@ -1,14 +1,21 @@
-//! Technical alarms by name: a source that has gone silent, a device whose clock is wrong, a vital sign that comes no more.
+//! Technical alarms by name: a source that has gone silent, a device whose clock is wrong, records or a vital sign that was lost.
 
 use wardwatch_alarms::{Confirm, EndReason, Judgement, Known, Machine, Rules};
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::{Span, Timestamp};
+use wardwatch_inference::Scorer;
 
-use crate::Shard;
 use crate::patient::{MachineKind, MachinePlace};
 use crate::presence::{SETTLE, settled};
 use crate::shard::Io;
 use crate::timers::TimerKind;
+use crate::{Outputs, Shard};
+
+/// After which time it is looked again whether a source that the log held up is silent.
+pub(crate) const LOOK_AGAIN: Span = Span::from_secs(1);
+
+/// How long it is shown that records were lost: long enough to be seen. What a score misses, it says by itself.
+const SHOWN: Span = Span::from_secs(900);
 
 /// Technical alarms begin and end at once; the waiting is in what calls for them.
 pub(crate) const RULES: Rules = Rules {
@@ -26,6 +33,8 @@ pub(crate) enum Technical {
     Silent(usize),
     /// A source, by its index.
     DeviceClock(usize),
+    /// A source, by its index.
+    RecordsLost(usize),
     Lost(VitalSign),
     Overdue,
 }
@@ -38,6 +47,7 @@ impl Technical {
         let (kind, index) = match self {
             Self::Silent(source) => (MachineKind::Silent, source),
             Self::DeviceClock(source) => (MachineKind::DeviceClock, source),
+            Self::RecordsLost(source) => (MachineKind::RecordsLost, source),
             Self::Lost(vital) => (MachineKind::Lost, vital.index()),
             Self::Overdue => (MachineKind::Overdue, 0),
         };
@@ -53,6 +63,7 @@ impl Technical {
             MachineKind::Limit | MachineKind::Condition => None,
             MachineKind::Silent => Some(Self::Silent(usize::from(index))),
             MachineKind::DeviceClock => Some(Self::DeviceClock(usize::from(index))),
+            MachineKind::RecordsLost => Some(Self::RecordsLost(usize::from(index))),
             MachineKind::Lost => VitalSign::from_index(index as u8).map(Self::Lost),
             MachineKind::Overdue => Some(Self::Overdue),
         }
@@ -118,6 +129,11 @@ impl Shard {
             self.set_timer(slot, silence(source), silent_at);
             return;
         }
+        if self.held.contains(&(source as u16)) {
+            // The patient's data may be among what the log does not show yet: silence is not claimed.
+            self.set_timer(slot, silence(source), due + LOOK_AGAIN);
+            return;
+        }
         // The silence is as long as it has to be just before.
         self.set_silence(slot, source, Judgement::AtOnce, just_before(due), io);
         self.check_presence(slot, due, io);
@@ -143,6 +159,43 @@ impl Shard {
         }
         if let Some(transition) = transition {
             self.tell_technical(slot, Technical::Silent(source), transition, io);
+        }
+    }
+
+    /// Records of a source were deleted before they could be read: each patient who has data of it, or has none at all yet,
+    /// may have lost some. The alerts go to `out`, and belong to the next step.
+    pub fn tell_records_lost(&mut self, source: usize, scorer: &mut dyn Scorer, out: &mut Outputs) {
+        let mut io = Io { scorer, out };
+        let now = self.log_time;
+        for slot in 0..self.patients.len() as u32 {
+            let Some(patient) = self.patients[slot as usize].as_mut() else {
+                continue;
+            };
+            let has_any = patient.sources.iter().any(|source| source.heard_at.is_some());
+            let state = &mut patient.sources[source];
+            if has_any && state.heard_at.is_none() {
+                continue;
+            }
+            let transition = state.records_lost.judge(Judgement::AtOnce, now, now, RULES);
+            if let Some(transition) = transition {
+                self.tell_technical(slot, Technical::RecordsLost(source), transition, &mut io);
+            }
+            self.show_records_lost(slot, source);
+        }
+    }
+
+    /// From now on it is shown for its time that records were lost.
+    pub(crate) fn show_records_lost(&mut self, slot: u32, source: usize) {
+        let kind = TimerKind::RecordsLost {
+            source: source as u16,
+        };
+        self.set_timer(slot, kind, self.log_time + SHOWN);
+    }
+
+    pub(crate) fn clear_records_lost(&mut self, slot: u32, source: usize, due: Timestamp, io: &mut Io<'_>) {
+        let machine = &mut self.patient_mut(slot).sources[source].records_lost;
+        if let Some(transition) = machine.judge(Judgement::Clear, due, due, RULES) {
+            self.tell_technical(slot, Technical::RecordsLost(source), transition, io);
         }
     }
 

@@ -287,6 +287,7 @@ impl Shard {
             condition_start: transition.condition_start,
             reason: transition.reason,
             accepted_by: None,
+            context_missing: patient.context.is_unknown(),
             text: saying.text,
             value: saying.value,
             condition: saying.condition,

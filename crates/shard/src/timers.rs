@@ -30,6 +30,8 @@ pub(crate) enum TimerKind {
     Presence,
     /// The patient may have to be forgotten.
     Forget,
+    /// That records of a source were lost has been shown for long enough.
+    RecordsLost { source: u16 },
 }
 
 /// A timer.
@@ -68,6 +70,7 @@ impl TimerKind {
             Self::Silence { source } => (4, source, 0),
             Self::Forget => (5, 0, 0),
             Self::Presence => (6, 0, 0),
+            Self::RecordsLost { source } => (7, source, 0),
         }
     }
 
@@ -81,6 +84,7 @@ impl TimerKind {
             4 => Self::Silence { source: part },
             5 => Self::Forget,
             6 => Self::Presence,
+            7 => Self::RecordsLost { source: part },
             _ => return None,
         })
     }

@@ -57,6 +57,17 @@ impl Shard {
                 }
             }
             Technical::DeviceClock(source) => self.clock_words(patient, source),
+            Technical::RecordsLost(source) => {
+                let name = &self.pipeline.sources[source].name;
+                Words {
+                    priority: technical_alarms.silent,
+                    condition: "records deleted before they were read".to_owned(),
+                    text: format!("Some data from {name} were deleted before they were read"),
+                    over: format!("Data from {name} were lost some time ago"),
+                    what: format!("Lost data from {name}"),
+                    device: None,
+                }
+            }
             Technical::Lost(vital) => self.lost_words(patient, vital, transition),
             Technical::Overdue => {
                 let signs: Vec<&str> = patient.presence.overdue_vitals().map(VitalSign::label).collect();

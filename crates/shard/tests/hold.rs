@@ -393,6 +393,7 @@ fn the_end_of_a_stay_decides_what_waits() {
         observations: observations(&rows),
         context: vec![ContextInput {
             append_time: at(end + 9),
+            writer: 0,
             record: discharge.unwrap(),
         }],
         ..Batch::default()

@@ -67,6 +67,7 @@ function draw(alert) {
       el("span", { class: "phase" }, alert.phase_text),
       alert.late ? el("span", { class: "late" }, "LATE") : null),
     el("p", { class: "what" }, alert.text),
+    alert.context_missing ? el("p", { class: "more" }, "No context of this patient is known: bed, ward and age are missing.") : null,
     reasons.length > 0 ? el("ul", { class: "why", "aria-label": "Why" }, ...reasons.slice(0, REASONS)) : null,
     el("details", {}, el("summary", {}, "Behind it"),
       reasons.length > REASONS ? el("ul", { class: "why" }, ...reasons.slice(REASONS)) : null,

@@ -4,6 +4,7 @@ import { el, mark, setText } from "./dom.js";
 import { Alerts } from "./alerts.js";
 import { Clocks, ageText, dateText, timeText } from "./clock.js";
 import { openFeed } from "./feed.js";
+import { showConditions } from "./system.js";
 import { Tile } from "./tile.js";
 
 /** Milliseconds between two passes of time over the page. */
@@ -28,6 +29,7 @@ openFeed(clocks, {
     tiles.clear();
     snapshot.tiles.forEach(put);
     alerts.replace(snapshot.alerts);
+    showConditions(at("system"), at("conditions"), snapshot.conditions);
     arrange();
     pass();
   },
@@ -35,6 +37,7 @@ openFeed(clocks, {
     delta.tiles?.forEach(put);
     delta.gone?.forEach((patient) => tiles.delete(patient));
     if (delta.alerts) alerts.add(delta.alerts);
+    if (delta.conditions) showConditions(at("system"), at("conditions"), delta.conditions);
     if (delta.tiles || delta.gone) arrange();
     pass();
   },

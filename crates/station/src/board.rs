@@ -1,27 +1,31 @@
-//! The state behind the page: a tile for each patient, the newest alerts, the engine's shards.
+//! The state behind the page: a tile for each patient, the newest alerts, the engine's shards, what is wrong with the system.
 //!
 //! A pure state machine: updates go in with the moment at which they came, views come out. What changed since the last
 //! delta is remembered by name, so a patient who changes ten times between two deltas is sent once.
 //!
 //! BOARD-1: a snapshot followed by the deltas taken after it shows what a later snapshot shows.
-//! BOARD-2: no more than [`MAX_PATIENTS`] tiles and [`MAX_ALERTS`] alerts are held; a patient too many is announced.
+//! BOARD-2: no more than [`MAX_PATIENTS`] tiles, [`MAX_ALERTS`] alerts and [`MAX_CONDITIONS`] conditions are held; a patient too
+//! many is announced.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
-use wardwatch_alarms::Alert;
+use wardwatch_alarms::{Alert, SystemCondition};
 use wardwatch_event_time::Timestamp;
 
 use crate::Update;
 use crate::tile::Tile;
-use crate::view::{AlertView, Delta, FeedView, Heartbeat, Snapshot, TileView};
+use crate::view::{AlertView, ConditionView, Delta, FeedView, Heartbeat, Snapshot, TileView};
 
 /// Patients on one page. A station is for wards; a hospital runs several.
 pub const MAX_PATIENTS: usize = 1_000;
 
 /// Alerts in the list.
 pub const MAX_ALERTS: usize = 500;
+
+/// Conditions in the technical lane; the first by key where there are more.
+pub const MAX_CONDITIONS: usize = 200;
 
 /// What a station shows besides its records.
 #[derive(Clone, Debug)]
@@ -51,12 +55,15 @@ pub struct Board {
     /// Newest first.
     alerts: VecDeque<Arc<AlertView>>,
     feeds: BTreeMap<u32, Feed>,
+    /// By key, those that are so now.
+    conditions: BTreeMap<String, SystemCondition>,
     full: bool,
     /// Since the last delta: patients changed, patients gone, alerts come (oldest first), whether a feed ticked.
     changed: BTreeSet<String>,
     gone: BTreeSet<String>,
     fresh: VecDeque<Arc<AlertView>>,
     ticked: bool,
+    conditions_changed: bool,
 }
 
 /// One shard, as last heard of.
@@ -90,11 +97,13 @@ impl Board {
             tiles: BTreeMap::new(),
             alerts: VecDeque::new(),
             feeds: BTreeMap::new(),
+            conditions: BTreeMap::new(),
             full: false,
             changed: BTreeSet::new(),
             gone: BTreeSet::new(),
             fresh: VecDeque::new(),
             ticked: false,
+            conditions_changed: false,
         }
     }
 
@@ -115,6 +124,7 @@ impl Board {
             }
             Update::Alert { alert, .. } => self.alert(&alert),
             Update::Discharged { patient_id } => self.discharge(patient_id),
+            Update::Condition { condition } => self.condition(*condition),
             Update::Tick {
                 shard,
                 log_time,
@@ -166,6 +176,23 @@ impl Board {
         Haste::AtOnce
     }
 
+    fn condition(&mut self, condition: SystemCondition) -> Haste {
+        let key = condition.key();
+        let known = self.conditions.get(&key);
+        if known.is_some_and(|known| known.changed_at > condition.changed_at || *known == condition) {
+            return Haste::Unchanged;
+        }
+        if known.is_none() && (!condition.active || self.conditions.len() >= MAX_CONDITIONS) {
+            return Haste::Unchanged;
+        }
+        match condition.active {
+            true => self.conditions.insert(key, condition),
+            false => self.conditions.remove(&key),
+        };
+        self.conditions_changed = true;
+        Haste::AtOnce
+    }
+
     fn discharge(&mut self, patient: String) -> Haste {
         if self.tiles.remove(&patient).is_none() {
             return Haste::Unchanged;
@@ -187,6 +214,7 @@ impl Board {
                 .map(|(patient, tile)| tile.view(patient))
                 .collect(),
             alerts: self.alerts.iter().cloned().collect(),
+            conditions: self.lane(),
             feeds: self.feeds(now),
             full: self.full,
         }
@@ -195,7 +223,13 @@ impl Board {
     /// What changed since the last delta, or `None`.
     pub fn take_delta(&mut self, now: Instant) -> Option<Delta> {
         let ticked = std::mem::take(&mut self.ticked);
-        if !ticked && self.changed.is_empty() && self.gone.is_empty() && self.fresh.is_empty() {
+        let conditions_changed = std::mem::take(&mut self.conditions_changed);
+        if !ticked
+            && !conditions_changed
+            && self.changed.is_empty()
+            && self.gone.is_empty()
+            && self.fresh.is_empty()
+        {
             return None;
         }
         let tiles = std::mem::take(&mut self.changed)
@@ -206,6 +240,7 @@ impl Board {
             tiles,
             gone: std::mem::take(&mut self.gone).into_iter().collect(),
             alerts: std::mem::take(&mut self.fresh).into(),
+            conditions: conditions_changed.then(|| self.lane()),
             feeds: self.feeds(now),
         })
     }
@@ -220,6 +255,10 @@ impl Board {
 
     fn view(&self, patient: &str) -> Option<TileView> {
         self.tiles.get(patient).map(|tile| tile.view(patient))
+    }
+
+    fn lane(&self) -> Vec<ConditionView> {
+        self.conditions.values().map(ConditionView::of).collect()
     }
 
     fn feeds(&self, now: Instant) -> Vec<FeedView> {

@@ -7,7 +7,7 @@
 //!
 //! | file | room |
 //! |---|---|
-//! | `update` | what the station is told: scores, alerts, alarms, discharges, ticks |
+//! | `update` | what the station is told: scores, alerts, alarms, conditions of the system, discharges, ticks |
 //! | `board` | the state behind the page: tiles, alerts, feeds; pure |
 //! | `tile` | one patient on the board, and how urgent |
 //! | `view` | the JSON that the page draws: values at chart precision, words, reasons |
@@ -35,12 +35,12 @@ mod tile;
 mod update;
 mod view;
 
-pub use board::{Board, BoardConfig, Haste, MAX_ALERTS, MAX_PATIENTS};
+pub use board::{Board, BoardConfig, Haste, MAX_ALERTS, MAX_CONDITIONS, MAX_PATIENTS};
 pub use error::StationError;
 pub use server::{Running, ServerConfig, serve};
 pub use station::Station;
 pub use update::Update;
 pub use view::{
-    AlarmView, AlertView, Delta, FeedView, Heartbeat, LostView, PointsView, ReadingView, ScoreView, Snapshot,
-    TileView, WhyView,
+    AlarmView, AlertView, ConditionView, Delta, FeedView, Heartbeat, LostView, PointsView, ReadingView,
+    ScoreView, Snapshot, TileView, WhyView,
 };

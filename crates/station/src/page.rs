@@ -10,7 +10,7 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const PICTURE: &str = "image/svg+xml";
 
 /// Path, type and text of every file.
-const FILES: [(&str, &str, &str); 11] = [
+const FILES: [(&str, &str, &str); 12] = [
     ("/", HTML, include_str!("../page/index.html")),
     ("/station.css", STYLE, include_str!("../page/station.css")),
     ("/tile.css", STYLE, include_str!("../page/tile.css")),
@@ -20,6 +20,7 @@ const FILES: [(&str, &str, &str); 11] = [
     ("/clock.js", SCRIPT, include_str!("../page/clock.js")),
     ("/dom.js", SCRIPT, include_str!("../page/dom.js")),
     ("/feed.js", SCRIPT, include_str!("../page/feed.js")),
+    ("/system.js", SCRIPT, include_str!("../page/system.js")),
     ("/tile.js", SCRIPT, include_str!("../page/tile.js")),
     ("/station.svg", PICTURE, include_str!("../page/station.svg")),
 ];

@@ -1,6 +1,6 @@
 //! What the station is told.
 
-use wardwatch_alarms::{Alarm, Alert, ScoreRecord};
+use wardwatch_alarms::{Alarm, Alert, ScoreRecord, SystemCondition};
 use wardwatch_event_time::Timestamp;
 
 /// One record for the board, with the shard that it came from: a shard's clock is what its patients' ages are taken
@@ -29,6 +29,11 @@ pub enum Update {
         shard: u32,
         /// The record.
         alarm: Box<Alarm>,
+    },
+    /// A record of topic `conditions.system`: what is wrong with the system itself, or no longer is.
+    Condition {
+        /// The record.
+        condition: Box<SystemCondition>,
     },
     /// The patient is monitored no more: discharged or forgotten.
     Discharged {

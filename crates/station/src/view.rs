@@ -10,11 +10,13 @@
 //! | `heartbeat` | [`Heartbeat`] | every 2 s |
 
 mod alert;
+mod condition;
 mod reading;
 mod score;
 mod words;
 
 pub use alert::{AlarmView, AlertView, WhyView};
+pub use condition::ConditionView;
 pub use reading::ReadingView;
 pub use score::{PointsView, ScoreView};
 
@@ -35,6 +37,8 @@ pub struct Snapshot {
     pub tiles: Vec<TileView>,
     /// The alerts, newest first.
     pub alerts: Vec<Arc<AlertView>>,
+    /// The technical lane: what is wrong with the system itself.
+    pub conditions: Vec<ConditionView>,
     /// The engine's shards.
     pub feeds: Vec<FeedView>,
     /// Patients were left out because the board is full.
@@ -53,6 +57,9 @@ pub struct Delta {
     /// New alerts, oldest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub alerts: Vec<Arc<AlertView>>,
+    /// The technical lane, whole, where it has changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conditions: Option<Vec<ConditionView>>,
     /// The engine's shards.
     pub feeds: Vec<FeedView>,
 }

@@ -73,6 +73,14 @@ fn datafusions() -> String {
     text
 }
 
+#[test]
+fn the_guide_knows_every_condition() {
+    let page = fs::read_to_string(root().join("docs/src/conditions.md")).unwrap();
+    for code in wardwatch_kafka::Condition::CODES {
+        assert!(page.contains(&format!("\n| `{code}` |")), "{code}");
+    }
+}
+
 fn problems() -> String {
     let mut page = "<!-- Made from the code: see tests/guide.rs. -->\n# Problems\n\n\
         What `wardwatch validate` and `wardwatch test` call the problems that they tell. Each comes with its place, its cause and a fix; \

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use schemars::{JsonSchema, schema_for};
 use serde::Serialize;
 use serde_json::{Value, json};
-use wardwatch_alarms::{Alarm, Alert, ScoreRecord};
+use wardwatch_alarms::{Alarm, Alert, ScoreRecord, SystemCondition};
 use wardwatch_event_time::Timestamp;
 use wardwatch_inference::Models;
 use wardwatch_ingest::{Arrival, Record, decode_context, decode_observations};
@@ -23,6 +23,7 @@ fn the_files_are_what_the_types_say() {
         ("alert", schema::<Alert>("alert")),
         ("alarm", schema::<Alarm>("alarm")),
         ("score", schema::<ScoreRecord>("score")),
+        ("condition", schema::<SystemCondition>("condition")),
         ("pipeline", named(Pipeline::json_schema(), "pipeline")),
     ] {
         let path = path(name);

@@ -204,7 +204,8 @@ pub fn explain(config: &EngineConfig, id: &str) -> Result<Explanation, EngineErr
         }
         let records = records_of(&consumer, &mut inbox, record, &inputs)?;
         offsets = record.position(&inputs).offsets;
-        let decoded = decode(&records, state.pipeline());
+        let mut decoded = decode(&records, state.pipeline(), record.log.shards);
+        decoded.batch.held = record.log.held_sources(&inputs);
         let mut outputs = Outputs::default();
         compared.recorded = Recorded::new(record.answers.clone());
         let scorer: &mut dyn Scorer = match is_exact && !record.answers_left_out {
@@ -266,6 +267,7 @@ fn records_of<'q>(
     inputs: &[&str],
 ) -> Result<Vec<Received<'q>>, EngineError> {
     let begun = now();
+    inbox.set_bounds(&record.log.bounds, inputs);
     inbox.take_before(&record.position(inputs).offsets, |is_last| {
         // Serves callbacks; records come by the lanes.
         if let Some(Err(error)) = consumer.poll(Duration::ZERO)

@@ -39,7 +39,7 @@ pub fn acls(pipeline: &Pipeline, names: &TopicNames, group: &str) -> Vec<Acl> {
         all.push(topic("engine", name, &["Write", "DescribeConfigs"]));
     }
     // What it goes on from after a restart.
-    for name in [&names.journal, &names.alarms] {
+    for name in [&names.journal, &names.alarms, &names.conditions] {
         all.push(topic("engine", name, &["Read"]));
     }
     for (role, group) in [("engine", group), ("station", GROUP), ("operator", GROUP)] {
@@ -58,7 +58,13 @@ pub fn acls(pipeline: &Pipeline, names: &TopicNames, group: &str) -> Vec<Acl> {
         is_prefix: true,
         operations: &["Write", "Describe"],
     });
-    for name in [&names.alerts, &names.alarms, &names.scores, &names.journal] {
+    for name in [
+        &names.alerts,
+        &names.alarms,
+        &names.scores,
+        &names.journal,
+        &names.conditions,
+    ] {
         all.push(topic("station", name, &["Read"]));
     }
     all.push(topic("station", &names.commands, &["Write"]));

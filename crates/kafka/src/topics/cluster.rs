@@ -18,6 +18,7 @@ use wardwatch_pipeline::Pipeline;
 use super::plan::{Change, Found, Plan};
 use super::wanted::{Wanted, wanted};
 use super::{PATIENCE, Size, TopicNames};
+use crate::recovery::has_committed;
 use crate::worker::now;
 use crate::{ClientSettings, EngineConfig, EngineError, contact, settings};
 
@@ -107,7 +108,19 @@ pub(crate) fn check(config: &EngineConfig) -> Result<(), EngineError> {
     if !missing.is_empty() {
         return Err(EngineError::MissingTopics { names: missing });
     }
-    if !plan.changes.is_empty() {
+    // Partitions that somebody has added to a topic of shards that have run: they go on, and that is told.
+    let is_added = |change: &Change| match change {
+        Change::Repartition {
+            found,
+            first,
+            expected,
+            ..
+        } => *first == config.topics.journal && found > expected,
+        _ => false,
+    };
+    let (added, wrong): (Vec<&Change>, Vec<&Change>) =
+        plan.changes.iter().partition(|change| is_added(change));
+    if !wrong.is_empty() || (!added.is_empty() && !has_run(config)?) {
         let problems = plan.changes.iter().map(ToString::to_string).collect();
         return Err(EngineError::Topics { problems });
     }
@@ -115,6 +128,22 @@ pub(crate) fn check(config: &EngineConfig) -> Result<(), EngineError> {
         return Err(EngineError::Unseen { names: plan.unseen });
     }
     Ok(())
+}
+
+/// Whether any shard has ever stepped anything.
+fn has_run(config: &EngineConfig) -> Result<bool, EngineError> {
+    let journal = contact::metadata(&config.brokers, &config.settings)?;
+    let journal = journal
+        .topics()
+        .iter()
+        .find(|topic| topic.name() == config.topics.journal);
+    let shards = journal.map_or(0, |journal| journal.partitions().len());
+    for shard in 0..shards as i32 {
+        if has_committed(config, shard)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The plan, and whether the cluster has answered about settings.

@@ -17,8 +17,10 @@ pub struct TopicNames {
     pub scores: String,
     /// What could not be taken, whole.
     pub quarantine: String,
-    /// How far each shard came; as many partitions as the sources.
+    /// How far each shard came; its partitions are the shards.
     pub journal: String,
+    /// What is wrong with the system itself; compacted. No shard reads it.
+    pub conditions: String,
 }
 
 // === impl TopicNames ===
@@ -41,6 +43,7 @@ impl TopicNames {
             scores: name("scores"),
             quarantine: name("quarantine"),
             journal: name("journal"),
+            conditions: name("conditions.system"),
         }
     }
 
@@ -59,13 +62,20 @@ impl TopicNames {
             .collect()
     }
 
-    pub(crate) fn outputs(&self) -> [&str; 5] {
+    pub(crate) fn outputs(&self) -> [&str; 6] {
         [
             &self.alerts,
             &self.alarms,
             &self.scores,
             &self.quarantine,
             &self.journal,
+            &self.conditions,
         ]
+    }
+
+    /// What has a partition for each shard: what a pipeline reads, and where a shard writes to its own partition.
+    pub(crate) fn shared<'a>(&'a self, pipeline: &'a Pipeline) -> Vec<&'a str> {
+        let own = [self.alarms.as_str(), self.journal.as_str()];
+        self.inputs(pipeline).into_iter().chain(own).collect()
     }
 }

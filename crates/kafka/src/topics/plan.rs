@@ -63,7 +63,7 @@ pub enum Change {
         topic: String,
         /// What it has.
         found: usize,
-        /// The topic that it is compared with.
+        /// The topic that it is compared with: the journal, where there is one.
         first: String,
         /// What that one has.
         expected: usize,
@@ -75,10 +75,11 @@ pub enum Change {
 impl Plan {
     /// Compares; `found` are the topics that exist, by name.
     pub(crate) fn new(wanted: &[Wanted], found: &BTreeMap<String, Found>, size: Size) -> Self {
+        // The journal is the last of them: where there is one, it says how many shards there are.
         let shared = wanted.iter().filter(|topic| topic.is_shared);
         let first = shared
             .filter_map(|topic| Some((&topic.name, found.get(&topic.name)?.partitions)))
-            .next();
+            .next_back();
         let partitions = first.map_or(size.partitions, |(_, partitions)| partitions as i32);
         let mut plan = Self::default();
         for topic in wanted {
@@ -228,7 +229,7 @@ features: [{ name: day, window: 24h, every: 15m, sql: "SELECT patient_id, avg(sp
 
     #[test]
     fn what_is_created_is_as_needed() {
-        assert_eq!(as_created().len(), 8);
+        assert_eq!(as_created().len(), 9);
         assert_eq!(Plan::new(&needed(), &as_created(), SIZE), Plan::default());
     }
 
@@ -267,9 +268,9 @@ features: [{ name: day, window: 24h, every: 15m, sql: "SELECT patient_id, avg(sp
         assert!(set("vitals.bedside", "retention.bytes", "1000").contains("must be -1"));
         assert!(set("alerts", "retention.ms", "1000").contains("before anybody asks"));
         assert!(set("journal", "max.message.bytes", "1000").contains("would stop its shard"));
-        let uneven = told(&|found| found.get_mut("journal").unwrap().partitions = 3);
+        let uneven = told(&|found| found.get_mut("vitals.bedside").unwrap().partitions = 13);
         assert!(
-            uneven.starts_with("topic journal has 3 partitions and vitals.bedside has 12"),
+            uneven.starts_with("topic vitals.bedside has 13 partitions and journal has 12"),
             "{uneven}"
         );
         let missing = told(&|found| drop(found.remove("alerts")));

@@ -125,6 +125,19 @@ pub(crate) fn wanted(pipeline: &Pipeline, names: &TopicNames) -> Vec<Wanted> {
             large_records(),
         ],
     });
+    topics.push(Wanted {
+        name: names.conditions.clone(),
+        is_shared: false,
+        settings: vec![
+            Setting {
+                name: "cleanup.policy",
+                rule: Rule::Is("compact"),
+                why: "what is wrong now would be deleted with age, and nobody would see it",
+            },
+            in_sync(),
+            large_records(),
+        ],
+    });
     for (name, days, why) in [
         (
             &names.alerts,

@@ -221,7 +221,9 @@ impl Shard {
             TimerKind::Pane { rank, .. } | TimerKind::Revision { rank } => (rank, self.ranks.len()),
             TimerKind::Limit { index } => (index, pipeline.limits.len()),
             TimerKind::Condition { index } => (index, pipeline.conditions.len()),
-            TimerKind::Silence { source } => (source, pipeline.sources.len()),
+            TimerKind::Silence { source } | TimerKind::RecordsLost { source } => {
+                (source, pipeline.sources.len())
+            }
             TimerKind::Forget | TimerKind::Presence => return true,
         };
         usize::from(part) < parts

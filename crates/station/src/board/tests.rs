@@ -250,6 +250,52 @@ fn a_tick_ages_until_the_next() {
     assert!(refused.take_delta(later).unwrap().feeds[0].edit_refused);
 }
 
+fn condition(place: &str, active: bool, second: i64) -> Update {
+    let record = json!({
+        "writer": "engine/ward", "kind": "open_transaction", "place": place, "active": active, "blocks_readiness": true,
+        "since": Timestamp::from_millis(1_000), "changed_at": Timestamp::from_millis(second * 1_000),
+        "text": "a producer's transaction is open", "remedy": "restart the producer",
+    });
+    Update::Condition {
+        condition: Box::new(serde_json::from_value(record).unwrap()),
+    }
+}
+
+#[test]
+fn the_technical_lane_shows_what_is_wrong_with_the_system() {
+    let (mut board, now) = (Board::new(BoardConfig::default()), start());
+    let lane = |board: &Board| -> Vec<String> {
+        let lane = board.snapshot(now).conditions;
+        lane.into_iter().map(|condition| condition.place).collect()
+    };
+    assert_eq!(board.apply(condition("vitals/0", true, 1), now), Haste::AtOnce);
+    assert_eq!(board.apply(condition("vitals/0", true, 1), now), Haste::Unchanged);
+    assert_eq!(board.apply(condition("vitals/1", true, 2), now), Haste::AtOnce);
+    let delta = board.take_delta(now).unwrap();
+    assert_eq!(delta.conditions, Some(board.snapshot(now).conditions));
+    assert_eq!(lane(&board), ["vitals/0", "vitals/1"]);
+    // What was so before it was last heard of, and the end of what is not shown, change nothing.
+    assert_eq!(
+        board.apply(condition("vitals/1", false, 1), now),
+        Haste::Unchanged
+    );
+    assert_eq!(
+        board.apply(condition("vitals/2", false, 3), now),
+        Haste::Unchanged
+    );
+    assert!(board.take_delta(now).is_none());
+    assert_eq!(board.apply(condition("vitals/0", false, 4), now), Haste::AtOnce);
+    assert_eq!(lane(&board), ["vitals/1"]);
+    board.apply(update("tick 0 9"), now);
+    assert!(board.take_delta(now).unwrap().conditions.is_some());
+    board.apply(update("tick 0 10"), now);
+    assert!(board.take_delta(now).unwrap().conditions.is_none());
+    for place in 0..2 * MAX_CONDITIONS {
+        board.apply(condition(&format!("more/{place}"), true, 5), now);
+    }
+    assert_eq!(lane(&board).len(), MAX_CONDITIONS);
+}
+
 #[test]
 fn the_board_is_bounded_and_says_so() {
     let (mut board, now) = (Board::new(BoardConfig::default()), start());

@@ -16,6 +16,9 @@ pub struct AlertView {
     pub patient: String,
     /// The bed, when known.
     pub bed: Option<String>,
+    /// No context of the patient is known.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub context_missing: bool,
     /// The alarm's name.
     pub alarm: String,
     /// The kind of trouble.
@@ -94,6 +97,7 @@ impl AlertView {
             id: alert.id.to_string(),
             patient: alert.patient_id.to_string(),
             bed: alert.bed.as_deref().map(str::to_owned),
+            context_missing: alert.context_missing,
             alarm: alert.alarm.clone(),
             kind: alert.kind,
             priority: alert.priority,

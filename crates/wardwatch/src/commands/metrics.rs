@@ -67,13 +67,22 @@ fn routes(metrics: PrometheusHandle, health: Arc<Health>) -> Router {
         .route(
             "/readyz",
             get(async move || {
-                if health.is_ready() {
-                    (StatusCode::OK, "ready\n")
-                } else {
-                    (
+                let why: Vec<String> = health
+                    .conditions()
+                    .iter()
+                    .filter(|condition| condition.blocks_readiness)
+                    .map(|condition| format!("{} {}: {}\n", condition.kind, condition.place, condition.text))
+                    .collect();
+                match (health.is_ready(), why.is_empty()) {
+                    (true, _) => (StatusCode::OK, "ready\n".to_owned()),
+                    (false, true) => (
                         StatusCode::SERVICE_UNAVAILABLE,
-                        "not ready: catching up, waiting for Kafka, or ended\n",
-                    )
+                        "not ready: catching up, waiting for Kafka, or ended\n".to_owned(),
+                    ),
+                    (false, false) => (
+                        StatusCode::SERVICE_UNAVAILABLE,
+                        format!("not ready:\n{}", why.concat()),
+                    ),
                 }
             }),
         )

@@ -267,6 +267,7 @@ fn step(
         observations: decoded.observations,
         context: context.collect(),
         commands: commands.collect(),
+        ..Batch::default()
     };
     let mut outputs = Outputs::default();
     shard.step(&batch, tick, models, &mut outputs).unwrap();

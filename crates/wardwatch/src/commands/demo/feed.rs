@@ -181,6 +181,7 @@ fn tell(station: &Station, shard: u32, speed: f64, output: Output) {
         Output::Alert(alert) => station.publish(Update::Alert { shard, alert }),
         Output::Alarm(alarm) => station.publish(Update::Alarm { shard, alarm }),
         Output::Score(record) => station.publish(Update::Score { shard, record }),
+        Output::Condition(condition) => station.publish(Update::Condition { condition }),
         Output::Journal(journal) => {
             for patient_id in journal.ended {
                 station.publish(Update::Discharged { patient_id });

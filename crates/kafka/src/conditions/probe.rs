@@ -1,0 +1,274 @@
+//! The look itself: what a cluster says of topics, of partitions, and of their newest records.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::{Offset, TopicPartitionList};
+use wardwatch_event_time::Timestamp;
+
+use super::facts::{LogFacts, PartitionFacts, TopicFacts};
+use super::keys::{Keys, NEWEST};
+use super::steps::{NewestStep, NewestSteps};
+use super::topic_ids;
+use crate::worker::now;
+use crate::{EngineConfig, EngineError, JournalRecord, settings};
+
+/// So many places from its end the journal is read: the last are markers of transactions.
+const BACK: i64 = 20;
+
+/// How long one look for a record takes when nothing comes.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// How long a broker may take to answer, and how long to tell ids. No shard waits for those: there are other ways to see that a
+/// topic is another one.
+const PATIENCE: Duration = Duration::from_secs(5);
+const IDS: Duration = Duration::from_secs(2);
+
+/// After a cluster did not tell ids.
+const COOL_DOWN: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Looks at a cluster.
+pub(crate) struct Probe {
+    committed: BaseConsumer,
+    uncommitted: BaseConsumer,
+    /// Until then the cluster is not asked what it calls its topics besides their names, since it did not answer.
+    no_ids_until: Mutex<Option<Instant>>,
+}
+
+// === impl Probe ===
+
+impl Probe {
+    pub(crate) fn new(config: &EngineConfig) -> Result<Self, EngineError> {
+        let mut client = settings::consumer(&config.brokers, &config.group, &config.settings);
+        let committed = client.create().map_err(EngineError::client)?;
+        client.set("isolation.level", "read_uncommitted");
+        let uncommitted = client.create().map_err(EngineError::client)?;
+        Ok(Self {
+            committed,
+            uncommitted,
+            // The broker in this process does not tell them.
+            no_ids_until: Mutex::new(config.trusts_topics.then(|| now() + DAY)),
+        })
+    }
+
+    /// Of these topics those that exist.
+    ///
+    /// # Errors
+    /// [`EngineError::Consume`]: no broker answers in time.
+    pub(crate) fn topics(&self, names: &[&str]) -> Result<BTreeMap<String, TopicFacts>, EngineError> {
+        self.serve();
+        let mut no_ids_until = self.no_ids_until.lock().expect("no panic while it is held");
+        if no_ids_until.is_none_or(|until| now() >= until) {
+            match topic_ids::describe(self.committed.client(), names, IDS) {
+                Ok(topics) => return Ok(topics),
+                Err(error) => {
+                    tracing::debug!(%error, "the cluster does not tell the ids of topics");
+                    *no_ids_until = Some(now() + COOL_DOWN);
+                }
+            }
+        }
+        drop(no_ids_until);
+        let metadata = self.committed.fetch_metadata(None, PATIENCE);
+        let metadata = metadata.map_err(EngineError::Consume)?;
+        let topics = metadata.topics().iter();
+        let facts = topics.filter(|topic| names.contains(&topic.name())).map(|topic| {
+            let facts = TopicFacts {
+                id: None,
+                partitions: topic.partitions().len() as i32,
+            };
+            (topic.name().to_owned(), facts)
+        });
+        Ok(facts.collect())
+    }
+
+    /// These topics, and their partitions of these numbers.
+    ///
+    /// # Errors
+    /// As [`Probe::topics`].
+    pub(crate) fn log(&self, names: &[&str], shards: &[i32]) -> Result<LogFacts, EngineError> {
+        let topics = self.topics(names)?;
+        let partitions = self.partitions(&topics, shards)?;
+        Ok(LogFacts { topics, partitions })
+    }
+
+    /// Where the partitions of these numbers begin and end, of topics that exist.
+    ///
+    /// # Errors
+    /// As [`Probe::topics`].
+    pub(crate) fn partitions(
+        &self,
+        topics: &BTreeMap<String, TopicFacts>,
+        shards: &[i32],
+    ) -> Result<BTreeMap<(String, i32), PartitionFacts>, EngineError> {
+        let wanted = topics.iter().flat_map(|(topic, facts)| {
+            let there = shards.iter().filter(|shard| **shard < facts.partitions);
+            there.map(move |shard| (topic.as_str(), *shard))
+        });
+        let wanted: Vec<(&str, i32)> = wanted.collect();
+        // The stable end comes first: what is written in between only makes the other larger.
+        let starts = offsets(&self.committed, &wanted, Offset::Beginning)?;
+        let stable = offsets(&self.committed, &wanted, Offset::End)?;
+        let ends = offsets(&self.uncommitted, &wanted, Offset::End)?;
+        let facts = wanted.iter().filter_map(|place| {
+            let facts = PartitionFacts {
+                start: *starts.get(place)?,
+                stable: *stable.get(place)?,
+                end: *ends.get(place)?,
+            };
+            Some(((place.0.to_owned(), place.1), facts))
+        });
+        Ok(facts.collect())
+    }
+
+    /// The first record of a partition that the broker took after a time.
+    ///
+    /// # Errors
+    /// As [`Probe::topics`].
+    pub(crate) fn first_after(
+        &self,
+        topic: &str,
+        partition: i32,
+        time: Timestamp,
+    ) -> Result<Option<i64>, EngineError> {
+        let after = Offset::Offset(time.millis().max(0) + 1);
+        Ok(offsets(&self.uncommitted, &[(topic, partition)], after)?
+            .into_values()
+            .next())
+    }
+
+    /// Lets the clients tell what they have to, so that nothing piles up.
+    fn serve(&self) {
+        for consumer in [&self.committed, &self.uncommitted] {
+            while consumer.poll(Duration::ZERO).is_some() {}
+        }
+    }
+}
+
+/// What lies at logical offsets or times of partitions; nothing where there is no such record.
+fn offsets<'w>(
+    consumer: &BaseConsumer,
+    wanted: &[(&'w str, i32)],
+    at: Offset,
+) -> Result<BTreeMap<(&'w str, i32), i64>, EngineError> {
+    if wanted.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let mut list = TopicPartitionList::new();
+    for (topic, partition) in wanted {
+        list.add_partition_offset(topic, *partition, at)
+            .map_err(EngineError::Consume)?;
+    }
+    let found = consumer.offsets_for_times(list, PATIENCE);
+    let found = found.map_err(|error| EngineError::Consume(error).or_not_allowed())?;
+    let offset = |place: &(&'w str, i32)| {
+        let found = found.find_partition(place.0, place.1)?;
+        match (found.error(), found.offset()) {
+            (Ok(()), Offset::Offset(offset)) => Some((*place, offset)),
+            _ => None,
+        }
+    };
+    Ok(wanted.iter().filter_map(offset).collect())
+}
+
+/// Where the newest records of these topics lie, against their keys. Of a topic with another number of partitions than there are
+/// shards nothing follows from that. Blocks while they are read.
+///
+/// # Errors
+/// [`EngineError`]: no broker answers, or topics may not be read.
+pub(crate) fn newest_keys(
+    config: &EngineConfig,
+    topics: &BTreeMap<&str, TopicFacts>,
+    shards: &[i32],
+    shard_count: i32,
+) -> Result<BTreeMap<(String, i32), Keys>, EngineError> {
+    let mut keys: BTreeMap<(String, i32), Keys> = BTreeMap::new();
+    for (topic, facts) in topics {
+        if facts.partitions != shard_count {
+            continue;
+        }
+        let there: Vec<i32> = shards
+            .iter()
+            .copied()
+            .filter(|shard| *shard < facts.partitions)
+            .collect();
+        newest(config, topic, &there, NEWEST as i64, |message| {
+            let of = keys
+                .entry(((*topic).to_owned(), message.partition()))
+                .or_default();
+            of.note(
+                message.key(),
+                taken(message),
+                message.partition(),
+                facts.partitions,
+            );
+        })?;
+    }
+    Ok(keys)
+}
+
+/// By shard, its newest step. Blocks while the journal's end is read.
+///
+/// # Errors
+/// [`EngineError`]: no broker answers, or the journal may not be read.
+pub(crate) fn newest_steps(config: &EngineConfig) -> Result<NewestSteps, EngineError> {
+    let journal = &config.topics.journal;
+    let facts = Probe::new(config)?.topics(&[journal])?;
+    let shards: Vec<i32> = (0..facts.get(journal).map_or(0, |topic| topic.partitions)).collect();
+    let mut newest_steps = NewestSteps::new();
+    newest(config, journal, &shards, BACK, |message| {
+        let payload = message.payload().unwrap_or_default();
+        if let Ok(record) = serde_json::from_slice::<JournalRecord>(payload) {
+            let step = NewestStep {
+                taken: taken(message),
+                at: record.at,
+                version: record.pipeline_version,
+                edit_refused: record.edit_refused,
+                log: record.log,
+                offsets: record.offsets,
+                log_time: record.log_time,
+            };
+            newest_steps.insert(message.partition(), step);
+        }
+    })?;
+    Ok(newest_steps)
+}
+
+/// Tells the newest records of a topic's partitions, as many as there are among the last `back` places.
+fn newest(
+    config: &EngineConfig,
+    topic: &str,
+    partitions: &[i32],
+    back: i64,
+    mut tell: impl FnMut(&BorrowedMessage<'_>),
+) -> Result<(), EngineError> {
+    let consumer: BaseConsumer = settings::consumer(&config.brokers, &config.group, &config.settings)
+        .create()
+        .map_err(EngineError::client)?;
+    let failed = |error| EngineError::Consume(error).or_not_allowed();
+    let mut assignment = TopicPartitionList::new();
+    for partition in partitions {
+        assignment
+            .add_partition_offset(topic, *partition, Offset::OffsetTail(back))
+            .map_err(failed)?;
+    }
+    consumer.assign(&assignment).map_err(failed)?;
+    let (mut left, begun) = (partitions.len(), now());
+    while left > 0 && begun.elapsed() < PATIENCE {
+        match consumer.poll(LOOK) {
+            Some(Ok(message)) => tell(&message),
+            Some(Err(KafkaError::PartitionEOF(_))) => left -= 1,
+            Some(Err(error)) => return Err(failed(error)),
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+fn taken(message: &BorrowedMessage<'_>) -> Timestamp {
+    Timestamp::from_millis(message.timestamp().to_millis().unwrap_or(0))
+}
