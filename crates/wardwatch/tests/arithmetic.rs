@@ -37,7 +37,7 @@ fn text(bytes: &[u8]) -> String {
 /// One SpO2 a second: 97 at every tenth, else 89.
 fn saturations() -> String {
     let line = |second: u32| {
-        let value = if second % 10 == 0 { 97 } else { 89 };
+        let value = if second.is_multiple_of(10) { 97 } else { 89 };
         let ts = format!("2026-03-01T10:{:02}:{:02}Z", second / 60, second % 60);
         format!(
             "{{\"patient_id\":\"p-1\",\"ts\":\"{ts}\",\"code\":\"spo2\",\"value\":{value},\"unit\":\"%\"}}\n"
@@ -133,6 +133,21 @@ fn what_validate_takes_and_refuses() {
             "use percentile_cont(0.9) WITHIN GROUP",
         ),
         ("any_value(spo2) AS m", "", "use latest(x)"),
+        (
+            "array_agg(spo2 ORDER BY spo2)[1] + nth_value(heart_rate, 2 ORDER BY ts) AS m",
+            "",
+            "give one of them a set of its own",
+        ),
+        (
+            "sum(steps) AS m, sum(CAST(steps AS BIGINT)) AS n",
+            "",
+            "sum(CAST(x + 0 AS BIGINT))",
+        ),
+        (
+            "sum(steps) AS m, sum(CAST(steps + 0 AS BIGINT)) AS n",
+            "",
+            "valid",
+        ),
         ("sum(CAST(spo2 AS DECIMAL(10, 2))) AS m", "", "AS DOUBLE"),
     ] {
         fs::write(dir.path().join("p.yaml"), pipeline(features, alarms)).unwrap();
