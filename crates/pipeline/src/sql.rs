@@ -215,7 +215,8 @@ fn planner_error(problems: &mut Problems, place: &Place, sql: &Spot<String>, par
         .split_once("Invalid function '")
         .and_then(|(_, rest)| rest.split('\'').next());
     let Some(function) = function else {
-        problems.push(codes::SQL_PLAN, place, text, "correct the SQL");
+        let (cause, fix) = in_other_words(text).unwrap_or((text, "correct the SQL"));
+        problems.push(codes::SQL_PLAN, place, cause, fix);
         return;
     };
     let place = match find(part, function) {
@@ -233,6 +234,20 @@ fn planner_error(problems: &mut Problems, place: &Place, sql: &Spot<String>, par
         format!("there is no function {function}()"),
         fix,
     );
+}
+
+/// What is right, and beyond the planner: its own words lead nobody to the way around.
+fn in_other_words(text: &str) -> Option<(&'static str, &'static str)> {
+    if text.contains("Conflicting ordering requirements") {
+        return Some((
+            "two aggregates take their rows in different orders",
+            "use one order in a feature set, or give one of them a set of its own",
+        ));
+    }
+    text.contains("duplicate unqualified field name").then_some((
+        "two aggregates are one to the planner, to which a cast is no difference, as in sum(x) and sum(CAST(x AS BIGINT))",
+        "change one of them, as in sum(CAST(x + 0 AS BIGINT)), or give it a feature set of its own",
+    ))
 }
 
 /// Its name, and the table that was named with it.

@@ -1,4 +1,4 @@
-//! Arithmetic that is checked: what is no number is an error, and an error is NULL in a pipeline, and told of.
+//! Arithmetic that is checked: what is no number is an error, and an error is NULL in a pipeline, and reported.
 //!
 //! DataFusion's whole numbers wrap around where they overflow. Its other numbers become infinite or NaN, by a division by zero,
 //! `ln(0)` or `exp(1000)`; these compare greater than any threshold, so that an alarm would begin on them.

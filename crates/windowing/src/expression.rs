@@ -66,7 +66,7 @@ impl Expression {
     }
 
     /// Evaluates it over `rows` rows; `columns` are its inputs. Rows over which it fails, such as by a division by zero or an
-    /// overflow, are NULL and told of.
+    /// overflow, are NULL and reported.
     ///
     /// # Errors
     /// When the columns are not its inputs.

@@ -238,7 +238,7 @@ pub(crate) fn update(
 
 /// Merges states into `total` groups and finishes them: one column an aggregate. Each group has at least one state; none
 /// stands for that of no rows. `groups` ascend. Where an aggregate fails, as a sum that overflows, it is missing, and the
-/// group is told of.
+/// group is reported.
 pub(crate) fn evaluate(
     aggregates: &[GenericAggregate],
     states: &GenericStates,

@@ -1,4 +1,4 @@
-//! SQL that fails over some rows: those rows give NULL and are told of, the others give what they give.
+//! SQL that fails over some rows: those rows give NULL and are reported, the others give what they give.
 //!
 //! A division by zero, or an overflow, in one patient's window must not stop the others' alarms.
 
@@ -56,7 +56,7 @@ pub(crate) fn evaluate(
     Ok(concat(&parts)?)
 }
 
-/// NaN and infinities stop here: they are missing, and told of.
+/// NaN and infinities stop here: they are missing, and reported.
 pub(crate) fn finite(column: ArrayRef, errors: &mut RowErrors) -> ArrayRef {
     let Some(numbers) = column.as_primitive_opt::<Float64Type>() else {
         return column;

@@ -43,7 +43,7 @@ pub struct SetState {
     pub(crate) patients: Vec<Panes>,
     pub(crate) generic: GenericStates,
     pub(crate) staged: Staged,
-    /// What failed over rows that were taken into states, not told of yet.
+    /// What failed over rows that were taken into states, not reported yet.
     errors: RowErrors,
     /// By [`VitalSign::index`]: the place of its fused state, and of its staged column.
     places: [(u8, u8); VitalSign::COUNT],
@@ -205,7 +205,7 @@ impl SetState {
     }
 
     /// Evaluates windows: one row of features each, in the order given, as Float64 columns of [`SetPlan::features`]. Where
-    /// a feature's SQL fails, such as by a division by zero or an overflow, it is missing, and the row is told of; so are
+    /// a feature's SQL fails, such as by a division by zero or an overflow, it is missing, and the row is reported; so are
     /// readings that an aggregate could not take, since the last evaluation.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Arithmetic is the same in features, scores, conditions and plain queries; what is no number is NULL and told of.
+//! Arithmetic is the same in features, scores, conditions and plain queries; what is no number is NULL and reported.
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod reference;
@@ -104,7 +104,7 @@ fn counts_and_the_features_made_of_them_compute_alike() {
 }
 
 #[test]
-fn what_is_no_number_is_missing_and_told_of() {
+fn what_is_no_number_is_missing_and_reported() {
     for sql in [
         "low / nought",
         "low / nought > 0.5",
@@ -141,7 +141,7 @@ fn what_is_no_number_is_missing_and_told_of() {
     }
 }
 
-/// What is written down wrong is told of while the SQL is planned.
+/// What is written down wrong is reported while the SQL is planned.
 #[test]
 fn what_is_written_down_is_a_number() {
     let names = Schema::new(vec![Field::new("low", DataType::Float64, true)]);
@@ -160,7 +160,7 @@ fn what_is_written_down_is_a_number() {
 }
 
 #[test]
-fn a_feature_that_fails_is_missing_and_told_of() {
+fn a_feature_that_fails_is_missing_and_reported() {
     for sql in [
         "count(spo2) / (count(spo2) - 10)",
         "count(spo2) % (count(spo2) - 10)",
@@ -177,7 +177,7 @@ fn a_feature_that_fails_is_missing_and_told_of() {
 
 /// A reading over which an aggregate's argument fails is missing to the aggregate: it neither stops the others nor counts.
 #[test]
-fn a_reading_that_an_aggregate_cannot_take_is_told_of() {
+fn a_reading_that_an_aggregate_cannot_take_is_reported() {
     for (sql, value, readings) in [
         ("sum(8 / (spo2 - 89))", Some(1.0), 9),
         ("avg(ln(spo2 - 89))", Some(8f64.ln()), 9),

@@ -48,7 +48,7 @@ pub struct Problem {
 // === impl Invalid ===
 
 impl Invalid {
-    /// The problems, each told once.
+    /// The problems, each reported once.
     pub fn new(path: PathBuf, problems: Problems) -> Self {
         let Problems { notes, texts, .. } = problems;
         let mut problems: Vec<Problem> = located(notes, &texts);
@@ -77,7 +77,7 @@ impl Invalid {
     }
 }
 
-/// Notes with their lines, in the order of the files; what is said twice of one place is told once.
+/// Notes with their lines, in the order of the files; what is said twice of one place is reported once.
 fn located(notes: Vec<Note>, texts: &Texts) -> Vec<Problem> {
     let mut problems: Vec<Problem> = notes
         .into_iter()
