@@ -12,8 +12,8 @@ use wardwatch_alarms::SystemCondition;
 use wardwatch_event_time::Timestamp;
 
 use crate::conditions::{
-    Break, Condition, Known, LogFacts, NewestSteps, Probe, STALLED, Stalls, TopicFacts, breaks, clocks,
-    counts, live, needs_times, newest_keys, newest_steps, versions,
+    Condition, LogFacts, NewestSteps, Probe, STALLED, Stalls, TopicFacts, clocks, counts, live, newest_keys,
+    newest_steps, versions,
 };
 use crate::log_reader::read_all;
 use crate::recovery::has_committed;
@@ -130,8 +130,9 @@ fn plan(config: &EngineConfig) -> Result<Plan, EngineError> {
 
 fn setting(change: &Change) -> Option<Condition> {
     match change {
-        Change::Set { topic, .. } => Some(Condition::TopicSettings {
+        Change::Set { topic, setting, .. } => Some(Condition::TopicSettings {
             topic: topic.clone(),
+            setting: setting.clone(),
             problem: change.to_string(),
         }),
         Change::Create { .. } | Change::Repartition { .. } => None,
@@ -224,7 +225,11 @@ fn log(config: &EngineConfig) -> Result<String, Wrong> {
         })
     };
     let facts = look()?;
-    found.extend(changed(&probe, &facts, &inputs, &newest)?);
+    for (shard, step) in &newest {
+        let stood = (&step.log, &step.offsets, step.log_time);
+        let changed = probe.breaks(&facts, &inputs, *shard, stood)?.into_iter();
+        found.extend(changed.map(|broken| broken.condition));
+    }
     let mut stalls = Stalls::default();
     stalls.look(&facts, now());
     if facts.partitions.values().any(|found| found.stable < found.end) {
@@ -259,36 +264,6 @@ fn misplaced(
         .iter()
         .flat_map(|((topic, partition), keys)| keys.conditions(topic, *partition, now));
     Ok(found.collect())
-}
-
-/// Where the log is no longer the one that shards have read.
-fn changed(
-    probe: &Probe,
-    facts: &LogFacts,
-    inputs: &[&str],
-    newest: &NewestSteps,
-) -> Result<Vec<Condition>, EngineError> {
-    let mut found = Vec::new();
-    for (shard, step) in newest {
-        let mut known = Vec::new();
-        for (ordinal, name) in (0..).zip(inputs) {
-            let first_younger = match needs_times(&step.log, facts, name) {
-                true if facts.partition(name, *shard).is_some() => {
-                    probe.first_after(name, *shard, step.log_time)?
-                }
-                _ => None,
-            };
-            known.push(Known {
-                ordinal,
-                name,
-                offset: step.offsets.get(*name).copied(),
-                first_younger,
-            });
-        }
-        let broken = breaks(&step.log, facts, *shard, &known).into_iter();
-        found.extend(broken.map(|Break { condition, .. }| condition));
-    }
-    Ok(found)
 }
 
 /// What engines that run have noticed and told, beyond what is found here.

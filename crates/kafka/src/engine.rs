@@ -155,8 +155,9 @@ fn run(
 ) -> Result<(), EngineError> {
     let (writer, writing) = SnapshotWriter::start(config)?.unzip();
     let seen = Arc::new(Seen::default());
-    Watch::start(config, wanted, health, &seen, stop)?;
-    let outcome = join(config, health, wanted, &writer, &seen, stop);
+    let probe = Arc::new(Probe::new(config)?);
+    Watch::start(config, wanted, health, &seen, &probe, stop)?;
+    let outcome = join(config, health, wanted, &writer, (&probe, &seen), stop);
     drop(writer);
     // The last snapshots are on their way.
     let written = writing.map_or(Ok(()), JoinHandle::join);
@@ -170,10 +171,9 @@ fn join(
     health: &Arc<Health>,
     wanted: &Arc<Wanted>,
     writer: &Option<SnapshotWriter>,
-    seen: &Arc<Seen>,
+    (probe, seen): (&Arc<Probe>, &Arc<Seen>),
     stop: &Arc<AtomicBool>,
 ) -> Result<(), EngineError> {
-    let probe = Arc::new(Probe::new(config)?);
     let mut parked = BTreeMap::new();
     let (mut replaced, mut last) = (0, now());
     loop {
@@ -189,7 +189,7 @@ fn join(
             wanted: wanted.clone(),
             consumer,
             writer: writer.clone(),
-            probe: Arc::clone(&probe),
+            probe: Arc::clone(probe),
             seen: Arc::clone(seen),
             stop: Arc::clone(stop),
         };

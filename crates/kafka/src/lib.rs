@@ -13,6 +13,7 @@
 //! | `engine` | configuration, start and stop |
 //! | `member` | the engine in its group: which shards are its own, a thread for each |
 //! | `recovery`, `restore` | before a shard's first step: who wrote last, and what state to begin with |
+//! | `resume` | where the log has changed under a shard, and what it goes on with |
 //! | `worker`, `catch_up` | a shard's thread: before it is live, and then: poll, step, hand over |
 //! | `reload`, `filler` | an edit of the pipeline goes live; the windows that it changes, filled beside the shard |
 //! | `conditions` | what is wrong with the log itself: noticed, told, ended |
@@ -81,6 +82,7 @@ mod reader;
 mod recovery;
 mod reload;
 mod restore;
+mod resume;
 mod settings;
 mod snapshot_file;
 mod snapshot_writer;

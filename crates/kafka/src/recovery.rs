@@ -25,11 +25,12 @@ use wardwatch_alarms::Alarm;
 use wardwatch_event_time::Timestamp;
 use wardwatch_shard::{Shard, Wants};
 
-use crate::conditions::{Break, Known, LogFacts, Probe, breaks, needs_times};
+use crate::conditions::{Break, Probe};
 use crate::journal::{LogView, Position};
 use crate::log_reader::{LogReader, Tail};
 use crate::outbox::Outbox;
 use crate::restore::{from_the_first, restore};
+use crate::resume::{look, resume_at, view};
 use crate::topics::PATIENCE;
 use crate::{EngineConfig, EngineError, JournalRecord, meter, settings};
 
@@ -172,92 +173,9 @@ pub(crate) fn open(
         journaled,
         is_new_lineage,
         catch_up,
-        log: LogView {
-            shards: facts
-                .topics
-                .get(&config.topics.journal)
-                .map_or(0, |journal| journal.partitions),
-            topic_ids: Arc::new(ids(
-                &facts,
-                &inputs,
-                tail.last().map(|(_, last)| &last.log),
-                &breaks,
-            )),
-            ..LogView::default()
-        },
+        log: view(config, &facts, tail.last().map(|(_, last)| &last.log), &breaks),
         breaks,
     })
-}
-
-/// What the cluster calls the topics; where it does not tell now, what it called them before.
-fn ids(
-    facts: &LogFacts,
-    inputs: &[&str],
-    before: Option<&LogView>,
-    breaks: &[Break],
-) -> BTreeMap<String, String> {
-    let same = (0..)
-        .zip(inputs)
-        .filter(|(ordinal, _)| breaks.iter().all(|broken| broken.topic != *ordinal));
-    let known = same.filter_map(|(_, topic)| {
-        let id = before?.topic_ids.get(*topic)?;
-        Some(((*topic).to_owned(), id.clone()))
-    });
-    let mut ids: BTreeMap<String, String> = known.collect();
-    ids.extend(facts.ids(inputs));
-    ids
-}
-
-/// The log as it is now, and where it is no longer the one that the journal's last step knew.
-fn look(
-    config: &EngineConfig,
-    probe: &Probe,
-    number: i32,
-    inputs: &[&str],
-    last: Option<&JournalRecord>,
-) -> Result<(LogFacts, Vec<Break>), EngineError> {
-    let all: Vec<&str> = inputs
-        .iter()
-        .copied()
-        .chain([config.topics.journal.as_str()])
-        .collect();
-    let facts = probe.log(&all, &[number])?;
-    let Some(last) = last else {
-        return Ok((facts, Vec::new()));
-    };
-    let mut known = Vec::new();
-    for (ordinal, name) in (0..).zip(inputs) {
-        let is_asked = needs_times(&last.log, &facts, name) && facts.partition(name, number).is_some();
-        known.push(Known {
-            ordinal,
-            name,
-            offset: last.offsets.get(*name).copied(),
-            first_younger: match is_asked {
-                true => probe.first_after(name, number, last.log_time)?,
-                false => None,
-            },
-        });
-    }
-    let breaks = breaks(&last.log, &facts, number, &known);
-    Ok((facts, breaks))
-}
-
-/// Goes on with broken topics where they are whole. No step that is taken again takes anything of them.
-fn resume_at(breaks: &[Break], inputs: &[&str], position: &mut Position, catch_up: &mut CatchUp) {
-    for broken in breaks {
-        position.offsets.insert(broken.topic, broken.resume);
-        match catch_up {
-            CatchUp::Rebuild(rebuild) => {
-                rebuild.until.insert(broken.topic, broken.resume);
-            }
-            CatchUp::Replay(steps) => {
-                let topic = inputs[usize::from(broken.topic)];
-                for step in steps {
-                    step.offsets.insert(topic.to_owned(), broken.resume);
-                }
-            }
-        }
-    }
 }
 
 /// Opens the shard's producer, which settles what earlier ones left open, and then reads the journal from offset `from`.

@@ -19,7 +19,7 @@ use wardwatch_shard::{Outputs, Shard, StepError};
 
 use crate::bundle::Bundle;
 use crate::committer::Committer;
-use crate::conditions::{Break, Condition, Probe, Seen};
+use crate::conditions::{Probe, Seen};
 use crate::decode::{decode, refused_records};
 use crate::desk::Desk;
 use crate::failpoint::failpoint;
@@ -89,7 +89,7 @@ pub(crate) struct Worker<'w> {
     /// What it sees of the log that only a look at the cluster tells.
     pub(crate) outlook: Outlook<'w>,
     /// A log time that the shard had, and when that was.
-    paced: Option<(Timestamp, Instant)>,
+    pub(crate) paced: Option<(Timestamp, Instant)>,
     /// The log is no longer the one that it reads: whoever opens it again finds out where to go on.
     log_has_changed: bool,
     last_tick: Instant,
@@ -267,42 +267,6 @@ impl<'w> Worker<'w> {
                 desk.put(std::mem::replace(&mut bundle, self.bundle()))?;
             }
             records = later;
-        }
-    }
-
-    /// Goes on where the log begins now, where it is no longer the one that the shard has read: a new epoch begins, and patients of
-    /// whom records are lost are told of.
-    fn resume(&mut self, breaks: Vec<Break>) {
-        self.inbox.is_live();
-        self.paced = (self.shard.log_time() != Timestamp::MIN).then(|| (self.shard.log_time(), now()));
-        if breaks.is_empty() {
-            return;
-        }
-        for broken in &breaks {
-            let is_source = usize::from(broken.topic) < self.pipeline.sources.len();
-            if let Condition::RecordsLost { from, until, .. } = &broken.condition {
-                meter::records_lost(until - from);
-                if is_source {
-                    let source = usize::from(broken.topic);
-                    // A technical alarm asks no model.
-                    self.shard
-                        .tell_records_lost(source, &mut Models::default(), &mut self.ended);
-                }
-            }
-        }
-        let told = breaks.iter().map(|broken| broken.condition.to_string());
-        let reason = told.collect::<Vec<_>>().join("; ");
-        self.outlook
-            .opened(breaks.into_iter().map(|broken| broken.condition).collect());
-        match &mut self.begins {
-            // The state was rebuilt for another reason, or for this one.
-            Some(begins) => begins.reason = format!("{reason}; {}", begins.reason),
-            None => {
-                self.position.lineage += 1;
-                self.position.digest = self.shard.digest();
-                self.is_new_lineage = true;
-                self.begins = Some(Box::new(LineageRecord::of(&self.pipeline, reason, false)));
-            }
         }
     }
 

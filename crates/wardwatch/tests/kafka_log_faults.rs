@@ -768,7 +768,8 @@ fn a_clock_that_jumps_moves_no_time() {
     let steps = ward.bench.journal();
     assert!(steps.windows(2).all(|pair| pair[0].log_time <= pair[1].log_time));
     wait_for("its settings are told of", 60, || {
-        ward.conditions().contains("topic_settings vitals.bedside")
+        ward.conditions()
+            .contains("topic_settings vitals.bedside:message.timestamp.type")
     });
     let (code, text) = ward.doctor();
     assert!(

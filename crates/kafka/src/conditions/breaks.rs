@@ -26,7 +26,7 @@ pub(crate) struct Break {
 
 /// What the shard knows of one topic.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Known<'k> {
+pub(super) struct Known<'k> {
     pub ordinal: u16,
     pub name: &'k str,
     /// The next record to be read; none where nothing of the topic has been read yet.
@@ -36,13 +36,13 @@ pub(crate) struct Known<'k> {
 }
 
 /// Whether a topic's identity has to be told by its records' times, since an id is missing on either side.
-pub(crate) fn needs_times(view: &LogView, facts: &LogFacts, topic: &str) -> bool {
+pub(super) fn needs_times(view: &LogView, facts: &LogFacts, topic: &str) -> bool {
     let is = facts.topics.get(topic).and_then(|topic| topic.id.as_ref());
     view.topic_ids.get(topic).is_none() || is.is_none()
 }
 
 /// Where the log has changed under a shard, by topic.
-pub(crate) fn breaks(view: &LogView, facts: &LogFacts, shard: i32, known: &[Known<'_>]) -> Vec<Break> {
+pub(super) fn breaks(view: &LogView, facts: &LogFacts, shard: i32, known: &[Known<'_>]) -> Vec<Break> {
     known
         .iter()
         .filter_map(|known| broken(view, facts, shard, known))

@@ -84,7 +84,9 @@ pub enum Condition {
     TopicSettings {
         /// The topic.
         topic: String,
-        /// Which, and what goes wrong.
+        /// The setting.
+        setting: String,
+        /// What it is, and what goes wrong.
         problem: String,
     },
     /// Shards run different versions of the pipeline.
@@ -156,9 +158,8 @@ impl Condition {
             | Self::RecordsLost { topic, partition, .. }
             | Self::OpenTransaction { topic, partition, .. }
             | Self::BrokerClock { topic, partition, .. } => format!("{topic}/{partition}"),
-            Self::TopicMissing { topic }
-            | Self::PartitionCount { topic, .. }
-            | Self::TopicSettings { topic, .. } => topic.clone(),
+            Self::TopicMissing { topic } | Self::PartitionCount { topic, .. } => topic.clone(),
+            Self::TopicSettings { topic, setting, .. } => format!("{topic}:{setting}"),
             Self::HostClock { host, .. } => (*host).to_owned(),
             Self::Versions { .. } | Self::EditRefused => "pipeline".to_owned(),
             Self::SnapshotStore { .. } => "snapshots".to_owned(),
@@ -382,6 +383,7 @@ mod tests {
             },
             Condition::TopicSettings {
                 topic,
+                setting: "retention.ms".to_owned(),
                 problem: "retention.ms is 1".to_owned(),
             },
             Condition::Versions { versions: vec![1, 2] },

@@ -35,7 +35,7 @@ mod topic_ids;
 mod topics;
 mod watch;
 
-pub(crate) use breaks::{Break, Known, breaks, needs_times};
+pub(crate) use breaks::Break;
 pub use condition::Condition;
 pub(crate) use facts::{LogFacts, TopicFacts};
 pub(crate) use keys::Keys;

@@ -10,10 +10,12 @@ use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::{Offset, TopicPartitionList};
 use wardwatch_event_time::Timestamp;
 
+use super::breaks::{Break, Known, breaks, needs_times};
 use super::facts::{LogFacts, PartitionFacts, TopicFacts};
 use super::keys::{Keys, NEWEST};
 use super::steps::{NewestStep, NewestSteps};
 use super::topic_ids;
+use crate::journal::LogView;
 use crate::worker::now;
 use crate::{EngineConfig, EngineError, JournalRecord, settings};
 
@@ -125,16 +127,36 @@ impl Probe {
         Ok(facts.collect())
     }
 
-    /// The first record of a partition that the broker took after a time.
+    /// Where the log is no longer the one that a shard knew when it stood there: what it took it for, its offsets by topic, and its
+    /// log time.
     ///
     /// # Errors
     /// As [`Probe::topics`].
-    pub(crate) fn first_after(
+    pub(crate) fn breaks(
         &self,
-        topic: &str,
-        partition: i32,
-        time: Timestamp,
-    ) -> Result<Option<i64>, EngineError> {
+        facts: &LogFacts,
+        inputs: &[&str],
+        shard: i32,
+        (log, offsets, log_time): (&LogView, &BTreeMap<String, i64>, Timestamp),
+    ) -> Result<Vec<Break>, EngineError> {
+        let mut known = Vec::new();
+        for (ordinal, name) in (0..).zip(inputs) {
+            let is_asked = needs_times(log, facts, name) && facts.partition(name, shard).is_some();
+            known.push(Known {
+                ordinal,
+                name,
+                offset: offsets.get(*name).copied(),
+                first_younger: match is_asked {
+                    true => self.first_after(name, shard, log_time)?,
+                    false => None,
+                },
+            });
+        }
+        Ok(breaks(log, facts, shard, &known))
+    }
+
+    /// The first record of a partition that the broker took after a time.
+    fn first_after(&self, topic: &str, partition: i32, time: Timestamp) -> Result<Option<i64>, EngineError> {
         let after = Offset::Offset(time.millis().max(0) + 1);
         Ok(offsets(&self.uncommitted, &[(topic, partition)], after)?
             .into_values()
@@ -186,28 +208,18 @@ pub(crate) fn newest_keys(
     shards: &[i32],
     shard_count: i32,
 ) -> Result<BTreeMap<(String, i32), Keys>, EngineError> {
+    let whole = topics.iter().filter(|(_, facts)| facts.partitions == shard_count);
+    let places = whole.flat_map(|(topic, _)| {
+        let there = shards.iter().filter(|shard| **shard < shard_count);
+        there.map(|shard| (*topic, *shard))
+    });
+    let places: Vec<(&str, i32)> = places.collect();
     let mut keys: BTreeMap<(String, i32), Keys> = BTreeMap::new();
-    for (topic, facts) in topics {
-        if facts.partitions != shard_count {
-            continue;
-        }
-        let there: Vec<i32> = shards
-            .iter()
-            .copied()
-            .filter(|shard| *shard < facts.partitions)
-            .collect();
-        newest(config, topic, &there, NEWEST as i64, |message| {
-            let of = keys
-                .entry(((*topic).to_owned(), message.partition()))
-                .or_default();
-            of.note(
-                message.key(),
-                taken(message),
-                message.partition(),
-                facts.partitions,
-            );
-        })?;
-    }
+    newest(&consumer(config)?, &places, NEWEST as i64, |message| {
+        let (topic, partition) = (message.topic().to_owned(), message.partition());
+        let of = keys.entry((topic, partition)).or_default();
+        of.note(message.key(), taken(message), partition, shard_count);
+    })?;
     Ok(keys)
 }
 
@@ -216,11 +228,16 @@ pub(crate) fn newest_keys(
 /// # Errors
 /// [`EngineError`]: no broker answers, or the journal may not be read.
 pub(crate) fn newest_steps(config: &EngineConfig) -> Result<NewestSteps, EngineError> {
-    let journal = &config.topics.journal;
-    let facts = Probe::new(config)?.topics(&[journal])?;
-    let shards: Vec<i32> = (0..facts.get(journal).map_or(0, |topic| topic.partitions)).collect();
-    let mut newest_steps = NewestSteps::new();
-    newest(config, journal, &shards, BACK, |message| {
+    let (consumer, journal) = (consumer(config)?, config.topics.journal.as_str());
+    let metadata = consumer.fetch_metadata(Some(journal), PATIENCE);
+    let metadata = metadata.map_err(|error| EngineError::Journal(error).or_not_allowed())?;
+    let shards = metadata
+        .topics()
+        .first()
+        .map_or(0, |topic| topic.partitions().len());
+    let places: Vec<(&str, i32)> = (0..shards as i32).map(|shard| (journal, shard)).collect();
+    let mut steps = NewestSteps::new();
+    newest(&consumer, &places, BACK, |message| {
         let payload = message.payload().unwrap_or_default();
         if let Ok(record) = serde_json::from_slice::<JournalRecord>(payload) {
             let step = NewestStep {
@@ -232,32 +249,34 @@ pub(crate) fn newest_steps(config: &EngineConfig) -> Result<NewestSteps, EngineE
                 offsets: record.offsets,
                 log_time: record.log_time,
             };
-            newest_steps.insert(message.partition(), step);
+            steps.insert(message.partition(), step);
         }
     })?;
-    Ok(newest_steps)
+    Ok(steps)
 }
 
-/// Tells the newest records of a topic's partitions, as many as there are among the last `back` places.
+fn consumer(config: &EngineConfig) -> Result<BaseConsumer, EngineError> {
+    settings::consumer(&config.brokers, &config.group, &config.settings)
+        .create()
+        .map_err(EngineError::client)
+}
+
+/// Tells the newest records of partitions, as many as there are among the last `back` places of each.
 fn newest(
-    config: &EngineConfig,
-    topic: &str,
-    partitions: &[i32],
+    consumer: &BaseConsumer,
+    places: &[(&str, i32)],
     back: i64,
     mut tell: impl FnMut(&BorrowedMessage<'_>),
 ) -> Result<(), EngineError> {
-    let consumer: BaseConsumer = settings::consumer(&config.brokers, &config.group, &config.settings)
-        .create()
-        .map_err(EngineError::client)?;
     let failed = |error| EngineError::Consume(error).or_not_allowed();
     let mut assignment = TopicPartitionList::new();
-    for partition in partitions {
+    for (topic, partition) in places {
         assignment
             .add_partition_offset(topic, *partition, Offset::OffsetTail(back))
             .map_err(failed)?;
     }
     consumer.assign(&assignment).map_err(failed)?;
-    let (mut left, begun) = (partitions.len(), now());
+    let (mut left, begun) = (places.len(), now());
     while left > 0 && begun.elapsed() < PATIENCE {
         match consumer.poll(LOOK) {
             Some(Ok(message)) => tell(&message),

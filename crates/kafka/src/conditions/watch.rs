@@ -61,7 +61,7 @@ pub(crate) struct Watch {
     wanted: Arc<Wanted>,
     health: Arc<Health>,
     seen: Arc<Seen>,
-    probe: Option<Probe>,
+    probe: Arc<Probe>,
     producer: BaseProducer,
     topics: BTreeMap<String, TopicFacts>,
     stalls: Stalls,
@@ -99,6 +99,7 @@ impl Watch {
         wanted: &Arc<Wanted>,
         health: &Arc<Health>,
         seen: &Arc<Seen>,
+        probe: &Arc<Probe>,
         stop: &Arc<AtomicBool>,
     ) -> Result<(), EngineError> {
         let producer = settings::producer(&config.brokers, &config.settings)
@@ -109,7 +110,7 @@ impl Watch {
             wanted: Arc::clone(wanted),
             health: Arc::clone(health),
             seen: Arc::clone(seen),
-            probe: None,
+            probe: Arc::clone(probe),
             producer,
             topics: BTreeMap::new(),
             stalls: Stalls::default(),
@@ -165,10 +166,7 @@ impl Watch {
 
     /// Looks at topics and partitions, and shows the shards what was seen.
     fn look_at_log(&mut self) -> Result<Vec<Condition>, EngineError> {
-        let probe = match self.probe.take() {
-            Some(probe) => probe,
-            None => Probe::new(&self.config)?,
-        };
+        let probe = Arc::clone(&self.probe);
         let names = &self.config.topics;
         let inputs = names.inputs(&self.config.pipeline);
         if self.topics_at.is_none_or(|at| at.elapsed() >= TOPICS) {
@@ -183,8 +181,13 @@ impl Watch {
         }
         let shards = self.health.shards();
         if shards != self.shards {
-            self.take_over()?;
             self.shards = shards;
+            if let Err(error) = self.take_over() {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "what was noticed before cannot be read"
+                );
+            }
         }
         let read = self
             .topics
@@ -193,7 +196,6 @@ impl Watch {
         let topics: BTreeMap<String, TopicFacts> =
             read.map(|(name, facts)| (name.clone(), facts.clone())).collect();
         let partitions = probe.partitions(&topics, &self.shards)?;
-        self.probe = Some(probe);
         let facts = LogFacts { topics, partitions };
         self.stalls.look(&facts, now());
         let stalls = self.stalls.clone();
