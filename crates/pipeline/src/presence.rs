@@ -41,12 +41,8 @@ pub(crate) fn lost_after(
         }
         let interval = sources.iter().filter_map(|source| source.interval).min();
         if let Some(interval) = interval.filter(|interval| given.value <= *interval) {
-            problems.push(
-                codes::BAD_TIME,
-                &place.at(given.at),
-                format!("a device that sends every {interval} would lose it between two readings"),
-                "make it at least twice the `interval`",
-            );
+            let cause = format!("a device that sends every {interval} loses it between two messages");
+            problems.warn(codes::BAD_TIME, &place.at(given.at), cause, "make it at least twice the `interval`");
         }
         after[vital.index()] = given.value;
     }

@@ -176,13 +176,14 @@ fn source(text: &SourceText, time: &TimeText, place: &Place, problems: &mut Prob
 
 /// A reading that is on time must not be called a silence, nor one that is a little late.
 fn check_interval(interval: &Spot<Span>, silent_after: Span, place: &Place, problems: &mut Problems) {
-    if interval.value <= Span::ZERO || silent_after < interval.value + Span::from_micros(interval.value.micros() / 2) {
-        problems.push(
-            codes::BAD_TIME,
-            place,
-            format!("a device that sends every {} would be called silent after {silent_after}", interval.value),
-            "make `silent_after` at least one and a half times as long; twice survives a lost message",
-        );
+    let every = interval.value;
+    if every <= Span::ZERO {
+        let cause = "no device sends that often";
+        problems.push(codes::BAD_TIME, place, cause, "give a length such as 60s");
+    } else if silent_after < every + Span::from_micros(every.micros() / 2) {
+        let cause = format!("a device that sends every {every} is called silent after {silent_after}: whenever a message is a little late");
+        let fix = "make `silent_after` at least one and a half times as long; twice survives a lost message";
+        problems.warn(codes::BAD_TIME, place, cause, fix);
     }
 }
 
