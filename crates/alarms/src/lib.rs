@@ -7,6 +7,8 @@
 //! | file | room |
 //! |---|---|
 //! | `limit` | a threshold on one vital sign |
+//! | `rules` | an alarm's timing; how a value stands to its thresholds |
+//! | `phase` | the changes that alerts tell of |
 //! | `machine` | idle, pending, active: one alarm condition of one patient |
 //! | `id` | why a repeated run names every alert the same |
 //! | `record` | alerts, alarm states and scores as they go on the wire |
@@ -19,15 +21,19 @@
 mod id;
 mod limit;
 mod machine;
+mod phase;
 mod record;
+mod rules;
 mod schema;
 mod system;
 
 pub use id::{AlertId, AlertKey};
 pub use limit::{Comparison, ComparisonError, Operator};
-pub use machine::{Confirm, EndReason, Judgement, Known, Machine, Phase, Rules, Told, Transition};
+pub use machine::Machine;
+pub use phase::{EndReason, Phase, Told, Transition};
 pub use record::{
     Alarm, AlarmKind, Alert, Contributor, Deadline, Input, ModelIdentity, ScoreRecord, ScoreValue,
     StageTimes, Text,
 };
+pub use rules::{Confirm, Judgement, Known, Rules};
 pub use system::SystemCondition;

@@ -26,137 +26,12 @@
 //! ALARM-2: no two transitions of a machine share condition start and ordinal.
 //! ALARM-3: a machine moves only by judgements, due timers, acceptance and the end of monitoring.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+mod numbers;
+
 use wardwatch_event_time::{Span, Timestamp};
 
-/// What an alarm's definition says of its timing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rules {
-    /// How long a violation must last.
-    pub hold_for: Span,
-    /// How long a judgement stays valid when no other follows.
-    pub max_age: Span,
-    /// After how long an active condition is told of again.
-    pub repeat_after: Option<Span>,
-    /// What a violation of the worse limit needs to be believed.
-    pub confirm: Confirm,
-    /// How long a judgement that decides keeps an active condition known.
-    pub known: Known,
-}
-
-/// How long a judgement that decides keeps an active condition known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Known {
-    /// Without end.
-    Always,
-    /// Until the value is so old, by its own time.
-    WhileValueIs(Span),
-    /// For so long after the judgement, in log time: what it was made of has been fresh then.
-    AfterJudgement(Span),
-}
-
-/// What a violation of the worse limit needs to be believed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Confirm {
-    /// One judgement is enough.
-    #[default]
-    Never,
-    /// It must last so long: in event time by a later judgement, or in log time when nothing follows.
-    For(Span),
-    /// So many judgements in a row, of different times.
-    Times(u32),
-}
-
-/// How a value stands to an alarm's thresholds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum Judgement {
-    /// No statement can be made: a score that is partial, a model that cannot speak.
-    Unknown,
-    /// Within the thresholds that end a condition.
-    Clear,
-    /// Neither violating nor clear: between the two thresholds of a hysteresis.
-    Between,
-    /// Violating.
-    Violating,
-    /// Violating the worse limit that bypasses the delay.
-    AtOnce,
-}
-
-/// The change that an alert tells of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Phase {
-    /// The condition began.
-    Start,
-    /// It goes on.
-    Update,
-    /// It has become worse.
-    Escalate,
-    /// Somebody has accepted it.
-    Accept,
-    /// Nothing is known of it any more: its value is past its maximum age.
-    Unknown,
-    /// It is over.
-    End,
-}
-
-/// Why a condition ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum EndReason {
-    /// The values are within bounds again.
-    Cleared,
-    /// The patient was discharged.
-    Discharged,
-    /// No data came for so long that the patient is no longer monitored.
-    Forgotten,
-    /// The pipeline was edited, and no longer has the alarm.
-    Removed,
-    /// The value behind it was corrected or withdrawn.
-    Corrected,
-    /// Another technical alarm says more: the whole source is silent.
-    Superseded,
-}
-
-/// One change of a condition, to be told of by one alert.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Transition {
-    /// What changed.
-    pub phase: Phase,
-    /// When the condition began, in event time.
-    pub condition_start: Timestamp,
-    /// The alert's place among those of this condition start.
-    pub ordinal: u32,
-    /// When it was due, in log time.
-    pub at: Timestamp,
-    /// Why it ended, for [`Phase::End`].
-    pub reason: Option<EndReason>,
-    /// Whether the condition goes on, beyond the worse limit.
-    pub escalated: bool,
-    /// Whether the condition goes on, and nothing is known of it.
-    pub unknown: bool,
-}
-
-/// What a machine has told last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Told {
-    /// Whether the condition goes on.
-    pub active: bool,
-    /// Beyond the worse limit.
-    pub escalated: bool,
-    /// Accepted by somebody.
-    pub accepted: bool,
-    /// Nothing is known of it.
-    pub unknown: bool,
-    /// When the condition began, in event time.
-    pub condition_start: Timestamp,
-    /// The alert's place among those of this condition start.
-    pub ordinal: u32,
-    /// When it was told, in log time.
-    pub at: Timestamp,
-}
+use crate::phase::{EndReason, Phase, Told, Transition};
+use crate::rules::{Confirm, Judgement, Rules};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
@@ -209,65 +84,9 @@ pub struct Machine {
     next_ordinal: u32,
 }
 
-// === impl Known ===
-
-impl Known {
-    /// Since when a judgement of data from `event_time`, made at log time `now`, counts.
-    fn since(self, event_time: Timestamp, now: Timestamp) -> Timestamp {
-        match self {
-            Self::Always | Self::WhileValueIs(_) => event_time,
-            Self::AfterJudgement(_) => now,
-        }
-    }
-
-    /// When a condition that has been known since then is unknown. A value may be as old as its maximum age; just after that it
-    /// is too old.
-    fn ends(self, since: Timestamp) -> Option<Timestamp> {
-        match self {
-            Self::Always => None,
-            Self::WhileValueIs(span) | Self::AfterJudgement(span) => Some(since + span + Span::from_micros(1)),
-        }
-    }
-}
-
-// === impl Judgement ===
-
-impl Judgement {
-    /// The judgement of this number; none beyond the last.
-    pub const fn from_number(number: u8) -> Option<Self> {
-        match number {
-            0 => Some(Self::Unknown),
-            1 => Some(Self::Clear),
-            2 => Some(Self::Between),
-            3 => Some(Self::Violating),
-            4 => Some(Self::AtOnce),
-            _ => None,
-        }
-    }
-}
-
-// === impl Phase ===
-
-impl Phase {
-    /// The phase's name on the wire.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Start => "start",
-            Self::Update => "update",
-            Self::Escalate => "escalate",
-            Self::Accept => "accept",
-            Self::Unknown => "unknown",
-            Self::End => "end",
-        }
-    }
-}
-
 // === impl Machine ===
 
 impl Machine {
-    /// How many numbers a machine is.
-    pub const NUMBERS: usize = 12;
-
     /// Takes a judgement of data from `event_time`, at log time `now`.
     pub fn judge(
         &mut self,
@@ -587,92 +406,6 @@ impl Machine {
         }
     }
 
-    /// The machine as plain numbers, for a snapshot.
-    pub fn to_numbers(&self) -> [i64; Self::NUMBERS] {
-        let [state, since, until, judged] = match self.state {
-            State::Idle => [0, 0, 0, 0],
-            State::Pending { since, due, judged, .. } => {
-                [1, since.micros(), due.micros(), judged.micros()]
-            }
-            State::Active {
-                since,
-                flags,
-                told,
-                judged,
-            } => {
-                let flags = [flags.escalated, flags.accepted, flags.unknown];
-                let bits = (0..).zip(flags).map(|(bit, flag)| i64::from(flag) << bit);
-                [2 + bits.sum::<i64>(), since.micros(), told.micros(), judged.micros()]
-            }
-        };
-        let none = Unconfirmed {
-            since: Timestamp::MIN,
-            due: Timestamp::MIN,
-            newest: Timestamp::MIN,
-            times: 0,
-        };
-        let worse = self.worse.unwrap_or(none);
-        let judged_at = match self.state {
-            State::Pending { judged_at, .. } => judged_at,
-            State::Idle | State::Active { .. } => Timestamp::MIN,
-        };
-        let last_start = self.last_start.unwrap_or(Timestamp::MIN).micros();
-        [
-            state,
-            since,
-            until,
-            judged,
-            worse.since.micros(),
-            worse.due.micros(),
-            worse.newest.micros(),
-            i64::from(worse.times),
-            last_start,
-            i64::from(self.next_ordinal),
-            self.armed.unwrap_or(Timestamp::MAX).micros(),
-            judged_at.micros(),
-        ]
-    }
-
-    /// The machine that gave these numbers; none when no machine gives them.
-    pub fn from_numbers(numbers: [i64; Self::NUMBERS]) -> Option<Self> {
-        let [state, .., worse_times, _, next_ordinal, _, _] = numbers;
-        let at = |place: usize| Timestamp::from_micros(numbers[place]);
-        let state = match state {
-            0 => State::Idle,
-            1 => State::Pending {
-                since: at(1),
-                due: at(2),
-                judged: at(3),
-                judged_at: at(11),
-            },
-            2..=9 => State::Active {
-                since: at(1),
-                flags: Flags {
-                    escalated: (state - 2) & 1 != 0,
-                    accepted: (state - 2) & 2 != 0,
-                    unknown: (state - 2) & 4 != 0,
-                },
-                told: at(2),
-                judged: at(3),
-            },
-            _ => return None,
-        };
-        let times = u32::try_from(worse_times).ok()?;
-        let worse = (times > 0).then(|| Unconfirmed {
-            since: at(4),
-            due: at(5),
-            newest: at(6),
-            times,
-        });
-        Some(Self {
-            state,
-            worse,
-            armed: Some(at(10)).filter(|armed| *armed != Timestamp::MAX),
-            last_start: Some(at(8)).filter(|start| *start != Timestamp::MIN),
-            next_ordinal: next_ordinal.try_into().ok()?,
-        })
-    }
-
     /// Whether nothing is going on: neither active nor waiting to be. A judgement that is clear then changes nothing.
     pub fn is_idle(&self) -> bool {
         self.state == State::Idle && self.worse.is_none()
@@ -725,7 +458,6 @@ impl Machine {
         }
     }
 }
-
 
 #[cfg(test)]
 mod tests;

@@ -135,7 +135,7 @@ pub static REGISTRY: [VitalInfo; VitalSign::COUNT] = [
         "mm[Hg]",
         PRESSURE,
     )
-        .best(155.0)
+    .best(155.0)
     .loinc(&["76215-3"])
     .mdc(&[
         mdc("150033", "MDC_PRESS_BLD_ART_SYS"),
@@ -149,7 +149,7 @@ pub static REGISTRY: [VitalInfo; VitalSign::COUNT] = [
         "mm[Hg]",
         PRESSURE,
     )
-        .best(80.0)
+    .best(80.0)
     .loinc(&["76213-8"])
     .mdc(&[
         mdc("150034", "MDC_PRESS_BLD_ART_DIA"),
@@ -216,7 +216,9 @@ pub static REGISTRY: [VitalInfo; VitalSign::COUNT] = [
         .scale()
         .loinc(&["67775-7"]),
     // A sprinter takes fewer than 300 steps a minute. The LOINC term counts without a time: the unit decides.
-    row(Steps, "steps", "Steps", "{steps}/min", 0.0..=350.0).best(350.0).loinc(&["55423-8"]),
+    row(Steps, "steps", "Steps", "{steps}/min", 0.0..=350.0)
+        .best(350.0)
+        .loinc(&["55423-8"]),
 ];
 
 // === impl VitalInfo ===
@@ -365,12 +367,17 @@ mod tests {
         ];
         for (vital, worse, better) in cases {
             let info = vital.info();
-            assert!(info.is_worse(worse, better) && !info.is_worse(better, worse), "{vital}");
+            assert!(
+                info.is_worse(worse, better) && !info.is_worse(better, worse),
+                "{vital}"
+            );
             assert!(!info.is_worse(worse, worse));
         }
         for info in &REGISTRY {
             let (low, high) = (*info.plausible.start(), *info.plausible.end());
-            assert!(info.plausible.contains(&info.best) && info.is_worse(low, high) != info.is_worse(high, low));
+            assert!(
+                info.plausible.contains(&info.best) && info.is_worse(low, high) != info.is_worse(high, low)
+            );
         }
     }
 

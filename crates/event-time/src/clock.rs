@@ -211,7 +211,11 @@ impl DeviceClock {
         let is_behind_no_more = self.offset > Span::ZERO && self::side(lag, rules) != Side::Behind;
         let new_epoch = if was_set_forward || is_behind_no_more {
             self.run = None;
-            Some(if self::side(lag, rules) == Side::Behind { lag } else { Span::ZERO })
+            Some(if self::side(lag, rules) == Side::Behind {
+                lag
+            } else {
+                Span::ZERO
+            })
         } else if side == Side::Within {
             self.run = None;
             None
@@ -231,7 +235,13 @@ impl DeviceClock {
         self.take(ts, append_time, rules, new_epoch.is_some())
     }
 
-    fn take(&mut self, ts: Timestamp, append_time: Timestamp, rules: ClockRules, new_epoch: bool) -> Admitted {
+    fn take(
+        &mut self,
+        ts: Timestamp,
+        append_time: Timestamp,
+        rules: ClockRules,
+        new_epoch: bool,
+    ) -> Admitted {
         let at = ts + self.offset;
         Admitted {
             at,
@@ -244,7 +254,11 @@ impl DeviceClock {
     fn sustained(&mut self, ts: Timestamp, append_time: Timestamp, lag: Span) -> Option<Span> {
         let begin = Run::beginning(ts, append_time, lag);
         let is_ahead = |lag: Span| lag < self.offset;
-        let Some(run) = self.run.as_mut().filter(|run| is_ahead(run.first_lag) == is_ahead(lag)) else {
+        let Some(run) = self
+            .run
+            .as_mut()
+            .filter(|run| is_ahead(run.first_lag) == is_ahead(lag))
+        else {
             self.run = Some(begin);
             return None;
         };

@@ -47,7 +47,9 @@ pub enum IngestError {
         row: usize,
     },
     /// A number that is no kind of reading: the batch comes from a newer version.
-    #[error("batch of observations: the readings of row {row} are of no known kind; was it written by a newer version?")]
+    #[error(
+        "batch of observations: the readings of row {row} are of no known kind; was it written by a newer version?"
+    )]
     Kind {
         /// The row.
         row: usize,

@@ -111,7 +111,11 @@ mod tests {
         }
         assert_eq!(Kind::from_number(4), None);
         for status in ["I", "O", "Final", "", "withdrawn"] {
-            assert_eq!(read_status(status).unwrap_err().reason, Reason::Status, "{status}");
+            assert_eq!(
+                read_status(status).unwrap_err().reason,
+                Reason::Status,
+                "{status}"
+            );
         }
     }
 }

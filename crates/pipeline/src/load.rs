@@ -14,7 +14,8 @@ use crate::document::Document;
 use crate::models::{ModelShelf, Place as ModelPlace};
 use crate::names::Names;
 use crate::{
-    FeatureSet, Pipeline, PipelineError, Score, TechnicalAlarms, alarms, presence, scores, sets, shape, sources,
+    FeatureSet, Pipeline, PipelineError, Score, TechnicalAlarms, alarms, presence, scores, sets, shape,
+    sources,
 };
 
 /// Most bytes of a pipeline, thirty times the longest that is shipped: it goes whole into a record of the journal.

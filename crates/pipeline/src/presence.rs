@@ -35,14 +35,22 @@ pub(crate) fn lost_after(
             problems.push(
                 codes::BAD_TIME,
                 &place.at(given.at),
-                format!("{} is not between nothing and the maximum age, {most}", given.value),
+                format!(
+                    "{} is not between nothing and the maximum age, {most}",
+                    given.value
+                ),
                 "make it shorter, or set a longer `max_age`",
             );
         }
         let interval = sources.iter().filter_map(|source| source.interval).min();
         if let Some(interval) = interval.filter(|interval| given.value <= *interval) {
             let cause = format!("a device that sends every {interval} loses it between two messages");
-            problems.warn(codes::BAD_TIME, &place.at(given.at), cause, "make it at least twice the `interval`");
+            problems.warn(
+                codes::BAD_TIME,
+                &place.at(given.at),
+                cause,
+                "make it at least twice the `interval`",
+            );
         }
         after[vital.index()] = given.value;
     }

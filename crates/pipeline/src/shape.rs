@@ -6,8 +6,8 @@ use wardwatch_event_time::Span;
 use wardwatch_yaml::{At, Fields, Kind, Leaf, Node, Place, Problems, Spot, codes as yaml_codes, map, word};
 
 use crate::document::{
-    AlarmText, ConfirmText, Document, EmitText, Entry, FeatureSetText, Format, Grace, PredictsText, ScoreText,
-    Section, SourceText, Switch, TechnicalText, TimeText, WriterText, WrongClockText,
+    AlarmText, ConfirmText, Document, EmitText, Entry, FeatureSetText, Format, Grace, PredictsText,
+    ScoreText, Section, SourceText, Switch, TechnicalText, TimeText, WriterText, WrongClockText,
 };
 
 /// An entry of a section.

@@ -181,7 +181,9 @@ fn check_interval(interval: &Spot<Span>, silent_after: Span, place: &Place, prob
         let cause = "no device sends that often";
         problems.push(codes::BAD_TIME, place, cause, "give a length such as 60s");
     } else if silent_after < every + Span::from_micros(every.micros() / 2) {
-        let cause = format!("a device that sends every {every} is called silent after {silent_after}: whenever a message is a little late");
+        let cause = format!(
+            "a device that sends every {every} is called silent after {silent_after}: whenever a message is a little late"
+        );
         let fix = "make `silent_after` at least one and a half times as long; twice survives a lost message";
         problems.warn(codes::BAD_TIME, place, cause, fix);
     }

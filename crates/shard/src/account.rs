@@ -103,12 +103,20 @@ impl Shard {
             };
             let plan = &self.pipeline.sets[set].plan;
             let begin = *end - plan.trailing().window();
-            let of_feature = plan.reads(column).into_iter().fold(0, |all, vital| all | bit(vital));
-            let held = patient.replaced.iter().filter(|held| begin <= held.at && held.at < *end);
+            let of_feature = plan
+                .reads(column)
+                .into_iter()
+                .fold(0, |all, vital| all | bit(vital));
+            let held = patient
+                .replaced
+                .iter()
+                .filter(|held| begin <= held.at && held.at < *end);
             found |= held.fold(0, |all, held| all | 1 << held.vital) & of_feature;
         }
         let all = VitalSign::ALL.iter();
-        all.filter(|vital| found & bit(**vital) != 0).map(|vital| vital.name().into()).collect()
+        all.filter(|vital| found & bit(**vital) != 0)
+            .map(|vital| vital.name().into())
+            .collect()
     }
 
     /// The inputs of a point score with their points, most points first.

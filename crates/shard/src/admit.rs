@@ -75,15 +75,9 @@ impl Shard {
         io.out.counts.readings += readings;
         let (device, admitted) = self.by_clock(slot, message, io);
         let key = self.patient_mut(slot).key;
-        let event = |decision| {
-            Event::new(decision, key)
-                .whole(message.ts)
-                .whole(message.append_time)
-                .whole(i64::from(message.topic))
-        };
         if admitted.admission == Admission::Future {
             io.out.counts.future += readings;
-            self.digest.add(event(Decision::Future));
+            self.digest.add(event(Decision::Future, key, message));
             let detail = "ahead of its arrival by more than future_skew";
             io.out.refused.push(whole(row, Reason::Future, detail));
             return Ok(());
@@ -92,7 +86,7 @@ impl Shard {
         let offset = self.device(slot, device).clock.offset();
         if offset.micros() != 0 && !self.pipeline.sources[source].corrects_clocks {
             io.out.counts.wrong_clock += readings;
-            self.digest.add(event(Decision::WrongClock));
+            self.digest.add(event(Decision::WrongClock, key, message));
             let detail = "its device's clock is wrong, and the source says wrong_clock: quarantine";
             io.out.refused.push(whole(row, Reason::WrongClock, detail));
             return Ok(());
@@ -103,35 +97,54 @@ impl Shard {
             device,
             is_corrected: offset.micros() != 0,
         };
-        match message.kind {
-            Kind::Measured => {
-                let taken = self.sort_out(message, slot, device, admitted.admission, io);
-                let values = taken.vitals.iter().zip(&taken.values).take(taken.len);
-                let values = values.map(|(vital, value)| (u64::from(*vital), *value));
-                self.digest.add(event(Decision::Taken).values(values));
-                if taken.len > 0 {
-                    self.use_readings(slot, &at, &taken, admitted.admission == Admission::Late, row, io)?;
-                }
-            }
-            Kind::Absent => {
-                io.out.counts.absent += readings;
-                self.digest.add(event(Decision::Absent));
-                let presence = &mut self.patient_mut(slot).presence;
-                let bits = message.vitals.iter().map(|vital| 1 << vital);
-                presence.absent = bits.fold(presence.absent, |all, bit: u32| all | bit);
-            }
-            Kind::Corrected | Kind::Withdrawn => {
-                io.out.counts.corrections += readings;
-                let values = message.vitals.iter().zip(message.values);
-                let values = values.map(|(vital, value)| (u64::from(*vital), *value));
-                self.digest.add(event(Decision::Corrected).values(values));
-                self.correct(slot, message, &at, admitted.admission, io)?;
-            }
-        }
+        self.by_kind(slot, message, &at, admitted.admission, row, io)?;
         self.patient_mut(slot).sources[source].clock.advance(admitted.at);
         let clock = self.clock_of(slot);
         self.close_until(slot, clock, self.log_time);
         Ok(())
+    }
+
+    /// What a message of each kind does.
+    fn by_kind(
+        &mut self,
+        slot: u32,
+        message: &Message<'_>,
+        at: &Latest,
+        admission: Admission,
+        row: usize,
+        io: &mut Io<'_>,
+    ) -> Result<(), StepError> {
+        let key = self.patient_mut(slot).key;
+        let values = message.vitals.iter().zip(message.values);
+        let values = values.map(|(vital, value)| (u64::from(*vital), *value));
+        match message.kind {
+            Kind::Measured => {
+                let taken = self.sort_out(message, slot, at.device, admission, io);
+                let values = taken.vitals.iter().zip(&taken.values).take(taken.len);
+                let values = values.map(|(vital, value)| (u64::from(*vital), *value));
+                self.digest
+                    .add(event(Decision::Taken, key, message).values(values));
+                match taken.len {
+                    0 => Ok(()),
+                    _ => self.use_readings(slot, at, &taken, admission == Admission::Late, row, io),
+                }
+            }
+            Kind::Absent => {
+                io.out.counts.absent += message.vitals.len() as u64;
+                self.digest
+                    .add(event(Decision::Absent, key, message).values(values));
+                let presence = &mut self.patient_mut(slot).presence;
+                let bits = message.vitals.iter().map(|vital| 1 << vital);
+                presence.absent = bits.fold(presence.absent, |all, bit: u32| all | bit);
+                Ok(())
+            }
+            Kind::Corrected | Kind::Withdrawn => {
+                io.out.counts.corrections += message.vitals.len() as u64;
+                let event = event(Decision::Corrected, key, message).whole(message.kind as i64);
+                self.digest.add(event.values(values));
+                self.correct(slot, message, at, admission, io)
+            }
+        }
     }
 
     /// What the device's clock says of a message. A new device, a clock found wrong, and one that is right again are noted.
@@ -346,6 +359,14 @@ impl Shard {
         }
         usable
     }
+}
+
+/// A decision about a message of the patient with this key.
+fn event(decision: Decision, key: u64, message: &Message<'_>) -> Event {
+    Event::new(decision, key)
+        .whole(message.ts)
+        .whole(message.append_time)
+        .whole(i64::from(message.topic))
 }
 
 fn whole(row: usize, reason: Reason, detail: &'static str) -> Refused {

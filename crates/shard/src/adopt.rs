@@ -122,7 +122,12 @@ impl Shard {
     pub(crate) fn places(&self) -> impl Iterator<Item = MachinePlace> + use<> {
         let sources = self.pipeline.sources.len();
         let of = |kind, count: usize| (0..count as u16).map(move |index| MachinePlace { kind, index });
-        let lost: Vec<MachinePlace> = self.pipeline.watched.iter().map(|vital| Technical::Lost(*vital).place()).collect();
+        let lost: Vec<MachinePlace> = self
+            .pipeline
+            .watched
+            .iter()
+            .map(|vital| Technical::Lost(*vital).place())
+            .collect();
         of(MachineKind::Limit, self.pipeline.limits.len())
             .chain(of(MachineKind::Condition, self.pipeline.conditions.len()))
             .chain(of(MachineKind::Silent, sources))

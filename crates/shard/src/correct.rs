@@ -55,7 +55,10 @@ impl Shard {
     }
 
     /// Applies one; whether what scores read has changed.
-    #[allow(clippy::too_many_arguments, reason = "what a reading is, apart from its message")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "what a reading is, apart from its message"
+    )]
     fn correct_one(
         &mut self,
         slot: u32,
@@ -80,7 +83,9 @@ impl Shard {
             vital: index,
             value,
         };
-        device.remember(new, |known| now - clock.effective(Timestamp::from_micros(known.ts)) > kept_for);
+        device.remember(new, |known| {
+            now - clock.effective(Timestamp::from_micros(known.ts)) > kept_for
+        });
         let was_used = was_kept || is_latest;
         if was_used {
             self.note_replaced(slot, index, at.ts);
@@ -99,7 +104,11 @@ impl Shard {
             }
         }
         let newest = kept.into_iter().reduce(|best, other| {
-            if best.gives_way_to(vital, other) { other } else { best }
+            if best.gives_way_to(vital, other) {
+                other
+            } else {
+                best
+            }
         });
         let patient = self.patient_mut(slot);
         let changes = newest.map_or(was_latest.is_known(), |newest| {
@@ -131,15 +140,23 @@ impl Shard {
             let patient = self.patient_mut(slot);
             let was_judged = patient.rejudge(index, *at, worst);
             let is_new = worst.filter(|(latest, _)| latest.ts == at.ts && now - latest.ts <= max_age);
-            let is_noted =
-                is_new.is_some_and(|(latest, judgement)| patient.note_judgement(index, latest, judgement, now) != Noted::History);
+            let is_noted = is_new.is_some_and(|(latest, judgement)| {
+                patient.note_judgement(index, latest, judgement, now) != Noted::History
+            });
             let judgement = match patient.judgement_of(index, now, max_age).0 {
                 // Nothing is left that could say whether it goes on: the value that began it was none.
                 Judgement::Unknown if was_judged => Judgement::Clear,
                 judgement => judgement,
             };
             if was_judged || is_noted {
-                self.move_limit(slot, index, (judgement, at.ts), now, Some(EndReason::Corrected), io);
+                self.move_limit(
+                    slot,
+                    index,
+                    (judgement, at.ts),
+                    now,
+                    Some(EndReason::Corrected),
+                    io,
+                );
             }
         }
     }
@@ -170,7 +187,10 @@ impl Shard {
         let latest = self.patient_mut(slot).latest[vital.index()];
         let device = self.device(slot, id);
         let (clock, index) = (device.clock, vital.index() as u8);
-        let kept = device.seen.kept(index).map(|(ts, value)| (ts, as_sent(f64::from(value))));
+        let kept = device
+            .seen
+            .kept(index)
+            .map(|(ts, value)| (ts, as_sent(f64::from(value))));
         let corrected = device.replacements.iter().filter(|known| known.vital == index);
         let corrected = corrected.filter_map(|known| Some((known.ts, known.value?)));
         let values = kept.chain(corrected).map(|(ts, value)| Latest {
@@ -181,7 +201,9 @@ impl Shard {
         });
         // What is older than lateness is kept no more, and nothing where repeats are not looked for; the newest value is known
         // all the same, unless it is the one that was corrected.
-        let was_corrected = device.replacement((latest.ts - clock.offset()).micros(), index).is_some();
+        let was_corrected = device
+            .replacement((latest.ts - clock.offset()).micros(), index)
+            .is_some();
         let known = Some(latest).filter(|latest| latest.device == id && latest.is_known() && !was_corrected);
         values.chain(known).collect()
     }

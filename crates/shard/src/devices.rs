@@ -102,7 +102,13 @@ impl Device {
         let vitals = VitalSign::ALL.iter().map(|vital| vital.index() as u8);
         let mut kept: Vec<(Timestamp, u8, f64)> = vitals
             .flat_map(|vital| self.seen.kept(vital).map(move |(ts, value)| (vital, ts, value)))
-            .map(|(vital, ts, value)| (clock.effective(Timestamp::from_micros(ts)), vital, as_sent(f64::from(value))))
+            .map(|(vital, ts, value)| {
+                (
+                    clock.effective(Timestamp::from_micros(ts)),
+                    vital,
+                    as_sent(f64::from(value)),
+                )
+            })
             .filter(|(ts, ..)| clock.offset() > Span::ZERO && *ts <= now && now - *ts <= EPOCH_FOUND_IN)
             .collect();
         kept.sort_by(|one, other| one.0.cmp(&other.0).then(one.1.cmp(&other.1)));
@@ -225,7 +231,11 @@ mod tests {
         assert_eq!(devices.place_of(Some("device 3")), (3, false));
         devices.get_mut(0).heard_at = Timestamp::from_millis(900);
         assert_eq!(devices.place_of(Some("another")), (1, true));
-        assert_eq!(devices.place_of(None), (1, true), "nothing was heard of the other yet");
+        assert_eq!(
+            devices.place_of(None),
+            (1, true),
+            "nothing was heard of the other yet"
+        );
         assert_eq!(devices.iter().count(), Devices::MOST);
     }
 }

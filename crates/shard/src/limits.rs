@@ -60,7 +60,9 @@ impl Patient {
     }
 
     fn rivals_of(&self, limit: usize) -> impl Iterator<Item = &Rival> {
-        self.rivals.iter().filter(move |rival| usize::from(rival.limit) == limit)
+        self.rivals
+            .iter()
+            .filter(move |rival| usize::from(rival.limit) == limit)
     }
 
     /// The newest fresh values of a limit's vital sign by device, where there are several devices.
@@ -91,13 +93,7 @@ impl Patient {
     }
 
     #[inline(never)]
-    fn note_unusual(
-        &mut self,
-        limit: usize,
-        latest: Latest,
-        judgement: Judgement,
-        now: Timestamp,
-    ) -> Noted {
+    fn note_unusual(&mut self, limit: usize, latest: Latest, judgement: Judgement, now: Timestamp) -> Noted {
         let judged = &mut self.judged[limit];
         let is_first = judged.latest.device == latest.device || !judged.latest.is_known();
         let of_device = |rival: &&mut Rival| {
@@ -355,7 +351,10 @@ pub(crate) fn judge(alarm: &LimitAlarm, value: f64) -> Judgement {
 }
 
 /// The limits on a vital sign.
-pub(crate) fn limits_on(limits: &[LimitAlarm], vital: VitalSign) -> impl Iterator<Item = (usize, &LimitAlarm)> {
+pub(crate) fn limits_on(
+    limits: &[LimitAlarm],
+    vital: VitalSign,
+) -> impl Iterator<Item = (usize, &LimitAlarm)> {
     limits
         .iter()
         .enumerate()

@@ -152,7 +152,9 @@ impl Patient {
         for state in active {
             any = true;
             settled_at = settled_at.max(settled(state.went_on_at));
-            goes_on |= state.heard_at.is_some_and(|heard_at| heard_at > usable_at + SETTLE);
+            goes_on |= state
+                .heard_at
+                .is_some_and(|heard_at| heard_at > usable_at + SETTLE);
         }
         if !any {
             return Verdict::Superseded;
@@ -182,10 +184,7 @@ impl Shard {
         let is_first = presence.usable_at[vital.index()] == Timestamp::MIN;
         presence.usable_at[vital.index()] = now;
         presence.sources[vital.index()] |= 1 << source;
-        let (was_lost, was_overdue) = (
-            presence.is_lost(vital),
-            presence.overdue_signs & bit(vital) != 0,
-        );
+        let (was_lost, was_overdue) = (presence.is_lost(vital), presence.overdue_signs & bit(vital) != 0);
         presence.absent &= !bit(vital);
         if !(is_first || was_lost || was_overdue) {
             return;

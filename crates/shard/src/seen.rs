@@ -204,7 +204,11 @@ impl Seen {
     pub(crate) fn kept(&self, vital: u8) -> impl Iterator<Item = (i64, f32)> + '_ {
         let mut readings = self.readings.iter();
         let in_order = self.instants.iter().flat_map(move |instant| {
-            let of_instant: Vec<Reading> = readings.by_ref().take(instant.readings as usize).copied().collect();
+            let of_instant: Vec<Reading> = readings
+                .by_ref()
+                .take(instant.readings as usize)
+                .copied()
+                .collect();
             of_instant.into_iter().map(|reading| (instant.ts, reading))
         });
         in_order

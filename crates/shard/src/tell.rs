@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use wardwatch_alarms::{
-    Alarm, AlarmKind, Alert, AlertId, AlertKey, Comparison, Contributor, Deadline, EndReason, Input,
-    Known, ModelIdentity, Phase, StageTimes, Text, Transition,
+    Alarm, AlarmKind, Alert, AlertId, AlertKey, Comparison, Contributor, Deadline, EndReason, Input, Known,
+    ModelIdentity, Phase, StageTimes, Text, Transition,
 };
 use wardwatch_clinical::{AlarmPriority, VitalSign};
 use wardwatch_event_time::{Span, Timestamp};
@@ -75,7 +75,9 @@ impl Shard {
             let mut values = patient.values_of(index, transition.at, max_age);
             values.sort_by_key(|value| value.device != latest.device);
             if values.len() > 1 {
-                let named = values.iter().map(|value| contributor(value, patient.device_name(value.device)));
+                let named = values
+                    .iter()
+                    .map(|value| contributor(value, patient.device_name(value.device)));
                 contributors = named.collect();
             }
         }
@@ -91,7 +93,11 @@ impl Shard {
             replaced: Vec::new(),
             model: None,
             device: None,
-            observed_at: if latest.is_known() { latest.ts } else { transition.at },
+            observed_at: if latest.is_known() {
+                latest.ts
+            } else {
+                transition.at
+            },
         };
         self.tell(slot, transition, saying, io);
     }

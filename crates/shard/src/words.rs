@@ -85,18 +85,30 @@ impl Shard {
 
     fn clock_words(&self, patient: &Patient, source: usize) -> Words {
         let rules = &self.pipeline.sources[source];
-        let wrong = patient.sources[source].devices.iter().filter(|device| device.is_wrong());
-        let said: Vec<String> = wrong.clone().filter_map(|device| clock_text(device, rules.corrects_clocks)).collect();
+        let wrong = patient.sources[source]
+            .devices
+            .iter()
+            .filter(|device| device.is_wrong());
+        let said: Vec<String> = wrong
+            .clone()
+            .filter_map(|device| clock_text(device, rules.corrects_clocks))
+            .collect();
         Words {
             priority: self.pipeline.technical.device_clock,
             condition: match rules.rules.past_skew {
-                Some(past) => format!("ahead by more than {} or behind by more than {past}", rules.rules.future_skew),
+                Some(past) => format!(
+                    "ahead by more than {} or behind by more than {past}",
+                    rules.rules.future_skew
+                ),
                 None => format!("ahead by more than {}", rules.rules.future_skew),
             },
             text: format!("{} ({})", said.join("; "), rules.name),
             over: format!("The clocks of {} are right again", rules.name),
             what: format!("A wrong clock of {}", rules.name),
-            device: wrong.clone().next().and_then(|device| device.name.as_deref().map(str::to_owned)),
+            device: wrong
+                .clone()
+                .next()
+                .and_then(|device| device.name.as_deref().map(str::to_owned)),
         }
     }
 

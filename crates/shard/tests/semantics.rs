@@ -94,10 +94,7 @@ fn future_late_repeat_and_another_value_are_told_apart() {
         .iter()
         .map(|refused| (refused.row, refused.reason))
         .collect();
-    assert_eq!(
-        reasons,
-        [(1, Reason::Future), (2, Reason::Late)]
-    );
+    assert_eq!(reasons, [(1, Reason::Future), (2, Reason::Late)]);
     assert_eq!((out.counts.repeats, out.counts.observations), (1, 2));
     let flagged = out
         .alerts

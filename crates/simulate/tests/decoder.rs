@@ -6,7 +6,9 @@ mod canonical;
 use canonical::{run, start};
 use std::collections::BTreeMap;
 use wardwatch_event_time::Span;
-use wardwatch_ingest::{Arrival, ContextEvent, Decoded, Kind, Reason, Record, decode_context, decode_observations};
+use wardwatch_ingest::{
+    Arrival, ContextEvent, Decoded, Kind, Reason, Record, decode_context, decode_observations,
+};
 use wardwatch_simulate::{Charting, Message, Rebase, Topic};
 
 fn record((offset, message): (usize, &Message)) -> Record<'_> {
@@ -61,10 +63,7 @@ fn of_the_charting_only_the_impossible_is_refused() {
     let refused_in_all: usize = refused.values().sum();
     assert_eq!(decoded.observations.readings_len() + refused_in_all, 98_210);
     assert_eq!(decoded.repeats, 0);
-    assert_eq!(
-        refused.keys().copied().collect::<Vec<_>>(),
-        [Reason::Implausible]
-    );
+    assert_eq!(refused.keys().copied().collect::<Vec<_>>(), [Reason::Implausible]);
     assert_eq!(of_kind(&decoded, Kind::Withdrawn), 25);
     // Seventeen rows are impossible by any measure; how many more are is for the plausible ranges to say.
     assert!((17..500).contains(&refused[&Reason::Implausible]), "{refused:?}");

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::rules::Known;
 use Judgement::{AtOnce, Between, Clear, Unknown, Violating};
 
 const RULES: Rules = Rules {
@@ -183,23 +184,57 @@ fn one_wild_reading_begins_nothing_where_it_must_be_confirmed() {
         told
     };
     let three_seconds = confirmed(Confirm::For(Span::from_secs(3)));
-    assert_eq!(run(three_seconds, &[(AtOnce, 0), (Clear, 1), (AtOnce, 2), (Clear, 3), (Clear, 9)]), []);
-    assert_eq!(run(three_seconds, &[(AtOnce, 0), (AtOnce, 1), (AtOnce, 2), (AtOnce, 3)]), [(Phase::Start, 3)]);
+    assert_eq!(
+        run(
+            three_seconds,
+            &[(AtOnce, 0), (Clear, 1), (AtOnce, 2), (Clear, 3), (Clear, 9)]
+        ),
+        []
+    );
+    assert_eq!(
+        run(
+            three_seconds,
+            &[(AtOnce, 0), (AtOnce, 1), (AtOnce, 2), (AtOnce, 3)]
+        ),
+        [(Phase::Start, 3)]
+    );
     // Nothing follows: then it is believed by the log's time.
-    assert_eq!(run(three_seconds, &[(AtOnce, 0), (Clear, 8)]), [(Phase::Start, 3), (Phase::End, 8)]);
+    assert_eq!(
+        run(three_seconds, &[(AtOnce, 0), (Clear, 8)]),
+        [(Phase::Start, 3), (Phase::End, 8)]
+    );
     // A violation in between drops the doubt, not the wait for `for`.
-    assert_eq!(run(three_seconds, &[(AtOnce, 0), (Violating, 2), (Violating, 15)]), [(Phase::Start, 15)]);
-    let escalates = [(Violating, 0), (Violating, 15), (AtOnce, 16), (Violating, 17), (AtOnce, 20), (AtOnce, 23)];
-    assert_eq!(run(three_seconds, &escalates), [(Phase::Start, 15), (Phase::Escalate, 23)]);
+    assert_eq!(
+        run(three_seconds, &[(AtOnce, 0), (Violating, 2), (Violating, 15)]),
+        [(Phase::Start, 15)]
+    );
+    let escalates = [
+        (Violating, 0),
+        (Violating, 15),
+        (AtOnce, 16),
+        (Violating, 17),
+        (AtOnce, 20),
+        (AtOnce, 23),
+    ];
+    assert_eq!(
+        run(three_seconds, &escalates),
+        [(Phase::Start, 15), (Phase::Escalate, 23)]
+    );
     let twice = confirmed(Confirm::Times(2));
     assert_eq!(run(twice, &[(AtOnce, 0), (AtOnce, 0), (Clear, 1)]), []);
     assert_eq!(run(twice, &[(AtOnce, 0), (AtOnce, 5)]), [(Phase::Start, 5)]);
-    assert_eq!(run(twice, &[(AtOnce, 0), (Clear, 20)]), [(Phase::Start, 15), (Phase::End, 20)]);
+    assert_eq!(
+        run(twice, &[(AtOnce, 0), (Clear, 20)]),
+        [(Phase::Start, 15), (Phase::End, 20)]
+    );
 }
 
 #[test]
 fn past_its_maximum_age_an_active_condition_is_unknown_once() {
-    let rules = Rules { known: Known::WhileValueIs(Span::from_secs(100)), ..RULES };
+    let rules = Rules {
+        known: Known::WhileValueIs(Span::from_secs(100)),
+        ..RULES
+    };
     let mut machine = Machine::default();
     machine.judge(AtOnce, at(0), at(0), rules).unwrap();
     let mut fired = Vec::new();
@@ -217,12 +252,18 @@ fn past_its_maximum_age_an_active_condition_is_unknown_once() {
     assert_eq!((known.phase, known.unknown), (Phase::Update, false));
     assert_eq!(until(&mut machine, 580), [(Phase::Update, 580, false)]);
     assert_eq!(until(&mut machine, 1_000), [(Phase::Unknown, 620, true)]);
-    assert_eq!(machine.judge(Clear, at(1_001), at(1_001), rules).unwrap().phase, Phase::End);
+    assert_eq!(
+        machine.judge(Clear, at(1_001), at(1_001), rules).unwrap().phase,
+        Phase::End
+    );
 }
 
 #[test]
 fn a_timer_is_asked_for_once() {
-    let rules = Rules { known: Known::WhileValueIs(Span::from_secs(100)), ..RULES };
+    let rules = Rules {
+        known: Known::WhileValueIs(Span::from_secs(100)),
+        ..RULES
+    };
     let mut machine = Machine::default();
     machine.judge(Violating, at(0), at(0), rules);
     assert_eq!(machine.arm(rules), Some(at(15)));

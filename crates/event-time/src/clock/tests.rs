@@ -43,7 +43,11 @@ fn a_clock_that_is_steadily_wrong_counts_at_its_effective_time_after_a_minute() 
         let seen = feed(&mut clock, DECADES, DECADES + 300, -behind);
         for (now, admitted) in seen {
             let is_corrected = now - DECADES >= 60;
-            assert_eq!(admitted.at == at(now), is_corrected, "{behind} s behind, at {now}");
+            assert_eq!(
+                admitted.at == at(now),
+                is_corrected,
+                "{behind} s behind, at {now}"
+            );
             assert_eq!(admitted.new_epoch, now - DECADES == 60, "{behind}");
         }
         let standing = match behind {
@@ -79,9 +83,15 @@ fn a_clock_that_is_set_begins_an_epoch() {
 fn one_reading_of_the_future_is_no_epoch_and_tells_of_the_clock_until_a_right_one_comes() {
     let mut clock = DeviceClock::default();
     feed(&mut clock, 1_000, 1_100, 0);
-    assert_eq!(clock.admit(at(9_000), at(1_100), RULES).admission, Admission::Future);
+    assert_eq!(
+        clock.admit(at(9_000), at(1_100), RULES).admission,
+        Admission::Future
+    );
     assert_eq!(clock.standing(), Standing::Ahead(seconds(7_900)));
-    assert_eq!(clock.admit(at(1_101), at(1_101), RULES).admission, Admission::Newest);
+    assert_eq!(
+        clock.admit(at(1_101), at(1_101), RULES).admission,
+        Admission::Newest
+    );
     assert_eq!(clock.standing(), Standing::Right);
 }
 
@@ -95,16 +105,31 @@ fn what_is_late_for_another_reason_is_no_wrong_clock() {
     }
     // The same alone: its time stands still.
     let mut clock = DeviceClock::default();
-    assert!((10_000..20_000).step_by(60).all(|now| !clock.admit(at(9_900), at(now), RULES).new_epoch));
+    assert!(
+        (10_000..20_000)
+            .step_by(60)
+            .all(|now| !clock.admit(at(9_900), at(now), RULES).new_epoch)
+    );
     // Charted by hand, each entry a few minutes after it was taken.
     let mut clock = DeviceClock::default();
     for (entry, late) in (0..).zip([300, 420, 290, 610, 200, 330, 500, 280, 700, 340]) {
-        assert!(!clock.admit(at(entry * 3_600), at(entry * 3_600 + late), RULES).new_epoch);
+        assert!(
+            !clock
+                .admit(at(entry * 3_600), at(entry * 3_600 + late), RULES)
+                .new_epoch
+        );
     }
     // Rules that ask for no estimate.
-    let off = ClockRules { past_skew: None, ..RULES };
+    let off = ClockRules {
+        past_skew: None,
+        ..RULES
+    };
     let mut clock = DeviceClock::default();
-    assert!((10_000..20_000).step_by(5).all(|now| !clock.admit(at(now - 600), at(now), off).new_epoch));
+    assert!(
+        (10_000..20_000)
+            .step_by(5)
+            .all(|now| !clock.admit(at(now - 600), at(now), off).new_epoch)
+    );
 }
 
 #[test]

@@ -145,16 +145,19 @@ impl Judge {
     }
 
     /// Reads a reading. What withdraws one, or says that nothing was measured, needs no value.
-    fn read(
-        &mut self,
-        fields: &Fields<'_>,
-        kind: Kind,
-    ) -> Result<(Kind, VitalSign, Option<Reading>), Flaw> {
+    fn read(&mut self, fields: &Fields<'_>, kind: Kind) -> Result<(Kind, VitalSign, Option<Reading>), Flaw> {
         let code = code(fields)?;
         let kind = match &fields.absent {
             Field::Absent => kind,
-            Field::Text(reason) if !reason.is_empty() && fields.value == Field::Absent => kind.max(Kind::Absent),
-            Field::Text(_) => return Err(Flaw::new(Reason::BadValue, "both a value and absent, or absent without a reason")),
+            Field::Text(reason) if !reason.is_empty() && fields.value == Field::Absent => {
+                kind.max(Kind::Absent)
+            }
+            Field::Text(_) => {
+                return Err(Flaw::new(
+                    Reason::BadValue,
+                    "both a value and absent, or absent without a reason",
+                ));
+            }
             _ => return Err(Flaw::new(Reason::BadValue, "absent is not a text")),
         };
         if matches!(kind, Kind::Absent | Kind::Withdrawn) {
@@ -301,7 +304,10 @@ fn check_form(value: &Field<'_>) -> Result<(), Flaw> {
 
 fn value<'d>(field: &'d Field<'_>) -> Result<Value<'d>, Flaw> {
     match field {
-        Field::Absent => Err(Flaw::new(Reason::MissingField, "value; where nothing was measured, say why in absent")),
+        Field::Absent => Err(Flaw::new(
+            Reason::MissingField,
+            "value; where nothing was measured, say why in absent",
+        )),
         Field::Number(number) => Ok(Value::Number(number.value)),
         Field::Text(text) => Ok(Value::Text(text)),
         Field::Other => Err(Flaw::new(Reason::BadValue, "neither number nor text")),

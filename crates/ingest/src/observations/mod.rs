@@ -226,7 +226,10 @@ impl Observations {
 
     /// What the readings of each row do: [`Kind`] as a number.
     pub fn kinds(&self) -> &[u8] {
-        self.batch.column(column::KIND).as_primitive::<UInt8Type>().values()
+        self.batch
+            .column(column::KIND)
+            .as_primitive::<UInt8Type>()
+            .values()
     }
 
     /// What the readings of a row do.

@@ -113,15 +113,30 @@ fn a_row_has_one_reading_of_a_vital_sign_and_one_kind() {
     // Another value of the same vital sign, twice; and what is no measurement.
     assert_eq!(builder.reading(of(VitalSign::Pulse, 61.0)), Placed::Taken);
     assert_eq!(builder.reading(of(VitalSign::Pulse, 61.0)), Placed::Repeat);
-    assert_eq!(builder.special(Kind::Absent, of(VitalSign::Etco2, 0.0)), Placed::Taken);
-    assert_eq!(builder.special(Kind::Absent, of(VitalSign::Etco2, 0.0)), Placed::Repeat);
+    assert_eq!(
+        builder.special(Kind::Absent, of(VitalSign::Etco2, 0.0)),
+        Placed::Taken
+    );
+    assert_eq!(
+        builder.special(Kind::Absent, of(VitalSign::Etco2, 0.0)),
+        Placed::Repeat
+    );
     assert_eq!(builder.reading(of(VitalSign::Pulse, 62.0)), Placed::Taken);
     builder.close(&head("p-1", 2));
     let all = builder.finish();
     assert_eq!(all.values(), [61.0, 97.0, 60.0, 61.0, 0.0, 62.0]);
     assert_eq!(all.readings_offsets(), [0, 1, 3, 4, 5, 6]);
     let kinds: Vec<Kind> = (0..all.len()).map(|row| all.kind(row)).collect();
-    assert_eq!(kinds, [Kind::Measured, Kind::Measured, Kind::Measured, Kind::Absent, Kind::Measured]);
+    assert_eq!(
+        kinds,
+        [
+            Kind::Measured,
+            Kind::Measured,
+            Kind::Measured,
+            Kind::Absent,
+            Kind::Measured
+        ]
+    );
     assert_eq!(Observations::from_batch(all.batch().clone()), Ok(all));
 }
 

@@ -12,8 +12,15 @@ use crate::devices::{Device, Replacement};
 use crate::seen::{Seen, SeenCounts, SeenNumbers};
 
 /// The names of a clock's numbers.
-const CLOCK: [&str; DeviceClock::NUMBERS] =
-    ["clock", "offset", "since", "first_lag", "least_lag", "newest_ts", "times"];
+const CLOCK: [&str; DeviceClock::NUMBERS] = [
+    "clock",
+    "offset",
+    "since",
+    "first_lag",
+    "least_lag",
+    "newest_ts",
+    "times",
+];
 
 /// Of each device, how many rows of the other tables are its own.
 const OWN: [&str; 4] = ["instants", "readings", "aside", "replacements"];
@@ -56,7 +63,9 @@ impl Shard {
             device.replacements = kept
                 .replacements(replacements)
                 .ok_or_else(|| table.misfit(row, "its corrections are missing"))?;
-            self.source(slot[row], index[row], &table, row)?.devices.push(device);
+            self.source(slot[row], index[row], &table, row)?
+                .devices
+                .push(device);
         }
         Ok(())
     }
@@ -64,12 +73,13 @@ impl Shard {
 
 pub(super) fn capture_devices(patients: &Of<'_>, tables: &mut Tables) -> Result<(), TableError> {
     let all = || {
-        sources(patients).flat_map(|(slot, index, source)| {
-            source.devices.iter().map(move |device| (slot, index, device))
-        })
+        sources(patients)
+            .flat_map(|(slot, index, source)| source.devices.iter().map(move |device| (slot, index, device)))
     };
     let mut kept = SeenNumbers::default();
-    let counts: Vec<SeenCounts> = all().map(|(_, _, device)| device.seen.to_numbers(&mut kept)).collect();
+    let counts: Vec<SeenCounts> = all()
+        .map(|(_, _, device)| device.seen.to_numbers(&mut kept))
+        .collect();
     let count = |count: fn(&SeenCounts) -> u32| table::values::<UInt32Type>(counts.iter().map(count));
     let replacements = || all().flat_map(|(_, _, device)| &device.replacements);
     let columns = [
@@ -113,7 +123,10 @@ pub(super) fn capture_devices(patients: &Of<'_>, tables: &mut Tables) -> Result<
         tables,
         "replacements".to_owned(),
         [
-            ("ts", table::values::<Int64Type>(replacements().map(|known| known.ts))),
+            (
+                "ts",
+                table::values::<Int64Type>(replacements().map(|known| known.ts)),
+            ),
             (
                 "vital_sign",
                 table::values::<UInt8Type>(replacements().map(|known| known.vital)),
@@ -134,7 +147,10 @@ fn capture_kept(kept: &SeenNumbers, tables: &mut Tables) -> Result<(), TableErro
         || kept.aside.iter(),
     );
     let columns = [
-        ("ts", table::values::<Int64Type>(instants().map(|instant| instant.0))),
+        (
+            "ts",
+            table::values::<Int64Type>(instants().map(|instant| instant.0)),
+        ),
         (
             "readings",
             table::values::<UInt32Type>(instants().map(|instant| instant.1)),

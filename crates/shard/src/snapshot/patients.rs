@@ -149,10 +149,7 @@ impl Shard {
             table.values::<Int64Type>("ts")?,
             table.values::<Float64Type>("value")?,
         );
-        let (device, is_corrected) = (
-            table.values::<UInt8Type>("device")?,
-            table.flags("is_corrected")?,
-        );
+        let (device, is_corrected) = (table.values::<UInt8Type>("device")?, table.flags("is_corrected")?);
         for row in 0..table.rows() {
             let patient = self.patients.get_mut(slot[row] as usize).and_then(Option::as_mut);
             let history = patient.and_then(|patient| patient.history.as_mut());

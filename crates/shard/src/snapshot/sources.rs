@@ -48,9 +48,7 @@ impl Shard {
 }
 
 /// Every source of these patients.
-pub(super) fn sources<'p>(
-    patients: &'p Of<'p>,
-) -> impl Iterator<Item = (u32, u16, &'p SourceState)> + Clone {
+pub(super) fn sources<'p>(patients: &'p Of<'p>) -> impl Iterator<Item = (u32, u16, &'p SourceState)> + Clone {
     patients.iter().flat_map(|(slot, patient)| {
         (0..)
             .zip(&patient.sources)

@@ -175,9 +175,8 @@ pub(super) fn capture_judged(patients: &Of<'_>, tables: &mut Tables) -> Result<(
         patients.iter().flat_map(|(slot, patient)| {
             let first = (0u16..).zip(&patient.judged);
             let none = [FIRST as i64, 0, 0];
-            let first = first.map(move |(limit, judged)| {
-                (limit, judged.latest, judged.judgement, judged.is_idle, none)
-            });
+            let first = first
+                .map(move |(limit, judged)| (limit, judged.latest, judged.judgement, judged.is_idle, none));
             let rivals = patient.rivals.iter().map(|rival| {
                 let role = match rival.role {
                     Role::Device => [FURTHER as i64, 0, 0],
@@ -214,10 +213,7 @@ pub(super) fn capture_judged(patients: &Of<'_>, tables: &mut Tables) -> Result<(
             "judgement",
             table::values::<UInt8Type>(all().map(|(_, judged)| judged.2 as u8)),
         ),
-        (
-            "is_idle",
-            table::flags(all().map(|(_, judged)| judged.3)),
-        ),
+        ("is_idle", table::flags(all().map(|(_, judged)| judged.3))),
         (
             "role",
             table::values::<UInt8Type>(all().map(|(_, judged)| judged.4[0] as u8)),

@@ -28,7 +28,13 @@ fn names_and_units_are_those_of_the_registry() {
     }
     let statuses = schema["$defs"]["status"]["enum"].as_array().unwrap();
     let statuses: Vec<_> = statuses.iter().filter_map(Value::as_str).collect();
-    let known = [&status::COUNTS[..], &status::CORRECTS, &status::WITHDRAWS, &status::ABSENT].concat();
+    let known = [
+        &status::COUNTS[..],
+        &status::CORRECTS,
+        &status::WITHDRAWS,
+        &status::ABSENT,
+    ]
+    .concat();
     assert_eq!(statuses, known);
 }
 
