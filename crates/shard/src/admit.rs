@@ -329,33 +329,35 @@ impl Shard {
     /// maximum age, a bit each.
     fn take_newest(&mut self, slot: u32, at: &Latest, taken: &Taken, io: &mut Io<'_>) -> u32 {
         let (now, watched) = (self.log_time, self.watched);
-        let mut usable = 0u32;
+        let patient = self.patients[slot as usize]
+            .as_mut()
+            .expect("a slot on the roster holds a patient");
+        let (mut usable, mut came_back) = (0u32, 0u32);
         for (vital, value) in taken.vitals.iter().zip(&taken.values).take(taken.len) {
-            let place = usize::from(*vital);
-            let max_age = self.pipeline.max_age[place];
-            let patient = self.patients[slot as usize]
-                .as_mut()
-                .expect("a slot on the roster holds a patient");
-            let vital = VitalSign::ALL[place];
+            let vital = VitalSign::ALL[usize::from(*vital)];
             let new = Latest { value: *value, ..*at };
             if let Some(history) = &mut patient.history {
                 history.take(vital, new, is_wanted(&self.sets, slot));
             }
-            let latest = &mut patient.latest[place];
+            let latest = &mut patient.latest[vital.index()];
             if latest.gives_way_to(vital, new) {
                 *latest = new;
             } else if at.ts < latest.ts {
                 continue;
             }
-            if now - at.ts <= max_age {
-                usable |= presence::bit(vital);
+            if now - at.ts > self.pipeline.max_age[vital.index()] {
+                continue;
+            }
+            let bit = presence::bit(vital);
+            usable |= bit;
+            if watched & bit != 0 && patient.presence.renew(vital, at.device.source(), now) {
+                came_back |= bit;
             }
         }
-        let mut present = usable & watched;
-        while present != 0 {
-            let vital = VitalSign::ALL[present.trailing_zeros() as usize];
-            present &= present - 1;
-            self.present(slot, at.device.source(), vital, io);
+        while came_back != 0 {
+            let vital = VitalSign::ALL[came_back.trailing_zeros() as usize];
+            came_back &= came_back - 1;
+            self.came_back(slot, vital, io);
         }
         usable
     }

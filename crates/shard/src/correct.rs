@@ -13,7 +13,7 @@
 use wardwatch_alarms::{EndReason, Judgement};
 use wardwatch_clinical::VitalSign;
 use wardwatch_clinical::numbers::as_sent;
-use wardwatch_event_time::{Admission, Timestamp};
+use wardwatch_event_time::{Admission, Span, Timestamp};
 use wardwatch_ingest::{Kind, Message};
 
 use crate::admit::Taken;
@@ -21,6 +21,7 @@ use crate::closing::is_wanted;
 use crate::devices::{DeviceId, Replacement};
 use crate::limits::{Noted, judge, limits_on};
 use crate::patient::{Latest, Replaced};
+use crate::presence::bit;
 use crate::shard::Io;
 use crate::{Shard, StepError};
 
@@ -116,10 +117,13 @@ impl Shard {
         });
         if is_latest || newest.is_some_and(|newest| newest.ts >= was_latest.ts) {
             patient.latest[vital.index()] = newest.unwrap_or(Latest::NONE);
-            if newest.is_some_and(|newest| now - newest.ts <= max_age) && self.watched & 1 << index != 0 {
-                self.present(slot, at.device.source(), vital, io);
+            let is_usable = newest.is_some_and(|newest| now - newest.ts <= max_age);
+            let is_watched = self.watched & bit(vital) != 0;
+            let presence = &mut self.patient_mut(slot).presence;
+            if is_usable && is_watched && presence.renew(vital, at.device.source(), now) {
+                self.came_back(slot, vital, io);
             }
-            self.arm_presence(slot, now + wardwatch_event_time::Span::from_micros(1));
+            self.arm_presence(slot, now + Span::from_micros(1));
         }
         self.correct_limits(slot, vital, at, io);
         Ok(changes)

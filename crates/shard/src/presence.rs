@@ -14,6 +14,8 @@
 //! PRESENT-1: no vital sign that a rule reads is past its maximum age without an active technical alarm, but for
 //! [`SETTLE`] after its source went on.
 
+use std::sync::Arc;
+
 use wardwatch_alarms::{EndReason, Judgement, Machine};
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::{Span, Timestamp};
@@ -83,6 +85,17 @@ impl Presence {
             self.lost = vec![Machine::default(); VitalSign::COUNT];
         }
         self.lost.get_mut(vital)
+    }
+
+    /// Notes a usable reading of a vital sign; whether it is the first, or ends an alarm.
+    #[inline]
+    pub(crate) fn renew(&mut self, vital: VitalSign, source: usize, now: Timestamp) -> bool {
+        let usable_at = &mut self.usable_at[vital.index()];
+        let is_first = *usable_at == Timestamp::MIN;
+        *usable_at = now;
+        self.sources[vital.index()] |= 1 << source;
+        self.absent &= !bit(vital);
+        is_first || self.overdue_signs & bit(vital) != 0 || self.is_lost(vital)
     }
 
     pub(crate) fn is_lost(&self, vital: VitalSign) -> bool {
@@ -174,32 +187,25 @@ impl Patient {
 // === impl Shard ===
 
 impl Shard {
-    /// A usable reading of a vital sign came.
-    #[inline]
-    pub(crate) fn present(&mut self, slot: u32, source: usize, vital: VitalSign, io: &mut Io<'_>) {
+    /// A vital sign came that had not come before, or not for too long.
+    #[cold]
+    pub(crate) fn came_back(&mut self, slot: u32, vital: VitalSign, io: &mut Io<'_>) {
         let now = self.log_time;
-        let pipeline = std::sync::Arc::clone(&self.pipeline);
+        let pipeline = Arc::clone(&self.pipeline);
         let patient = self.patient_mut(slot);
-        let presence = &mut patient.presence;
-        let is_first = presence.usable_at[vital.index()] == Timestamp::MIN;
-        presence.usable_at[vital.index()] = now;
-        presence.sources[vital.index()] |= 1 << source;
-        let (was_lost, was_overdue) = (presence.is_lost(vital), presence.overdue_signs & bit(vital) != 0);
-        presence.absent &= !bit(vital);
-        if !(is_first || was_lost || was_overdue) {
-            return;
-        }
         let due = patient.due_of(vital, &pipeline);
-        let is_orphan = patient.presence.overdue_signs == 0 && patient.presence.overdue.is_active();
+        let presence = &patient.presence;
+        let (is_lost, is_overdue) = (presence.is_lost(vital), presence.overdue_signs & bit(vital) != 0);
+        let is_orphan = presence.overdue_signs == 0 && presence.overdue.is_active();
         self.arm_presence(slot, due);
         if is_orphan {
             // It was taken over from before a rebuild, and nobody knows of what it was about.
             self.end_alarm(slot, Technical::Overdue.place(), EndReason::Cleared, now, io);
         }
-        if was_lost {
+        if is_lost {
             self.move_lost(slot, vital, Judgement::Clear, now, io);
         }
-        if was_overdue {
+        if is_overdue {
             // A round is charted value by value: what is still overdue is told when it has settled.
             let presence = &mut self.patient_mut(slot).presence;
             presence.overdue_signs &= !bit(vital);
@@ -230,7 +236,7 @@ impl Shard {
 
     /// Looks at every vital sign of a patient: what is lost, overdue or superseded, and when to look again.
     pub(crate) fn check_presence(&mut self, slot: u32, now: Timestamp, io: &mut Io<'_>) {
-        let pipeline = std::sync::Arc::clone(&self.pipeline);
+        let pipeline = Arc::clone(&self.pipeline);
         let (mut next, mut overdue, mut superseded) = (Timestamp::MAX, 0, 0);
         // What is due now has been so since just before.
         let at = just_before(now);
