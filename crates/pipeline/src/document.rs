@@ -133,7 +133,7 @@ pub(crate) struct WriterText {
     pub topic: Spot<String>,
 }
 
-/// Stands for the writers of context in the JSON Schema.
+/// Writers of context.
 #[derive(JsonSchema)]
 #[schemars(untagged)]
 #[expect(dead_code, reason = "only its schema is used")]

@@ -6,8 +6,8 @@
 //! known keeps older records from bringing them back.
 //!
 //! A discharged patient whose monitor still sends is monitored as a stay without context: somebody is measured there, and
-//! whoever it is must not be unwatched; but the bed has been given up, and may be another patient's. Nobody is told when that
-//! monitor stops, since the patient has gone: then the stay ends.
+//! whoever it is must not be unwatched; but the bed has been given up, and may be another patient's. Nobody is told when the last
+//! source stops, since the patient has gone: then the stay ends.
 
 use std::sync::Arc;
 
@@ -20,7 +20,6 @@ use crate::patient::Patient;
 use crate::shard::Io;
 use crate::statements::Standing;
 use crate::technical::silent_at;
-use crate::timers::TimerKind;
 use crate::{Shard, StepError};
 
 /// What a record does to a running stay.
@@ -104,8 +103,7 @@ impl Shard {
         }
     }
 
-    /// A source may have stopped. Of a discharged patient whose monitor went on, it is the stay that ends then, once no source
-    /// sends any more.
+    /// A source may have stopped. When the last one of a discharged patient has, the stay ends.
     pub(crate) fn source_stops(
         &mut self,
         slot: u32,
@@ -113,16 +111,10 @@ impl Shard {
         due: Timestamp,
         io: &mut Io<'_>,
     ) -> Result<(), StepError> {
-        match self.lingers_until(slot) {
-            None => self.silence_on_time(slot, source, due, io),
-            Some(until) if until > due => {
-                let kind = TimerKind::Silence {
-                    source: source as u16,
-                };
-                self.set_timer(slot, kind, until);
-            }
-            Some(_) => self.end_stay(slot, EndReason::Discharged, due, io)?,
+        if self.lingers_until(slot).is_some_and(|until| until <= due) {
+            return self.end_stay(slot, EndReason::Discharged, due, io);
         }
+        self.silence_on_time(slot, source, due, io);
         Ok(())
     }
 
