@@ -14,6 +14,8 @@ import numpy as np
 import onset
 
 CONTEXT = ("age_years", "sex_female")
+# Features that tell whether what a model predicts is there already: they are not its inputs.
+NOT_INPUTS = ("mean_pressure_min_4h",)
 START = int(datetime.datetime(2012, 1, 1, tzinfo=datetime.timezone.utc).timestamp())
 RECORD_HOURS = 48
 
@@ -55,7 +57,7 @@ def load(data, name, features):
     context = read_context(data / f"context-{name}.ndjson")
     for i, column in enumerate(CONTEXT):
         columns.setdefault(column, np.array([context[stay][i] for stay in stays]))
-    names = [column for column in columns if column not in CONTEXT] + list(CONTEXT)
+    names = [column for column in columns if column not in CONTEXT + NOT_INPUTS] + list(CONTEXT)
     values = np.stack([columns[column] for column in names], axis=1)
     outcomes = db.sql(f"SELECT * FROM '{data}/outcomes-{name}.csv'").fetchnumpy()
     ids = np.array(outcomes["RecordID"])

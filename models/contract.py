@@ -43,6 +43,20 @@ def unit_and_range(name):
     }.get(match["aggregate"], (unit, low, high))
 
 
+def kind(name):
+    """When an input is evidence that something was measured: see InputKind in crates/inference."""
+    if name in CONTEXT:
+        return "context"
+    return "count" if FEATURE.fullmatch(name)["aggregate"] == "count" else "measurement"
+
+
+def evidence(names, values):
+    """[N, F] with NaN for missing -> [N]: how many inputs say that something was measured."""
+    kinds = np.array([kind(name) for name in names])
+    with np.errstate(invalid="ignore"):
+        return ((~np.isnan(values) & (kinds == "measurement")) | ((values > 0) & (kinds == "count"))).sum(axis=1)
+
+
 def blocks(weights):
     """[M, a, b] -> [M*a, M*b], zero outside of the members' own blocks."""
     members, rows, columns = weights.shape
@@ -123,7 +137,7 @@ def write(folder, names, scaling, network, line, words):
         unit, low, high = unit_and_range(name)
         inputs.append({
             "name": name, "unit": unit, "range": [low, high], "cohort_mean": float(mean),
-            "required": name in words["required"],
+            "required": name in words["required"], "kind": kind(name),
         })
     contract = {
         "model": words["model"], "version": words["version"], "file": file, "sha256": hashlib.sha256(bytes_).hexdigest(),

@@ -55,9 +55,9 @@ def admission_scores(rows):
 TASKS = [
     Task(
         name="mortality",
-        version=1,
+        version=2,
         predicts="in-hospital death, from the data up to the time of scoring",
-        required=(),
+        required=("heart_rate_latest_48h",),
         settings=Settings(epochs=16, dropout=0.2, input_dropout=0.3),
         peers=lambda rows: {"NEWS2": news2(rows)} | admission_scores(rows),
         cohort="one row a stay: the newest at or before 48 h; the label is in-hospital death",
@@ -67,7 +67,7 @@ TASKS = [
     ),
     Task(
         name="hypotension",
-        version=1,
+        version=2,
         predicts="an onset of hypotension (two consecutive mean pressures below 60 mm Hg) within the next four hours",
         required=("mean_pressure_latest_6h",),
         settings=Settings(epochs=8),

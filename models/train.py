@@ -25,8 +25,8 @@ from tasks import TASKS
 SEED = 20120101
 FOLDS = 5
 GOLDEN_ROWS = 40
-# Counts (0 where nothing was charted), age and sex alone are 17 inputs; with one well-charted vital sign about 30.
-REQUIRE_AT_LEAST = 30
+# Inputs that say that something was measured: a well-charted vital sign gives 15, so this takes more than one.
+REQUIRE_AT_LEAST = 20
 HERE = pathlib.Path(__file__).parent
 
 
@@ -56,11 +56,14 @@ def calibrated(examples, settings):
     return (*fit(examples.rows.values, examples.targets, settings), line)
 
 
-def golden_rows(rows):
+def golden_rows(rows, required):
     """Rows across the cohort, among them the emptiest ones that may still be scored."""
-    present = (~np.isnan(rows.values)).sum(axis=1)
-    usable = np.flatnonzero(present >= REQUIRE_AT_LEAST)
-    emptiest = usable[np.argsort(present[usable], kind="stable")][: GOLDEN_ROWS // 4]
+    measured = contract.evidence(rows.names, rows.values)
+    speaks = measured >= REQUIRE_AT_LEAST
+    for name in required:
+        speaks &= ~np.isnan(rows.column(name))
+    usable = np.flatnonzero(speaks)
+    emptiest = usable[np.argsort(measured[usable], kind="stable")][: GOLDEN_ROWS // 4]
     spread = usable[np.linspace(0, len(usable) - 1, GOLDEN_ROWS - len(emptiest)).astype(int)]
     return rows.values[np.r_[emptiest, spread]]
 
@@ -96,7 +99,7 @@ def train(task, sets, final, out):
     folder = out / task.name / str(task.version)
     names = judged.rows.names
     contract.write(folder, names, scaling, network, line, words(task, figures, trained_on))
-    contract.write_golden(folder, names, golden_rows(unseen.rows))
+    contract.write_golden(folder, names, golden_rows(unseen.rows, task.required))
     (folder / "CARD.md").write_text(card.render(task, figures, trained_on, len(names)), encoding="utf-8")
 
 

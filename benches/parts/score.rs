@@ -35,7 +35,7 @@ pub fn bench(criterion: &mut Criterion) {
         bencher.iter(|| expression.evaluate(columns.clone(), ROWS).expect("sound"));
     });
 
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/mortality/1");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/mortality/2");
     let model = Model::load(&folder).expect("the shipped model is sound");
     let inputs = model.contract().inputs.len();
     let values: Vec<f64> = (0..ROWS * inputs).map(|at| 40.0 + (at % 61) as f64).collect();

@@ -248,7 +248,7 @@ pub(crate) struct ScoreText {
     #[schemars(with = "Option<String>", extend("examples" = ["shock_index(heart_rate, systolic_bp)"]))]
     pub sql: Option<Spot<String>>,
     /// A model as `name@version`.
-    #[schemars(with = "Option<String>", extend("examples" = ["mortality@1"]))]
+    #[schemars(with = "Option<String>", extend("examples" = ["mortality@2"]))]
     pub model: Option<Spot<String>>,
     /// The score that stands in while the model cannot speak.
     #[schemars(with = "Option<String>")]

@@ -42,7 +42,7 @@ impl ModelShelf {
                 codes::UNKNOWN_MODEL,
                 at,
                 format!("{text:?} names no model"),
-                "write its name and version, such as mortality@1",
+                "write its name and version, such as mortality@2",
             );
             return None;
         };

@@ -129,7 +129,7 @@ fn a_missing_shelf_says_where_it_looked() {
     let path = folder.path().join("lonely.yaml");
     let text = with(
         "sql: shock_index(heart_rate_mean, systolic_bp)",
-        "model: mortality@1",
+        "model: mortality@2",
     );
     std::fs::write(&path, text).expect("the file");
     let message = Pipeline::load(&path, None).expect_err("no models").to_string();

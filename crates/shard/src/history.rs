@@ -6,6 +6,8 @@
 //!   as of             E₁: b     E₂: b     E₃: c             a window reads nothing that was observed at its end or later
 //! ```
 //!
+//! HOLD-1: with `hold` = `lateness` and no grace, what a window reads does not depend on the order of arrival.
+//!
 //! Wanted are the ends of open panes, and that of the newest closed one, which may be revised. So a patient keeps one value per
 //! vital sign and open pane that measured it, 24 bytes each, and 24 bytes per vital sign of the registry; nothing where `hold`
 //! is zero, since the newest values are read then.

@@ -9,14 +9,21 @@ use std::sync::Arc;
 use wardwatch_event_time::{Span, Timestamp};
 use wardwatch_pipeline::Pipeline;
 use wardwatch_replay::{Results, replay};
-use wardwatch_workbench::backtest::{Comparison, Courses, Fate, Options, Page, Report, run};
+use wardwatch_workbench::backtest::{
+    Comparison, Courses, Fate, Options, Outcome, Outcomes, Page, Report, UNNAMED, run,
+};
 
 /// 2026-01-01T00:00:00Z, in seconds.
 const START: i64 = 1_767_225_600;
 
-const OPTIONS: Options = Options {
-    horizon: Span::from_secs(24 * 3_600),
-};
+fn options(threads: usize) -> Options {
+    Options {
+        horizon: Span::from_secs(24 * 3_600),
+        landmark: Span::from_secs(3_600),
+        predicts: BTreeMap::new(),
+        threads,
+    }
+}
 
 /// Forty patients for two hours, a value a minute; every fourth becomes ill after a while, some late, some with a gap.
 fn ward(folder: &Path) -> PathBuf {
@@ -69,17 +76,29 @@ fn at(seconds: i64) -> String {
     Timestamp::from_millis(seconds * 1_000).to_string()
 }
 
-fn fates() -> BTreeMap<String, Fate> {
-    let fate = |patient: i64| Fate {
-        came: patient % 4 == 0,
-        at: (patient % 8 == 0).then(|| Timestamp::from_millis((START + 6 * 3_600) * 1_000)),
-        age: Some(40.0 + patient as f64),
-        sex: Some(if patient % 2 == 0 { "female" } else { "male" }.to_owned()),
-        unit: None,
+/// Everybody who is ill has the outcome; it is known when of every second, six hours after the start.
+fn outcomes() -> Outcomes {
+    let fate = |patient: i64| {
+        let outcome = Outcome {
+            came: patient % 4 == 0,
+            at: (patient % 8 == 0)
+                .then(|| Timestamp::from_millis((START + 6 * 3_600) * 1_000))
+                .into_iter()
+                .collect(),
+            known_until: None,
+        };
+        Fate {
+            outcomes: BTreeMap::from([(UNNAMED.to_owned(), outcome)]),
+            age: Some(40.0 + patient as f64),
+            sex: Some(if patient % 2 == 0 { "female" } else { "male" }.to_owned()),
+            unit: None,
+        }
     };
-    (0..40)
-        .map(|patient| (format!("p-{patient}"), fate(patient)))
-        .collect()
+    let patients = (0..40).map(|patient| (format!("p-{patient}"), fate(patient)));
+    Outcomes {
+        patients: patients.collect(),
+        kinds: [UNNAMED.to_owned()].into(),
+    }
 }
 
 fn pipeline() -> Arc<Pipeline> {
@@ -93,18 +112,18 @@ fn threads_change_nothing_and_alerts_are_those_of_a_replay() {
     let run = |threads| run(&pipeline, std::slice::from_ref(&input), threads, |_| ()).unwrap();
     let (one, three) = (run(1), run(3));
     assert_eq!(one.alert_ids, three.alert_ids);
-    let report = |courses: &Courses| Report::new(&pipeline, courses, Some(&fates()), OPTIONS);
-    let json = |courses: &Courses| serde_json::to_string(&report(courses)).unwrap();
-    assert_eq!(json(&one), json(&three));
-    let page = |courses: &Courses| {
+    let report =
+        |courses: &Courses, threads| Report::new(&pipeline, courses, Some(&outcomes()), &options(threads));
+    let json = |courses: &Courses, threads| serde_json::to_string(&report(courses, threads)).unwrap();
+    assert_eq!(json(&one, 1), json(&three, 3));
+    let page = |courses: &Courses, threads| {
         let page = Page {
             runs: &[(&pipeline, courses)],
-            fates: Some(&fates()),
-            options: OPTIONS,
+            outcomes: Some(&outcomes()),
         };
-        page.of_report(&report(courses)).unwrap()
+        page.of_report(&report(courses, threads)).unwrap()
     };
-    assert_eq!(page(&one), page(&three));
+    assert_eq!(page(&one, 1), page(&three, 2));
 
     let alerts = folder.path().join("alerts.ndjson");
     let results = Results {
@@ -130,8 +149,14 @@ fn figures_are_what_can_be_counted() {
     let folder = tempfile::tempdir().unwrap();
     let (pipeline, input) = (pipeline(), ward(folder.path()));
     let courses = run(&pipeline, &[input], 2, |_| ()).unwrap();
-    let report = Report::new(&pipeline, &courses, Some(&fates()), OPTIONS);
-    assert_eq!((report.patients, report.outcomes), (40, Some((40, 10))));
+    let report = Report::new(&pipeline, &courses, Some(&outcomes()), &options(2));
+    let kinds = report.outcomes.unwrap();
+    assert_eq!((report.patients, kinds.len()), (40, 1));
+    assert_eq!(
+        (kinds[0].patients, kinds[0].came, kinds[0].without_time),
+        (40, 10, 5)
+    );
+    assert!(report.notes[0].starts_with("Of 5 patients the outcomes do not say when"));
     // 119 minutes each, but for what came late at the end.
     assert!(
         (report.bed_days - 40.0 * 119.0 / 1_440.0).abs() < 0.05,
@@ -143,19 +168,27 @@ fn figures_are_what_can_be_counted() {
         .iter()
         .find(|alarm| alarm.alarm == "desaturation")
         .unwrap();
-    // Every patient who is ill has one; nobody else.
+    // Every patient who is ill has one; nobody else. Of half of them nobody knows when the outcome came.
     assert_eq!((desaturation.alerts, desaturation.patients), (10, 10));
-    assert_eq!(
-        (desaturation.precision, desaturation.sensitivity),
-        (Some(1.0), Some(1.0))
-    );
+    assert_eq!((desaturation.judged, desaturation.right), (5, 5));
+    assert_eq!((desaturation.outcomes, desaturation.alerted), (5, 5));
+    let [precision, sensitivity] = [desaturation.precision, desaturation.sensitivity].map(Option::unwrap);
+    assert_eq!((precision.value, sensitivity.value), (1.0, 1.0));
     assert_eq!(desaturation.number_needed_to_evaluate, Some(1.0));
+    assert_eq!(desaturation.patients_with_outcome, Some(10));
+    assert_eq!(desaturation.predicts.as_deref(), Some("outcome within 1d"));
     // Five outcomes have a time, six hours after the start; the illness of p-0 begins after 41 minutes, of p-16 after 57.
     let [low, median, high] = desaturation.lead_hours.unwrap();
     assert!(
         low <= median && median <= high && (4.0..5.4).contains(&median),
         "{low} {median} {high}"
     );
+    let of_desaturation = report
+        .denominators
+        .iter()
+        .find(|of| of.of == "desaturation" && of.unit == "alerts");
+    let fell_out = &of_desaturation.unwrap().fell_out;
+    assert_eq!(fell_out.values().copied().collect::<Vec<_>>(), [5]);
     let tachycardia = report
         .alarms
         .iter()
@@ -173,7 +206,9 @@ fn figures_are_what_can_be_counted() {
         .iter()
         .find(|alarm| alarm.alarm == "silent:bedside")
         .unwrap();
-    assert!(silent.alerts > 0 && silent.precision.unwrap() < 1.0);
+    // Of equipment nothing is right or wrong.
+    assert!(silent.alerts > 0 && silent.precision.is_none() && silent.judged == 0);
+    assert!(silent.not_judged.is_some());
 }
 
 #[test]
@@ -181,7 +216,7 @@ fn without_outcomes_nothing_is_said_of_right_and_wrong() {
     let folder = tempfile::tempdir().unwrap();
     let (pipeline, input) = (pipeline(), ward(folder.path()));
     let courses = run(&pipeline, &[input], 2, |_| ()).unwrap();
-    let report = Report::new(&pipeline, &courses, None, OPTIONS);
+    let report = Report::new(&pipeline, &courses, None, &options(2));
     assert_eq!(report.outcomes, None);
     assert!(
         report
@@ -193,7 +228,7 @@ fn without_outcomes_nothing_is_said_of_right_and_wrong() {
         report
             .scores
             .iter()
-            .all(|score| score.auroc.is_none() && score.at_rates.is_empty())
+            .all(|score| score.rankings.is_empty() && score.at_rates.is_empty())
     );
 }
 
@@ -211,7 +246,7 @@ fn data_are_told_by_vital_sign() {
     )
     .unwrap();
     let courses = run(&pipeline, &[input, more], 2, |_| ()).unwrap();
-    let data = Report::new(&pipeline, &courses, None, OPTIONS).data;
+    let data = Report::new(&pipeline, &courses, None, &options(2)).data;
     let of = |name: &str| {
         data.vital_signs
             .iter()
@@ -242,7 +277,8 @@ fn two_pipelines_differ_by_what_was_changed() {
     let new = Arc::new(Pipeline::parse(&stricter, Path::new("../../models")).unwrap());
     let [of_old, of_new] =
         [&old, &new].map(|pipeline| run(pipeline, std::slice::from_ref(&input), 2, |_| ()).unwrap());
-    let compare = |new, of_new| Comparison::new((&old, &of_old), (new, of_new), Some(&fates()), OPTIONS);
+    let compare =
+        |new, of_new| Comparison::new((&old, &of_old), (new, of_new), Some(&outcomes()), &options(2));
     let comparison = compare(&new, &of_new);
     let of = |name: &str, figure: &str| {
         let found = comparison.differences.iter();

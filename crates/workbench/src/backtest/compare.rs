@@ -2,18 +2,17 @@
 //!
 //! Patients are drawn again and again, the same ones for both pipelines, so what they have in common cancels out.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
-use wardwatch_event_time::Span;
-use wardwatch_pipeline::Pipeline;
+use wardwatch_pipeline::{Pipeline, Predicts};
 
 use super::alarms::{self, Tally, Which};
-use super::metrics::{Interval, Labelled, interval, resamples, weighted_auprc, weighted_auroc};
-use super::outcomes::Fate;
+use super::metrics::{Interval, Ranked, intervals, weighted};
+use super::outcomes::Outcomes;
+use super::questions::Questions;
+use super::rankings::{Ranking, judged};
 use super::report::{Options, Report, Stay, stays};
 use super::run::Courses;
-use super::scores;
+use super::scores::{Series, series};
 
 /// Two reports, and what differs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -29,8 +28,8 @@ pub struct Comparison {
 /// One figure of two pipelines.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Difference {
-    /// Which: `alerts a bed and day`, `precision`, `sensitivity`, `AUROC`, `AUPRC`.
-    pub figure: &'static str,
+    /// Which: `alerts a bed and day`, `precision`, `sensitivity`, `AUROC at 24h`, `AUPRC last`.
+    pub figure: String,
     /// Of which alarm or score.
     pub of: String,
     /// The old pipeline's; none where it has none.
@@ -44,181 +43,159 @@ pub struct Difference {
 /// A run of a pipeline.
 pub type Run<'r> = (&'r Pipeline, &'r Courses);
 
-/// One figure of one pipeline, as a function of how often each patient is drawn.
-enum Figure {
-    /// What patients add to the upper and the lower part of a fraction.
-    Fraction(Vec<(f64, f64)>),
-    /// An area under a curve: patients ascending by score, each with their place among all patients.
-    Area {
-        sorted: Vec<Labelled>,
-        places: Vec<usize>,
-        area: fn(&[Labelled], &[u32]) -> Option<f64>,
-    },
+/// Figures of one part of one pipeline, as a function of how often each patient is drawn.
+enum Figures {
+    /// Of an alarm, what patients add to the upper and the lower part of each fraction.
+    Fractions([Vec<(f64, f64)>; 3]),
+    /// Of a score, both areas by a ranking: patients by their places among all.
+    Areas(Ranked),
 }
 
-/// A figure of both, before anything is drawn.
-struct Pair {
-    figure: &'static str,
-    of: String,
-    old: Option<Figure>,
-    new: Option<Figure>,
+/// Fractions that are compared of alarms.
+const FRACTIONS: [&str; 3] = ["alerts a bed and day", "precision", "sensitivity"];
+
+/// A pipeline with its stays, and what its parts are judged by.
+struct Side<'r> {
+    stays: Vec<Stay<'r>>,
+    questions: Questions,
+    series: Vec<Series>,
+    alarms: Vec<Which>,
 }
 
 // === impl Comparison ===
 
 impl Comparison {
     /// The figures of two runs over the same data.
-    pub fn new(old: Run<'_>, new: Run<'_>, fates: Option<&BTreeMap<String, Fate>>, options: Options) -> Self {
+    pub fn new(old: Run<'_>, new: Run<'_>, outcomes: Option<&Outcomes>, options: &Options) -> Self {
         Self {
-            differences: differences(old, new, fates, options.horizon),
-            old: Report::new(old.0, old.1, fates, options),
-            new: Report::new(new.0, new.1, fates, options),
+            differences: differences(
+                &Side::new(old, outcomes, options),
+                &Side::new(new, outcomes, options),
+                options,
+            ),
+            old: Report::new(old.0, old.1, outcomes, options),
+            new: Report::new(new.0, new.1, outcomes, options),
         }
     }
 }
 
-fn differences(
-    old: Run<'_>,
-    new: Run<'_>,
-    fates: Option<&BTreeMap<String, Fate>>,
-    horizon: Span,
-) -> Vec<Difference> {
-    let (old_stays, new_stays) = (stays(old.1, fates), stays(new.1, fates));
-    let mut pairs = Vec::new();
-    let (old_alarms, new_alarms) = (alarms::all(old.0), alarms::all(new.0));
-    for name in names(&old_alarms, &new_alarms, |which| &which.name) {
-        let of = |which: &[Which], stays: &[Stay<'_>]| {
-            let which = which.iter().find(|which| which.name == name)?;
-            Some(fractions(&alarms::tallies(which, stays, horizon), stays))
-        };
-        let (of_old, of_new) = (of(&old_alarms, &old_stays), of(&new_alarms, &new_stays));
-        push(&mut pairs, FRACTIONS, &name, of_old, of_new);
+fn differences(old: &Side<'_>, new: &Side<'_>, options: &Options) -> Vec<Difference> {
+    // Both runs are over the same files, so a place among patients means the same patient.
+    let patients = old.stays.len();
+    let mut differences = Vec::new();
+    for name in names(&old.alarms, &new.alarms, |which| &which.name) {
+        let [of_old, of_new] = [old, new].map(|side| side.fractions(&name));
+        let figures = FRACTIONS.map(str::to_owned);
+        differences.extend(differ(&name, figures, (of_old, of_new), patients, options));
     }
-    for name in names(&old.0.scores, &new.0.scores, |score| &score.name) {
-        let of = |run: Run<'_>, stays: &[Stay<'_>]| {
-            let index = run.0.scores.iter().position(|score| *score.name == *name)?;
-            Some(AREAS.map(|(_, area)| Figure::area(stays, index, area)))
-        };
-        let (of_old, of_new) = (of(old, &old_stays), of(new, &new_stays));
-        push(&mut pairs, AREAS.map(|(figure, _)| figure), &name, of_old, of_new);
+    for name in names(&old.series, &new.series, |series| &series.name) {
+        for ranking in Ranking::all(options.landmark)
+            .into_iter()
+            .filter(|ranking| *ranking != Ranking::EachValue)
+        {
+            let [of_old, of_new] = [old, new].map(|side| side.areas(&name, ranking));
+            let named = |area: &str| format!("{area} {}", ranking.name());
+            let figures = [named("AUROC"), named("AUPRC"), String::new()];
+            differences.extend(differ(&name, figures, (of_old, of_new), patients, options));
+        }
     }
-    drawn(pairs, old_stays.len())
-}
-
-/// Fractions that are compared of alarms.
-const FRACTIONS: [&str; 3] = ["alerts a bed and day", "precision", "sensitivity"];
-
-/// The area under a curve of patients ascending by score, each so many times.
-type Area = fn(&[Labelled], &[u32]) -> Option<f64>;
-
-/// Areas that are compared of scores.
-const AREAS: [(&str, Area); 2] = [("AUROC", weighted_auroc), ("AUPRC", weighted_auprc)];
-
-fn fractions(tallies: &[Tally], stays: &[Stay<'_>]) -> [Figure; 3] {
-    let fraction = |of: fn(&Tally) -> (u64, u64)| {
-        let parts = tallies.iter().map(of);
-        Figure::Fraction(parts.map(|(upper, lower)| (upper as f64, lower as f64)).collect())
-    };
-    let days = stays.iter().map(Stay::days);
-    let alerts = tallies.iter().map(|tally| tally.alerts as f64);
-    [
-        Figure::Fraction(alerts.zip(days).collect()),
-        fraction(|tally| (tally.right, tally.judged)),
-        fraction(|tally| (tally.told_before, tally.came)),
-    ]
+    differences
 }
 
 /// Names of both, those of the new one first in its order.
-fn names<T, N: ToString + ?Sized>(old: &[T], new: &[T], name: impl Fn(&T) -> &N) -> Vec<String> {
-    let mut names: Vec<String> = new.iter().map(|entry| name(entry).to_string()).collect();
-    let gone = old.iter().map(|entry| name(entry).to_string());
+fn names<T>(old: &[T], new: &[T], name: impl Fn(&T) -> &str) -> Vec<String> {
+    let mut names: Vec<String> = new.iter().map(|entry| name(entry).to_owned()).collect();
+    let gone = old.iter().map(|entry| name(entry).to_owned());
     let gone: Vec<String> = gone.filter(|name| !names.contains(name)).collect();
     names.extend(gone);
     names
 }
 
-fn push<const N: usize>(
-    pairs: &mut Vec<Pair>,
-    figures: [&'static str; N],
+/// Each figure of both, where one of them has it.
+fn differ(
     of: &str,
-    old: Option<[Figure; N]>,
-    new: Option<[Figure; N]>,
-) {
-    let each = |figures: Option<[Figure; N]>| match figures {
-        Some(figures) => figures.map(Some),
-        None => [const { None }; N],
+    figures: [String; 3],
+    (old, new): (Option<Figures>, Option<Figures>),
+    patients: usize,
+    options: &Options,
+) -> Vec<Difference> {
+    let values = |figures: &Option<Figures>, times: &[u32]| match figures {
+        Some(figures) => figures.values(times),
+        None => [None; 3],
     };
-    for ((figure, old), new) in figures.into_iter().zip(each(old)).zip(each(new)) {
-        pairs.push(Pair {
+    let less = |times: &[u32]| -> [Option<f64>; 3] {
+        let (old, new) = (values(&old, times), values(&new, times));
+        std::array::from_fn(|at| new[at].zip(old[at]).map(|(new, old)| new - old))
+    };
+    let once = vec![1; patients];
+    let (whole_old, whole_new) = (values(&old, &once), values(&new, &once));
+    let differences = intervals(less(&once), patients, options.threads, less);
+    figures
+        .into_iter()
+        .zip(whole_old.into_iter().zip(whole_new).zip(differences))
+        .filter(|(_, ((old, new), _))| old.is_some() || new.is_some())
+        .map(|(figure, ((old, new), difference))| Difference {
             figure,
             of: of.to_owned(),
             old,
             new,
-        });
-    }
-}
-
-/// Both runs are over the same files, so a place among patients means the same patient.
-fn drawn(pairs: Vec<Pair>, patients: usize) -> Vec<Difference> {
-    let once = vec![1; patients];
-    let whole: Vec<_> = pairs.iter().map(|pair| pair.values(&once)).collect();
-    let mut resampled = vec![Vec::new(); pairs.len()];
-    for times in resamples(patients) {
-        for (pair, resampled) in pairs.iter().zip(&mut resampled) {
-            let (old, new) = pair.values(&times);
-            resampled.extend(new.zip(old).map(|(new, old)| new - old));
-        }
-    }
-    let pairs = pairs.into_iter().zip(whole).zip(resampled);
-    pairs
-        .filter(|((_, (old, new)), _)| old.is_some() || new.is_some())
-        .map(|((pair, (old, new)), resampled)| Difference {
-            figure: pair.figure,
-            of: pair.of,
-            old,
-            new,
-            difference: new.zip(old).and_then(|(new, old)| interval(new - old, resampled)),
+            difference,
         })
         .collect()
 }
 
-// === impl Pair ===
+// === impl Side ===
 
-impl Pair {
-    /// The figures of the old and the new one.
-    fn values(&self, times: &[u32]) -> (Option<f64>, Option<f64>) {
-        let value = |figure: &Option<Figure>| figure.as_ref().and_then(|figure| figure.value(times));
-        (value(&self.old), value(&self.new))
+impl<'r> Side<'r> {
+    fn new(run: Run<'r>, outcomes: Option<&'r Outcomes>, options: &Options) -> Self {
+        let stays = stays(run.1, outcomes);
+        let questions = Questions::new(run.0, outcomes, &options.predicts, options.horizon);
+        Self {
+            series: series(run.0, &stays),
+            alarms: alarms::all(run.0, &questions),
+            stays,
+            questions,
+        }
+    }
+
+    /// The fractions of an alarm.
+    fn fractions(&self, alarm: &str) -> Option<Figures> {
+        let which = self.alarms.iter().find(|which| which.name == alarm)?;
+        let tallies = alarms::tallies(which, &self.stays);
+        let of = |parts: fn(&Tally) -> (u64, u64)| {
+            let parts = tallies.iter().map(parts);
+            parts.map(|(upper, lower)| (upper as f64, lower as f64)).collect()
+        };
+        let days = self.stays.iter().map(Stay::days);
+        let alerts = tallies.iter().map(|tally| tally.alerts as f64);
+        Some(Figures::Fractions([
+            alerts.zip(days).collect(),
+            of(|tally| (tally.right, tally.judged)),
+            of(|tally| (tally.alerted, tally.outcomes)),
+        ]))
+    }
+
+    fn areas(&self, score: &str, ranking: Ranking) -> Option<Figures> {
+        let series = self.series.iter().find(|series| series.name == score)?;
+        let predicts: &Predicts = self.questions.scores[series.index].as_ref().ok()?;
+        let (judged, _) = judged(score, predicts, ranking, &self.stays, |stay| series.of(stay));
+        let rows = judged.into_iter().map(|judged| judged.row).collect();
+        Some(Figures::Areas(Ranked::new(rows)))
     }
 }
 
-// === impl Figure ===
+// === impl Figures ===
 
-impl Figure {
-    fn area(stays: &[Stay<'_>], score: usize, area: Area) -> Self {
-        let mut known: Vec<(usize, Labelled)> = stays
-            .iter()
-            .enumerate()
-            .filter_map(|(place, stay)| Some((place, scores::highest(stay, score)?)))
-            .collect();
-        known.sort_by(|(_, one), (_, other)| one.0.total_cmp(&other.0));
-        let (places, sorted) = known.into_iter().unzip();
-        Self::Area { sorted, places, area }
-    }
-
-    fn value(&self, times: &[u32]) -> Option<f64> {
+impl Figures {
+    fn values(&self, times: &[u32]) -> [Option<f64>; 3] {
         match self {
-            Self::Fraction(parts) => {
-                let drawn = parts.iter().zip(times);
-                let (upper, lower) = drawn.fold((0.0, 0.0), |sum, (part, times)| {
-                    let times = f64::from(*times);
-                    (sum.0 + part.0 * times, sum.1 + part.1 * times)
-                });
+            Self::Fractions(fractions) => fractions.each_ref().map(|parts| {
+                let (upper, lower) = weighted(parts, times);
                 (lower > 0.0).then(|| upper / lower)
-            }
-            Self::Area { sorted, places, area } => {
-                let times: Vec<u32> = places.iter().map(|place| times[*place]).collect();
-                area(sorted, &times)
+            }),
+            Self::Areas(ranked) => {
+                let [auroc, auprc] = ranked.areas(times);
+                [auroc, auprc, None]
             }
         }
     }

@@ -7,11 +7,10 @@
 //! |---|---|
 //! | id | length, UTF-8 |
 //! | first message, length of stay | minutes since the first of all; minutes |
-//! | fate | 0 unknown, 1 did not come, 2 came, 3 came at: then minutes since the first message |
+//! | outcomes, as many as known | which kind; 0 did not come, else how often plus 1 (1: when is not known), each in minutes since the first message |
 //! | series, as many as told | which, doublings, first step (0: that of the first message), steps with a value, how far each lies from the one before; then the lowest values as differences from step to step, then how far the highest is above |
 //! | for each pipeline, alerts | how many; minutes since the one before, which alarm, which phase |
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base64::Engine;
@@ -23,8 +22,8 @@ use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::Timestamp;
 
 use super::compare::{Comparison, Difference, Run};
-use super::outcomes::Fate;
-use super::report::{Options, Report};
+use super::outcomes::{Fate, Outcomes};
+use super::report::Report;
 use super::run::Course;
 use super::traces::{MOST_STEPS, Trace};
 
@@ -50,9 +49,7 @@ pub struct Page<'r> {
     /// One pipeline, or an old one and a new one over the same data.
     pub runs: &'r [Run<'r>],
     /// What became of the patients, where it is known.
-    pub fates: Option<&'r BTreeMap<String, Fate>>,
-    /// What was taken for granted.
-    pub options: Options,
+    pub outcomes: Option<&'r Outcomes>,
 }
 
 /// What the page's script reads.
@@ -60,7 +57,6 @@ pub struct Page<'r> {
 struct Figures<'f> {
     reports: Vec<&'f Report>,
     differences: &'f [Difference],
-    horizon_hours: f64,
     timelines: Timelines,
 }
 
@@ -72,6 +68,8 @@ struct Timelines {
     /// Patients whose courses are in the file: those with the most alerts, where not all are.
     patients: usize,
     series: Vec<SeriesInfo>,
+    /// Kinds of outcomes.
+    kinds: Vec<String>,
     /// Of each pipeline.
     alarms: Vec<Vec<AlarmInfo>>,
 }
@@ -120,14 +118,16 @@ impl Page<'_> {
         let begins = patients.iter().map(|patient| patient.span.0);
         let origin = begins.min().unwrap_or_default();
         let series = self.series(&patients);
-        let (packed, kept) = pack(&patients, &series, origin);
+        let kinds = self.outcomes.iter().flat_map(|outcomes| &outcomes.kinds);
+        let kinds: Vec<String> = kinds.cloned().collect();
+        let (packed, kept) = pack(&patients, &series, &kinds, origin);
         let figures = Figures {
             differences,
-            horizon_hours: self.options.horizon.secs_f64() / 3_600.0,
             timelines: Timelines {
                 origin: Timestamp::from_micros(origin).millis(),
                 patients: kept,
                 series,
+                kinds,
                 alarms: self.alarms(),
             },
             reports,
@@ -148,7 +148,7 @@ impl Page<'_> {
                 id,
                 span: course.span.or_else(of_alerts)?,
                 courses: std::iter::once(course).chain(others).collect(),
-                fate: self.fates.and_then(|fates| fates.get(&**id)),
+                fate: self.outcomes.and_then(|outcomes| outcomes.patients.get(&**id)),
             })
         });
         patients.collect()
@@ -168,7 +168,7 @@ impl Page<'_> {
                 let mut values = patients
                     .iter()
                     .filter_map(|patient| patient.courses.get(pipeline))
-                    .flat_map(|course| &course.scores[index]);
+                    .flat_map(|course| course.scores[index].values());
                 series.push(SeriesInfo {
                     name: score.name.to_string(),
                     label: score.name.to_string(),
@@ -211,14 +211,14 @@ fn filled(template: &str, texts: &[&str]) -> String {
 
 /// All courses as text, and of how many patients: as finely as there is room for; where even the coarsest is too much, without
 /// those of the fewest alerts.
-fn pack(patients: &[Patient<'_>], series: &[SeriesInfo], origin: i64) -> (String, usize) {
+fn pack(patients: &[Patient<'_>], series: &[SeriesInfo], kinds: &[String], origin: i64) -> (String, usize) {
     let mut order: Vec<usize> = (0..patients.len()).collect();
     let mut most_steps = MOST_STEPS;
     loop {
         let mut bytes = Vec::new();
         number(&mut bytes, order.len() as u64);
         for place in &order {
-            patients[*place].write(&mut bytes, series, most_steps, origin);
+            patients[*place].write(&mut bytes, series, kinds, most_steps, origin);
         }
         let packed = BASE64_STANDARD.encode(compress_to_vec_zlib(&bytes, COMPRESSION));
         if packed.len() <= MOST_BYTES {
@@ -241,18 +241,27 @@ impl Patient<'_> {
         self.courses.iter().map(|course| course.alerts.len()).sum()
     }
 
-    fn write(&self, out: &mut Vec<u8>, series: &[SeriesInfo], most_steps: i64, origin: i64) {
+    fn write(
+        &self,
+        out: &mut Vec<u8>,
+        series: &[SeriesInfo],
+        kinds: &[String],
+        most_steps: i64,
+        origin: i64,
+    ) {
         let (begin, end) = self.span;
         number(out, self.id.len() as u64);
         out.extend_from_slice(self.id.as_bytes());
         number(out, ((begin - origin) / MINUTE) as u64);
         number(out, ((end - begin).max(0) / MINUTE) as u64);
-        match self.fate.map(|fate| (fate.came, fate.at)) {
-            None => out.push(0),
-            Some((false, _)) => out.push(1),
-            Some((true, None)) => out.push(2),
-            Some((true, Some(at))) => {
-                out.push(3);
+        let outcomes = self.fate.into_iter().flat_map(|fate| &fate.outcomes);
+        number(out, outcomes.clone().count() as u64);
+        for (kind, outcome) in outcomes {
+            let place = kinds.iter().position(|known| known == kind);
+            number(out, place.unwrap_or_default() as u64);
+            let times = outcome.at.len() as u64;
+            number(out, if outcome.came { times + 1 } else { 0 });
+            for at in &outcome.at {
                 signed(out, (at.micros() - begin).div_euclid(MINUTE));
             }
         }
@@ -294,8 +303,8 @@ impl Patient<'_> {
             .skip(VitalSign::COUNT)
             .filter_map(move |(index, _)| {
                 let mut trace = Trace::default();
-                for (at, value) in scores.next()? {
-                    trace.add(*at, *value);
+                for (at, value) in scores.next()?.values() {
+                    trace.add(at, value as f32);
                 }
                 Some((index, trace))
             });

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use serde::Serialize;
 use wardwatch_alarms::Phase;
 use wardwatch_event_time::{Span, Timestamp};
-use wardwatch_pipeline::Pipeline;
+use wardwatch_pipeline::{Pipeline, Predicts};
 
 use super::alarms::{self, AlarmFigures, Overlap, Tally};
 use super::data::{self, DataFigures};
-use super::outcomes::{Fate, SMALLEST_GROUP};
+use super::outcomes::{Fate, Outcomes, SMALLEST_GROUP};
+use super::questions::Questions;
+use super::rankings::Denominator;
 use super::run::{Course, Courses};
 use super::scores::{self, ScoreFigures};
 
@@ -21,11 +23,16 @@ const DAY: f64 = 86_400e6;
 const NOISIEST: usize = 10;
 
 /// What a back-test should take for granted.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
-    /// An alert is right when the outcome comes within so long after it. An outcome whose time is not known comes after all
-    /// observations, and makes every alert of its patient right.
+    /// Within so long outcomes without a kind are to come, where the pipeline says of nothing what it predicts.
     pub horizon: Span,
+    /// So long after a stay's first message its scores are compared.
+    pub landmark: Span,
+    /// By score or alarm: what it predicts, whatever the pipeline says.
+    pub predicts: BTreeMap<String, Predicts>,
+    /// Threads to resample on; they change nothing.
+    pub threads: usize,
 }
 
 /// What a pipeline would have told, and how right it would have been.
@@ -59,10 +66,31 @@ pub struct Report {
     pub overlaps: Vec<Overlap>,
     /// Of each score, in the order of the pipeline.
     pub scores: Vec<ScoreFigures>,
-    /// How many patients' outcomes are known, and how many of these came; none without a file of outcomes.
-    pub outcomes: Option<(usize, usize)>,
+    /// Of each kind of outcome; none without a file of them.
+    pub outcomes: Option<Vec<KindFigures>>,
+    /// What a reader must know before believing a figure.
+    pub notes: Vec<String>,
+    /// What each figure counts, and who fell out and why.
+    pub denominators: Vec<Denominator>,
     /// Who was told of most often, a day.
     pub noisiest: Vec<Noisy>,
+}
+
+/// What is known of one kind of outcome.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct KindFigures {
+    /// Its name.
+    pub outcome: String,
+    /// Patients in the data of whom it is known whether it came.
+    pub patients: usize,
+    /// To how many of them it came.
+    pub came: usize,
+    /// How many times it came, where times are known.
+    pub times: usize,
+    /// To how many of them it came at a time that is not known.
+    pub without_time: usize,
+    /// Patients of the outcomes that are not in the data.
+    pub not_in_data: usize,
 }
 
 /// Alarms of a group of patients.
@@ -96,24 +124,26 @@ pub(super) struct Stay<'c> {
 // === impl Report ===
 
 impl Report {
-    /// The figures of a run; without `fates` only what was told.
+    /// The figures of a run; without outcomes only what was told.
     pub fn new(
         pipeline: &Pipeline,
         courses: &Courses,
-        fates: Option<&BTreeMap<String, Fate>>,
-        options: Options,
+        outcomes: Option<&Outcomes>,
+        options: &Options,
     ) -> Self {
-        let stays = stays(courses, fates);
+        let stays = stays(courses, outcomes);
         let bed_days: f64 = stays.iter().map(Stay::days).sum();
-        let mut which = alarms::all(pipeline);
-        let mut tallies: Vec<Vec<Tally>> = which
-            .iter()
-            .map(|which| alarms::tallies(which, &stays, options.horizon))
+        let questions = Questions::new(pipeline, outcomes, &options.predicts, options.horizon);
+        let mut which = alarms::all(pipeline, &questions);
+        let mut tallies: Vec<Vec<Tally>> = which.iter().map(|which| alarms::tallies(which, &stays)).collect();
+        let figures = || which.iter().zip(&tallies);
+        let mut alarms: Vec<AlarmFigures> = figures()
+            .map(|(which, tallies)| alarms::figures(which, tallies, bed_days, options.threads))
             .collect();
-        let figures = which.iter().zip(&tallies);
-        let mut alarms: Vec<AlarmFigures> = figures
-            .map(|(which, tallies)| alarms::figures(which, tallies, bed_days))
-            .collect();
+        let (scores, mut denominators) = scores::figures(pipeline, &questions, &stays, options);
+        let of_alarms = figures().take(which.len() - 1);
+        denominators.extend(of_alarms.flat_map(|(which, tallies)| alarms::denominators(which, tallies)));
+        let kinds = outcomes.map(|outcomes| kinds(outcomes, courses));
         // The last is of all of them together.
         let ((any, of_any), figures_of_any) = which
             .pop()
@@ -124,8 +154,6 @@ impl Report {
         for alarm in &alarms {
             *by_priority.entry(alarm.priority).or_insert(0.0) += alarm.per_bed_day;
         }
-        let known = stays.iter().filter_map(|stay| stay.fate);
-        let outcomes = (known.clone().count(), known.filter(|fate| fate.came).count());
         let spans = || courses.patients.values().filter_map(|course| course.span);
         let begins = spans().map(|(begin, _)| begin).min();
         let ends = spans().map(|(_, end)| end).max();
@@ -144,32 +172,81 @@ impl Report {
             alerts_per_bed_day_by_priority: by_priority,
             overlaps: alarms::overlaps(&which, &stays),
             alarms,
-            groups: groups(&any, &of_any, &stays),
+            groups: groups(&any, &of_any, &stays, options.threads),
             any: figures_of_any,
-            scores: scores::figures(pipeline, &stays),
-            outcomes: fates.map(|_| outcomes),
+            scores,
+            notes: notes(kinds.as_deref().unwrap_or_default()),
+            outcomes: kinds,
+            denominators,
             noisiest: noisiest(&courses.patients),
         }
     }
 }
 
 /// Each patient with what became of them, in their order.
-pub(super) fn stays<'c>(courses: &'c Courses, fates: Option<&'c BTreeMap<String, Fate>>) -> Vec<Stay<'c>> {
+pub(super) fn stays<'c>(courses: &'c Courses, outcomes: Option<&'c Outcomes>) -> Vec<Stay<'c>> {
     let patients = courses.patients.iter();
     patients
         .map(|(patient, course)| Stay {
             course,
-            fate: fates.and_then(|fates| fates.get(&**patient)),
+            fate: outcomes.and_then(|outcomes| outcomes.patients.get(&**patient)),
         })
         .collect()
 }
 
-fn groups(any: &alarms::Which, tallies: &[Tally], stays: &[Stay<'_>]) -> Vec<AlarmGroup> {
+/// What is known of each kind of outcome.
+fn kinds(outcomes: &Outcomes, courses: &Courses) -> Vec<KindFigures> {
+    let of_kind = |kind: &String| {
+        let with = outcomes.patients.iter();
+        let known = with.filter_map(|(patient, fate)| Some((patient, fate.outcomes.get(kind)?)));
+        let is_in_data = |patient: &str| courses.patients.contains_key(patient);
+        let in_data: Vec<_> = known
+            .clone()
+            .filter(|(patient, _)| is_in_data(patient))
+            .map(|(_, outcome)| outcome)
+            .collect();
+        let came = || in_data.iter().filter(|outcome| outcome.came);
+        KindFigures {
+            outcome: kind.clone(),
+            patients: in_data.len(),
+            came: came().count(),
+            times: came().map(|outcome| outcome.at.len()).sum(),
+            without_time: came().filter(|outcome| outcome.at.is_empty()).count(),
+            not_in_data: known.count() - in_data.len(),
+        }
+    };
+    outcomes.kinds.iter().map(of_kind).collect()
+}
+
+fn notes(kinds: &[KindFigures]) -> Vec<String> {
+    let note = |kind: &KindFigures| {
+        let KindFigures {
+            outcome,
+            without_time,
+            times,
+            ..
+        } = kind;
+        match (times, without_time) {
+            (_, 0) => None,
+            (0, _) => Some(format!(
+                "The outcomes do not say when {outcome} came: no alert is called right, nothing precision, sensitivity or lead \
+                 time; scores are ranked by stay alone."
+            )),
+            _ => Some(format!(
+                "Of {without_time} patients the outcomes do not say when {outcome} came: their alerts and values are neither \
+                 right nor wrong."
+            )),
+        }
+    };
+    kinds.iter().filter_map(note).collect()
+}
+
+fn groups(any: &alarms::Which, tallies: &[Tally], stays: &[Stay<'_>], threads: usize) -> Vec<AlarmGroup> {
     let mut groups: BTreeMap<String, (Vec<Tally>, f64)> = BTreeMap::new();
     for (stay, tally) in stays.iter().zip(tallies) {
         for group in stay.fate.into_iter().flat_map(Fate::groups) {
             let (of_group, days) = groups.entry(group).or_default();
-            of_group.push(*tally);
+            of_group.push(tally.clone());
             *days += stay.days();
         }
     }
@@ -179,7 +256,7 @@ fn groups(any: &alarms::Which, tallies: &[Tally], stays: &[Stay<'_>]) -> Vec<Ala
     told.map(|(group, (tallies, days))| AlarmGroup {
         group,
         patients: tallies.len(),
-        any: alarms::figures(any, &tallies, days),
+        any: alarms::figures(any, &tallies, days, threads),
     })
     .collect()
 }
@@ -223,11 +300,5 @@ fn days(course: &Course) -> f64 {
 impl Stay<'_> {
     pub fn days(&self) -> f64 {
         days(self.course)
-    }
-
-    /// Whether something that was told at a time was before the outcome, where there is one with a time.
-    pub fn is_before_outcome(&self, at: i64) -> bool {
-        let outcome = self.fate.and_then(|fate| fate.at);
-        outcome.is_none_or(|outcome| at < outcome.micros())
     }
 }

@@ -58,10 +58,28 @@ pub struct Course {
     pub vitals: BTreeMap<VitalSign, Series>,
     /// What was told, in order.
     pub alerts: Vec<Told>,
-    /// By score of the pipeline: when it had a value, and which.
-    pub scores: Vec<Vec<(i64, f32)>>,
-    /// By score: how often it had none.
-    pub unavailable: Vec<u64>,
+    /// By score of the pipeline.
+    pub scores: Vec<Scores>,
+}
+
+/// What a score of a patient was.
+#[derive(Clone, Debug, Default)]
+pub struct Scores {
+    /// In order of the decisions.
+    pub values: Vec<Scored>,
+    /// How often it had no value.
+    pub unavailable: u64,
+}
+
+/// A score, as it was decided.
+#[derive(Clone, Copy, Debug)]
+pub struct Scored {
+    /// When, µs UTC.
+    pub at: i64,
+    /// The value; NaN while it is partial.
+    pub value: f64,
+    /// The lowest that is still possible, of a point score; else NaN.
+    pub lowest: f64,
 }
 
 /// A vital sign of a patient.
@@ -251,10 +269,7 @@ fn work(pipeline: &Arc<Pipeline>, shards: usize, jobs: &Receiver<Job>) -> Result
     for job in jobs {
         match job {
             Job::Batch(shard, observations, context) => parts[shard].take(observations, context)?,
-            // As an engine that stops there: windows that still wait for what comes late are not told.
-            Job::End(at) => parts
-                .iter_mut()
-                .try_for_each(|part| part.step(&Batch::default(), Some(at)))?,
+            Job::End(at) => parts.iter_mut().try_for_each(|part| part.end(at))?,
         }
     }
     let mut all = Courses::default();
@@ -302,6 +317,15 @@ impl Part {
         let mut outputs = Outputs::default();
         self.shard.step(batch, tick, &mut self.models, &mut outputs)?;
         self.keep(outputs, &batch.observations);
+        Ok(())
+    }
+
+    /// The end of all data, at the same log time for every shard: as a replay, in one shard, ends its files.
+    fn end(&mut self, at: Timestamp) -> Result<(), RunError> {
+        self.step(&Batch::default(), Some(at))?;
+        let mut outputs = Outputs::default();
+        self.shard.finish(at, &mut self.models, &mut outputs)?;
+        self.keep(outputs, &Observations::empty());
         Ok(())
     }
 
@@ -364,12 +388,19 @@ impl Part {
         for record in &outputs.scores {
             let course = course(&mut self.patients, &record.patient_id, self.names.len());
             for score in &record.scores {
-                let Some(index) = self.names.get(&*score.name).copied() else {
+                // A window of another feature set repeats what the score was.
+                let is_of_window = score.window_end == Some(record.window_end);
+                let Some(index) = self.names.get(&*score.name).copied().filter(|_| is_of_window) else {
                     continue;
                 };
-                match score.value {
-                    Some(value) => course.scores[index].push((record.at.micros(), value as f32)),
-                    None => course.unavailable[index] += 1,
+                let scores = &mut course.scores[index];
+                scores.unavailable += u64::from(score.value.is_none());
+                if score.value.is_some() || score.lowest.is_some() {
+                    scores.values.push(Scored {
+                        at: record.at.micros(),
+                        value: score.value.unwrap_or(f64::NAN),
+                        lowest: score.lowest.unwrap_or(f64::NAN),
+                    });
                 }
             }
         }
@@ -380,8 +411,7 @@ impl Part {
 fn course<'p>(patients: &'p mut HashMap<Arc<str>, Course>, patient: &str, scores: usize) -> &'p mut Course {
     if !patients.contains_key(patient) {
         let course = Course {
-            scores: vec![Vec::new(); scores],
-            unavailable: vec![0; scores],
+            scores: vec![Scores::default(); scores],
             ..Course::default()
         };
         patients.insert(patient.into(), course);
@@ -389,6 +419,22 @@ fn course<'p>(patients: &'p mut HashMap<Arc<str>, Course>, patient: &str, scores
     patients
         .get_mut(patient)
         .expect("it was put in if it was not there")
+}
+
+// === impl Scores ===
+
+impl Scores {
+    /// Its values, and when they were decided.
+    pub fn values(&self) -> impl Iterator<Item = (i64, f64)> + '_ {
+        let values = self.values.iter().map(|scored| (scored.at, scored.value));
+        values.filter(|(_, value)| !value.is_nan())
+    }
+
+    /// The lowest that was possible each time, and when that was decided.
+    pub fn lowest(&self) -> impl Iterator<Item = (i64, f64)> + '_ {
+        let lowest = self.values.iter().map(|scored| (scored.at, scored.lowest));
+        lowest.filter(|(_, lowest)| !lowest.is_nan())
+    }
 }
 
 // === impl Series ===

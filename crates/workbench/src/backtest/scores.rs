@@ -1,58 +1,62 @@
-//! Figures of each score: how well it tells patients with the outcome from those without, and at what cost of alerts.
+//! Figures of each score: how well it tells what the outcome follows from what it does not, and whether it means what it says.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use wardwatch_pipeline::{Pipeline, ScoreKind};
+use wardwatch_pipeline::{Pipeline, Predicts, ScoreKind};
 
-use super::metrics::{Bin, Interval, Labelled, auprc, auroc, brier, calibration};
+use super::beside::{self, Beside};
+use super::calibration::Calibration;
+use super::metrics::{Interval, Ranked};
 use super::outcomes::{Fate, SMALLEST_GROUP};
-use super::report::Stay;
-
-/// Alerts for 100 patients and days at which a score is compared.
-const RATES: [f64; 3] = [1.0, 2.0, 5.0];
-
-/// Beyond so many thresholds from the top one of ever more is tried.
-const FINENESS: usize = 50;
+use super::questions::{Questions, in_words};
+use super::rankings::{Denominator, Judged, Ranking, Value, dense, judged};
+use super::report::{Options, Stay};
+use super::run::Scores;
+use super::thresholds::{AtRate, Flagged, Valued, at_rates, flagged};
 
 /// Figures of one score.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ScoreFigures {
-    /// Its name.
+    /// Its name; with `_lowest` for the lowest total of a point score that is still possible, which a partial one has too.
     pub score: String,
     /// How often it had a value.
     pub evaluated: u64,
-    /// How often it had none, since inputs were missing or too old.
+    /// How often it had none, since inputs were missing or too old, or what it predicts was there.
     pub unavailable: u64,
-    /// Patients with a value before the outcome, whose fate is known. A patient counts with the highest value.
+    /// What it is judged by: `death within 24h`.
+    pub predicts: Option<String>,
+    /// Why it is not judged.
+    pub not_judged: Option<&'static str>,
+    /// How well it ranks, by each way to choose its values.
+    pub rankings: Vec<RankingFigures>,
+    /// As an alarm, at the threshold that gives so many alerts.
+    pub at_rates: Vec<AtRate>,
+    /// At the threshold that flags such a share of all its values.
+    pub flagged: Vec<Flagged>,
+    /// Beside other scores, on the rows that both have.
+    pub beside: Vec<Beside>,
+}
+
+/// How well a score ranks what the outcome follows above what it does not.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RankingFigures {
+    /// Which values count: `at 24h`, `each value`, `last`, `highest`.
+    pub ranking: String,
+    /// How many those are.
+    pub rows: usize,
+    /// Of how many patients.
     pub patients: usize,
-    /// Of these with the outcome.
+    /// How many of the rows the outcome follows.
     pub outcomes: usize,
     /// The area under the ROC curve.
     pub auroc: Option<Interval>,
-    /// The area under the precision-recall curve.
+    /// The area under the precision-recall curve, as average precision.
     pub auprc: Option<Interval>,
-    /// At the threshold that gives so many alerts.
-    pub at_rates: Vec<AtRate>,
-    /// Of a model's probability: predicted and observed risk, by the last value before the outcome.
-    pub calibration: Vec<Bin>,
-    /// Its Brier score.
-    pub brier: Option<f64>,
+    /// Of a model's probability; none of the highest, which are too high by their choice.
+    pub calibration: Option<Calibration>,
     /// By age, sex and unit.
     pub groups: Vec<Group>,
-}
-
-/// A score as an alarm at a threshold.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct AtRate {
-    /// At most so many alerts for 100 patients and days.
-    pub alerts_per_100_patient_days: f64,
-    /// The lowest threshold with no more.
-    pub threshold: f64,
-    /// Of the patients with the outcome, the share that reaches it before.
-    pub sensitivity: f64,
-    /// Of the patients that reach it, the share with the outcome.
-    pub precision: f64,
 }
 
 /// A group of patients.
@@ -60,165 +64,178 @@ pub struct AtRate {
 pub struct Group {
     /// Which: `age 65 to 79`, `sex female`, `unit ICU`.
     pub group: String,
-    /// How many.
+    /// Rows of its patients.
+    pub rows: usize,
+    /// How many of its patients have some.
     pub patients: usize,
-    /// With the outcome.
+    /// How many of the rows the outcome follows.
     pub outcomes: usize,
     /// The area under the ROC curve.
     pub auroc: Option<Interval>,
+    /// The area under the precision-recall curve.
+    pub auprc: Option<Interval>,
+    /// Of a model's probability.
+    pub calibration: Option<Calibration>,
 }
 
-/// A patient's values of one score before the outcome.
-struct Values<'s> {
-    stay: &'s Stay<'s>,
-    values: Vec<f64>,
-    came: bool,
+/// A score of the pipeline, or the lowest that one can still be.
+#[derive(Clone, Debug)]
+pub(super) struct Series {
+    pub name: String,
+    pub index: usize,
+    pub is_lowest: bool,
+    pub is_probability: bool,
 }
 
-pub(super) fn figures(pipeline: &Pipeline, stays: &[Stay<'_>]) -> Vec<ScoreFigures> {
-    let scores = pipeline.scores.iter().enumerate();
-    scores
-        .map(|(index, score)| {
-            let is_probability = matches!(score.kind, ScoreKind::Model { .. });
-            of_score(score.name.to_string(), index, is_probability, stays)
+/// Figures of every score, with who fell out of which.
+pub(super) fn figures(
+    pipeline: &Pipeline,
+    questions: &Questions,
+    stays: &[Stay<'_>],
+    options: &Options,
+) -> (Vec<ScoreFigures>, Vec<Denominator>) {
+    let all = series(pipeline, stays);
+    let mut denominators = Vec::new();
+    let figures = all
+        .iter()
+        .map(|series| {
+            let of_score = stays.iter().map(|stay| &stay.course.scores[series.index]);
+            let evaluated = of_score
+                .clone()
+                .map(|scores| series.values(scores).count() as u64)
+                .sum();
+            let unavailable = of_score.map(|scores| scores.unavailable).sum();
+            let question = &questions.scores[series.index];
+            let mut figures = ScoreFigures {
+                score: series.name.clone(),
+                evaluated,
+                unavailable: if series.is_lowest { 0 } else { unavailable },
+                predicts: question.as_ref().ok().map(in_words),
+                not_judged: question.as_ref().err().copied(),
+                rankings: Vec::new(),
+                at_rates: Vec::new(),
+                flagged: Vec::new(),
+                beside: Vec::new(),
+            };
+            if let Ok(predicts) = question {
+                judge(series, predicts, stays, options, &mut figures, &mut denominators);
+                figures.beside = beside::figures(series, &all, predicts, stays, options);
+            }
+            figures
         })
+        .collect();
+    (figures, denominators)
+}
+
+/// The scores of a pipeline, each point score with its lowest.
+pub(super) fn series(pipeline: &Pipeline, stays: &[Stay<'_>]) -> Vec<Series> {
+    let mut all = Vec::new();
+    for (index, score) in pipeline.scores.iter().enumerate() {
+        let series = Series {
+            name: score.name.to_string(),
+            index,
+            is_lowest: false,
+            is_probability: matches!(score.kind, ScoreKind::Model { .. }),
+        };
+        let mut of_score = stays.iter().map(|stay| &stay.course.scores[index]);
+        let has_lowest = of_score.any(|scores| scores.lowest().next().is_some());
+        let lowest = has_lowest.then(|| Series {
+            name: format!("{}_lowest", series.name),
+            is_lowest: true,
+            ..series.clone()
+        });
+        all.push(series);
+        all.extend(lowest);
+    }
+    all
+}
+
+fn judge(
+    series: &Series,
+    predicts: &Predicts,
+    stays: &[Stay<'_>],
+    options: &Options,
+    figures: &mut ScoreFigures,
+    denominators: &mut Vec<Denominator>,
+) {
+    let valued: Vec<Valued<'_>> = stays
+        .iter()
+        .map(|stay| Valued {
+            stay,
+            values: series.of(stay),
+        })
+        .collect();
+    figures.at_rates = at_rates(&valued, predicts);
+    for ranking in Ranking::all(options.landmark) {
+        let (judged, denominator) = judged(&series.name, predicts, ranking, stays, |stay| series.of(stay));
+        if ranking == Ranking::EachValue {
+            figures.flagged = flagged(&valued, &judged);
+        }
+        denominators.push(denominator);
+        let is_calibrated = series.is_probability && ranking.is_calibrated();
+        let group = group(String::new(), judged.iter(), is_calibrated, options.threads);
+        figures.rankings.push(RankingFigures {
+            ranking: ranking.name(),
+            rows: group.rows,
+            patients: group.patients,
+            outcomes: group.outcomes,
+            auroc: group.auroc,
+            auprc: group.auprc,
+            calibration: group.calibration,
+            groups: groups(&judged, stays, is_calibrated, options.threads),
+        });
+    }
+}
+
+fn groups(judged: &[Judged], stays: &[Stay<'_>], is_calibrated: bool, threads: usize) -> Vec<Group> {
+    let mut groups: BTreeMap<String, Vec<&Judged>> = BTreeMap::new();
+    for judged in judged {
+        let fate = stays[judged.row.patient as usize].fate;
+        for group in fate.into_iter().flat_map(Fate::groups) {
+            groups.entry(group).or_default().push(judged);
+        }
+    }
+    groups
+        .into_iter()
+        .map(|(name, judged)| group(name, judged.into_iter(), is_calibrated, threads))
+        .filter(|group| group.patients >= SMALLEST_GROUP)
         .collect()
 }
 
-fn of_score(name: String, index: usize, is_probability: bool, stays: &[Stay<'_>]) -> ScoreFigures {
-    let known: Vec<Values<'_>> = stays.iter().filter_map(|stay| values(stay, index)).collect();
-    let highest: Vec<Labelled> = known
-        .iter()
-        .map(|values| (values.highest(), values.came))
-        .collect();
-    let last: Vec<Labelled> = match is_probability {
-        true => known
-            .iter()
-            .filter_map(|values| Some((*values.values.last()?, values.came)))
-            .collect(),
-        false => Vec::new(),
-    };
-    ScoreFigures {
-        score: name,
-        evaluated: stays
-            .iter()
-            .map(|stay| stay.course.scores[index].len() as u64)
-            .sum(),
-        unavailable: stays.iter().map(|stay| stay.course.unavailable[index]).sum(),
-        patients: known.len(),
-        outcomes: known.iter().filter(|values| values.came).count(),
-        auroc: auroc(&highest),
-        auprc: auprc(&highest),
-        at_rates: at_rates(&known),
-        calibration: calibration(&last),
-        brier: brier(&last),
-        groups: groups(&known),
-    }
-}
-
-/// The highest value of a score before the outcome; none without a fate or a value.
-pub(super) fn highest(stay: &Stay<'_>, index: usize) -> Option<Labelled> {
-    values(stay, index).map(|values| (values.highest(), values.came))
-}
-
-fn values<'s>(stay: &'s Stay<'s>, index: usize) -> Option<Values<'s>> {
-    let fate = stay.fate?;
-    let series = stay.course.scores[index].iter();
-    let values: Vec<f64> = series
-        .filter(|(at, _)| stay.is_before_outcome(*at))
-        .map(|(_, value)| f64::from(*value))
-        .collect();
-    (!values.is_empty()).then_some(Values {
-        stay,
-        values,
-        came: fate.came,
-    })
-}
-
-/// An alert is a rise to the threshold: it is told again only after the score has been below.
-fn at_rates(known: &[Values<'_>]) -> Vec<AtRate> {
-    let came = known.iter().filter(|values| values.came).count();
-    let days: f64 = known.iter().map(|values| values.stay.days()).sum();
-    if came == 0 || days <= 0.0 {
-        return Vec::new();
-    }
-    let mut all: Vec<f64> = known
-        .iter()
-        .flat_map(|values| values.values.iter().copied())
-        .collect();
-    all.sort_by(f64::total_cmp);
-    all.dedup();
-    // Few alerts come of the highest values: there every one is tried, further down one of ever more.
-    let mut thresholds = Vec::new();
-    let mut from_top = 0;
-    while let Some(at) = all.len().checked_sub(from_top + 1) {
-        thresholds.push(all[at]);
-        from_top += 1 + from_top / FINENESS;
-    }
-    let figures: Vec<(f64, usize, usize, usize)> = thresholds
-        .into_iter()
-        .map(|threshold| {
-            let (mut rises, mut reach, mut right) = (0, 0, 0);
-            for values in known {
-                let rises_of = values.rises(threshold);
-                rises += rises_of;
-                reach += usize::from(rises_of > 0);
-                right += usize::from(rises_of > 0 && values.came);
-            }
-            (threshold, rises, reach, right)
-        })
-        .collect();
-    let rate = |most: f64| {
-        // Downwards from the highest threshold, as far as the alerts stay within the rate.
-        let within = figures
-            .iter()
-            .take_while(|(_, rises, ..)| *rises as f64 / days * 100.0 <= most);
-        within.last().map(|(threshold, _, reach, right)| AtRate {
-            alerts_per_100_patient_days: most,
-            threshold: *threshold,
-            sensitivity: *right as f64 / came as f64,
-            precision: *right as f64 / (*reach).max(1) as f64,
-        })
-    };
-    RATES.into_iter().filter_map(rate).collect()
-}
-
-fn groups(known: &[Values<'_>]) -> Vec<Group> {
-    let mut groups: BTreeMap<String, Vec<Labelled>> = BTreeMap::new();
-    for values in known {
-        for group in values.stay.fate.into_iter().flat_map(Fate::groups) {
-            groups
-                .entry(group)
-                .or_default()
-                .push((values.highest(), values.came));
-        }
-    }
-    let told = groups
-        .into_iter()
-        .filter(|(_, patients)| patients.len() >= SMALLEST_GROUP);
-    told.map(|(group, patients)| Group {
+fn group<'j>(
+    group: String,
+    judged: impl Iterator<Item = &'j Judged>,
+    is_calibrated: bool,
+    threads: usize,
+) -> Group {
+    let (rows, patients) = dense(judged);
+    let calibration = (is_calibrated && !rows.is_empty()).then(|| Calibration::new(&rows, patients, threads));
+    let outcomes = rows.iter().filter(|row| row.came).count();
+    let count = rows.len();
+    let [auroc, auprc] = Ranked::new(rows).area_intervals(patients, threads);
+    Group {
         group,
-        patients: patients.len(),
-        outcomes: patients.iter().filter(|(_, came)| *came).count(),
-        auroc: auroc(&patients),
-    })
-    .collect()
+        rows: count,
+        patients,
+        outcomes,
+        auroc,
+        auprc,
+        calibration,
+    }
 }
 
-// === impl Values ===
+// === impl Series ===
 
-impl Values<'_> {
-    fn highest(&self) -> f64 {
-        self.values.iter().copied().fold(f64::NEG_INFINITY, f64::max)
+impl Series {
+    fn values<'s>(&self, scores: &'s Scores) -> Box<dyn Iterator<Item = Value> + 's> {
+        match self.is_lowest {
+            true => Box::new(scores.lowest()),
+            false => Box::new(scores.values()),
+        }
     }
 
-    fn rises(&self, threshold: f64) -> usize {
-        let mut is_above = false;
-        let mut rises = 0;
-        for value in &self.values {
-            let was_above = std::mem::replace(&mut is_above, *value >= threshold);
-            rises += usize::from(is_above && !was_above);
-        }
-        rises
+    /// Its values in a stay.
+    pub fn of(&self, stay: &Stay<'_>) -> Vec<Value> {
+        self.values(&stay.course.scores[self.index]).collect()
     }
 }

@@ -98,7 +98,13 @@ fn of_set(set: &FeatureSet, pipeline: &Pipeline) -> String {
 
 fn of_score(score: &Score, pipeline: &Pipeline) -> String {
     let when = pipeline.sets[score.set].plan.trailing().grid().every();
-    match &score.kind {
+    let present = score.present_when.as_ref().map_or(String::new(), |present| {
+        format!(
+            "; unavailable while {}, since what it predicts is there already",
+            present.text
+        )
+    });
+    let text = match &score.kind {
         ScoreKind::Sql { text, .. } => format!("{}, every {when}: {text}", score.name),
         ScoreKind::Model { model, fallback } => {
             let identity = pipeline.models[*model].identity();
@@ -114,7 +120,8 @@ fn of_score(score: &Score, pipeline: &Pipeline) -> String {
                 score.name, identity.name, identity.version
             )
         }
-    }
+    };
+    text + &present
 }
 
 fn of_limit(limit: &LimitAlarm) -> String {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use wardwatch_clinical::VitalSign;
 use wardwatch_pipeline::{FeatureSet, From, Input, Pipeline, Score, ScoreKind, Source, Writer};
 
-use super::fields::{Fields, condition_fields, in_words, limit_fields, on_off, set_fields};
+use super::fields::{Fields, condition_fields, in_words, limit_fields, on_off, predicts, set_fields};
 use super::{Change, Identity, Kind, Plan, Section, State};
 
 /// So much of what a part reads is listed.
@@ -294,18 +294,24 @@ fn feature_differences(was: &FeatureSet, set: &FeatureSet, touched: &mut Touched
 }
 
 fn scores(old: &Pipeline, new: &Pipeline, touched: &mut Touched) -> Vec<Change> {
-    let fields = |pipeline: &Pipeline, score: &Score| match &score.kind {
-        ScoreKind::Sql { text, .. } => Fields::from([("sql", text.clone())]),
-        ScoreKind::Model { model, fallback } => {
-            let identity = pipeline.models[*model].identity();
-            let mut fields = Fields::from([
-                ("model", format!("{}@{}", identity.name, identity.version)),
-                // A model that was trained again under its old version is another one.
-                ("sha256", identity.sha256.chars().take(12).collect()),
-            ]);
-            fields.extend(fallback.map(|score| ("fallback", pipeline.scores[score].name.to_string())));
-            fields
-        }
+    let fields = |pipeline: &Pipeline, score: &Score| {
+        let mut fields = match &score.kind {
+            ScoreKind::Sql { text, .. } => Fields::from([("sql", text.clone())]),
+            ScoreKind::Model { model, fallback } => {
+                let identity = pipeline.models[*model].identity();
+                let mut fields = Fields::from([
+                    ("model", format!("{}@{}", identity.name, identity.version)),
+                    // A model that was trained again under its old version is another one.
+                    ("sha256", identity.sha256.chars().take(12).collect()),
+                ]);
+                fields.extend(fallback.map(|score| ("fallback", pipeline.scores[score].name.to_string())));
+                fields
+            }
+        };
+        let present = score.present_when.as_ref();
+        fields.extend(present.map(|present| ("present_when", present.text.clone())));
+        fields.extend(score.predicts.as_ref().map(predicts));
+        fields
     };
     let parts = |pipeline: &Pipeline| -> Parts {
         let scores = pipeline.scores.iter();

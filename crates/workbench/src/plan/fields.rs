@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use wardwatch_pipeline::{ConditionAlarm, Emit, FeatureSet, LimitAlarm};
+use wardwatch_pipeline::{ConditionAlarm, Emit, FeatureSet, LimitAlarm, Predicts};
 
 /// A part's fields in words, by name: what differs between two is what differs between these.
 pub(super) type Fields = BTreeMap<&'static str, String>;
@@ -40,6 +40,7 @@ pub(super) fn limit_fields(limit: &LimitAlarm) -> Fields {
         ("for", limit.rules.hold_for.to_string()),
         ("priority", limit.priority.name().to_owned()),
     ]);
+    fields.extend(limit.predicts.as_ref().map(predicts));
     fields.extend(limit.at_once.map(|worse| ("at_once", worse.to_string())));
     fields.extend(limit.clear.map(|clear| ("clear_when", clear.to_string())));
     fields.extend(
@@ -69,7 +70,17 @@ pub(super) fn condition_fields(alarm: &ConditionAlarm) -> Fields {
             .repeat_after
             .map(|after| ("repeat_after", after.to_string())),
     );
+    fields.extend(alarm.predicts.as_ref().map(predicts));
     fields
+}
+
+/// What something predicts, as a field.
+pub(super) fn predicts(predicts: &Predicts) -> (&'static str, String) {
+    let horizon = predicts
+        .horizon
+        .map_or(String::new(), |horizon| format!(" within {horizon}"));
+    let again = if predicts.recurs { ", again and again" } else { "" };
+    ("predicts", format!("{}{horizon}{again}", predicts.outcome))
 }
 
 pub(super) fn on_off(is_on: bool) -> String {

@@ -49,6 +49,18 @@ function interval(figure) {
   return [fixed(figure.value, 3), h('span', { class: 'interval' }, ` ${fixed(figure.low, 3)} to ${fixed(figure.high, 3)}`)];
 }
 
+function share(figure) {
+  if (!figure) return undefined;
+  return [percent(figure.value), h('span', { class: 'interval' }, ` ${(figure.low * 100).toFixed(1)} to ${(figure.high * 100).toFixed(1)}`)];
+}
+
+/** Why some are not judged, by reason. */
+function notJudged(parts) {
+  const reasons = [...new Set(parts.map((part) => part.not_judged).filter(Boolean))];
+  const named = (reason) => parts.filter((part) => part.not_judged === reason).map((part) => part.alarm ?? part.score).join(', ');
+  return reasons.map((reason) => h('p', { class: 'soft' }, `Not judged: ${named(reason)}: ${reason}.`));
+}
+
 const time = new Intl.DateTimeFormat('en-GB', { timeZone: 'UTC', day: '2-digit', month: 'short', hour: '2-digit', minute: '2-digit' });
 
 // === Figures ===
@@ -57,17 +69,18 @@ function heading() {
   const pipelines = reports.map((report, at) =>
     h('p', {}, isTwo ? `${NAMES[at]}: ` : '', h('b', {}, `${report.pipeline} version ${report.version}`), ' ', h('code', { class: 'soft' }, report.sha256)));
   const report = latest;
-  const outcomes = report.outcomes && `${whole(report.outcomes[1])} of ${whole(report.outcomes[0])}`;
+  const outcomes = (report.outcomes ?? []).map((kind) => [`${whole(kind.came)} of ${whole(kind.patients)}`, `had ${kind.outcome === 'outcome' ? 'the outcome' : kind.outcome}`]);
   const facts = [
     [whole(report.patients), 'patients'],
     [report.bed_days < 10 ? fixed(report.bed_days, 1) : whole(Math.round(report.bed_days)), 'bed-days'],
     [whole(report.data.readings), 'readings'],
     [reports.map((of) => fixed(of.alerts_per_bed_day)).join(' → '), 'alerts a bed and day'],
-    outcomes && [outcomes, 'had the outcome'],
+    ...outcomes,
   ];
   const span = report.span && h('p', { class: 'soft' }, `Recorded ${report.span[0]} to ${report.span[1]}. Secondary notification, not a medical device. This file holds patient data.`);
   return h('header', {}, h('h1', {}, isTwo ? 'Two pipelines over the same data' : 'Back-test'), pipelines, span,
-    h('ul', { class: 'facts' }, facts.filter(Boolean).map(([value, name]) => h('li', {}, h('b', {}, value), name))));
+    h('ul', { class: 'facts' }, facts.map(([value, name]) => h('li', {}, h('b', {}, value), name))),
+    report.notes.map((note) => h('p', {}, h('b', {}, 'Note: '), note)));
 }
 
 function differencesSection() {
@@ -99,10 +112,10 @@ function alarmsSection(report, name) {
   const row = (alarm, label) => [
     label, whole(alarm.alerts), whole(alarm.patients),
     [fixed(alarm.per_bed_day), h('span', { class: 'bar', style: `width:${Math.round((Math.min(alarm.per_bed_day, most) / most) * 70)}px` })],
-    percent(alarm.precision), fixed(alarm.number_needed_to_evaluate, 1), percent(alarm.sensitivity),
+    alarm.predicts ?? undefined, share(alarm.precision), fixed(alarm.number_needed_to_evaluate, 1), share(alarm.sensitivity),
     alarm.lead_hours && `${fixed(alarm.lead_hours[1], 1)} (${fixed(alarm.lead_hours[0], 1)} to ${fixed(alarm.lead_hours[2], 1)})`,
   ];
-  const columns = ['alerts', 'patients', 'a bed and day', 'precision', 'needed to evaluate', 'sensitivity', 'lead, h: median (IQR)'];
+  const columns = ['alerts', 'patients', 'a bed and day', '|judged by', 'precision', 'needed to evaluate', 'sensitivity', 'lead, h: median (IQR)'];
   const rows = report.alarms.map((alarm) => ({ cells: row(alarm, priority(alarm.alarm, alarm.priority)) }));
   rows.push({ sum: true, cells: row(report.any, report.any.alarm) });
   const rates = report.alerts_per_bed_day_by_priority;
@@ -110,10 +123,11 @@ function alarmsSection(report, name) {
   const overlaps = report.overlaps.toSorted((one, other) => other.share - one.share).slice(0, 20);
   return section(`Alarms${name}`,
     h('p', { class: 'soft' }, report.outcomes
-      ? `An alert is right when the outcome comes within ${figures.horizon_hours} h; one whose time is not known comes after everything. Needed to evaluate: alerts looked at for one that is right.`
+      ? 'An alert is right when the outcome that its alarm predicts comes within the horizon after it. Sensitivity: of these outcomes, those with an alert within the horizon before. Lead: from the first of these alerts to the outcome. Needed to evaluate: alerts looked at for one that is right. In grey: 95 of 100 resamples of the patients.'
       : 'No outcomes were given: nothing is said of right and wrong.'),
     table(['|alarm', ...columns], rows),
-    h('p', { class: 'soft' }, 'The last line leaves out alarms on equipment and data.'),
+    h('p', { class: 'soft' }, 'The last line leaves out alarms on equipment and data, and holds each alarm against its own outcome.'),
+    notJudged(report.alarms),
     h('h3', {}, 'By priority'), table(['|priority', 'a bed and day'], byPriority),
     report.groups.length > 0 && [h('h3', {}, 'By age, sex and unit: every alarm of the patient’s'),
       table(['|group', 'in it', ...columns], report.groups.map((group) => ({ cells: [group.group, whole(group.patients), ...row(group.any, '').slice(1)] })))],
@@ -121,41 +135,64 @@ function alarmsSection(report, name) {
       table(['|of the alerts of', '|with one of', 'share'], overlaps.map((overlap) => ({ cells: [overlap.alarm, overlap.with, percent(overlap.share)] })))]);
 }
 
-function calibration(score) {
+function calibration(score, ranking) {
+  const { bins } = ranking.calibration;
   const size = 210, left = 34, bottom = 30;
-  const most = Math.max(...score.calibration.flatMap((bin) => [bin.predicted, bin.observed]), 0.01);
+  const most = Math.max(...bins.flatMap((bin) => [bin.predicted, bin.observed]), 0.01);
   const scale = 10 ** Math.floor(Math.log10(most));
   const end = Math.ceil(most / scale) * scale;
   const x = (value) => left + (value / end) * size;
   const y = (value) => 8 + size - (value / end) * size;
   const ticks = [0, end / 2, end];
-  return s('svg', { width: left + size + 16, height: size + bottom + 12, role: 'img', 'aria-label': `calibration of ${score.score}` },
+  return s('svg', { width: left + size + 16, height: size + bottom + 12, role: 'img', 'aria-label': `calibration of ${score.score}, ${ranking.ranking}` },
     s('line', { class: 'axis', x1: x(0), y1: y(0), x2: x(end), y2: y(0) }), s('line', { class: 'axis', x1: x(0), y1: y(0), x2: x(0), y2: y(end) }),
     s('line', { class: 'ideal', x1: x(0), y1: y(0), x2: x(end), y2: y(end) }),
     ticks.map((tick) => [
       s('text', { x: x(tick), y: y(0) + 14, 'text-anchor': 'middle' }, `${+(tick * 100).toFixed(1)} %`),
       s('text', { x: x(0) - 4, y: y(tick) + 4, 'text-anchor': 'end' }, `${+(tick * 100).toFixed(1)}`)]).flat(),
     s('text', { x: x(end / 2), y: y(0) + 28, 'text-anchor': 'middle' }, 'predicted; upwards: observed, %'),
-    score.calibration.map((bin) => s('circle', { class: 'mark', cx: x(bin.predicted), cy: y(bin.observed), r: 4 },
-      s('title', {}, `${bin.patients} patients: predicted ${percent(bin.predicted)}, observed ${percent(bin.observed)}`))));
+    bins.map((bin) => s('circle', { class: 'mark', cx: x(bin.predicted), cy: y(bin.observed), r: 4 },
+      s('title', {}, `${bin.rows} rows: predicted ${percent(bin.predicted)}, observed ${percent(bin.observed)}`))));
 }
 
+const LINE = ['slope', 'intercept', 'observed_over_expected', 'brier'];
+const LINE_NAMES = ['calibration slope', 'intercept', 'observed / expected', 'Brier'];
+const line = (of) => LINE.map((figure) => of.calibration && interval(of.calibration[figure]));
+
 function scoresSection(report, name) {
-  const rows = report.scores.map((score) => ({ cells: [
-    score.score, whole(score.evaluated), percent(score.unavailable / Math.max(1, score.evaluated + score.unavailable)),
-    report.outcomes && `${whole(score.outcomes)} of ${whole(score.patients)}`, interval(score.auroc), interval(score.auprc), score.calibration.length > 0 ? fixed(score.brier, 3) : undefined] }));
-  const rates = report.scores.flatMap((score) => score.at_rates.map((rate, at) => ({ cells: [
-    at === 0 ? score.score : '', `${rate.alerts_per_100_patient_days}`, `${+rate.threshold.toPrecision(3)}`, percent(rate.sensitivity), percent(rate.precision)] })));
-  const groups = report.scores.flatMap((score) => score.groups.map((group, at) => ({ cells: [
-    at === 0 ? score.score : '', group.group, whole(group.patients), whole(group.outcomes), interval(group.auroc)] })));
-  const plots = report.scores.filter((score) => score.calibration.length > 0);
+  const all = report.scores;
+  const rows = all.map((score) => ({ cells: [
+    score.score, score.predicts ?? undefined, whole(score.evaluated), percent(score.unavailable / Math.max(1, score.evaluated + score.unavailable))] }));
+  const ranked = all.flatMap((score) => score.rankings.filter((ranking) => ranking.rows > 0).map((ranking, at) => ({ cells: [
+    at === 0 ? score.score : '', ranking.ranking, whole(ranking.rows), whole(ranking.patients), whole(ranking.outcomes), interval(ranking.auroc), interval(ranking.auprc), ...line(ranking)] })));
+  const beside = all.flatMap((score) => score.beside.filter((of) => of.auroc).map((of, at) => ({ cells: [
+    at === 0 ? score.score : '', of.score, of.ranking, whole(of.rows), fixed(of.auroc[0], 3), fixed(of.auroc[1], 3), interval(of.auroc_difference), fixed(of.auprc[0], 3), fixed(of.auprc[1], 3), interval(of.auprc_difference)] })));
+  const rates = all.flatMap((score) => score.at_rates.map((rate, at) => ({ cells: [
+    at === 0 ? score.score : '', `${rate.alerts_per_100_patient_days}`, `${+rate.threshold.toPrecision(3)}`, percent(rate.sensitivity), percent(rate.precision), percent(rate.reached_with_outcome), percent(rate.reached_without)] })));
+  const flagged = all.flatMap((score) => score.flagged.map((of, at) => ({ cells: [
+    at === 0 ? score.score : '', percent(of.share), `${+of.threshold.toPrecision(3)}`, percent(of.sensitivity), percent(of.precision)] })));
+  const groups = all.flatMap((score) => score.rankings.flatMap((ranking) => ranking.groups.map((group, at) => ({ cells: [
+    at === 0 ? score.score : '', at === 0 ? ranking.ranking : '', group.group, whole(group.rows), whole(group.patients), whole(group.outcomes), interval(group.auroc), interval(group.auprc), ...line(group)] }))));
+  const plots = all.flatMap((score) => score.rankings.filter((ranking) => ranking.calibration).map((ranking) => [score, ranking]));
   return section(`Scores${name}`,
-    h('p', { class: 'soft' }, 'Held against the outcome that was given, whatever a score was made for. A patient counts with the highest value before the outcome. Intervals hold 95 of 100 resamples of the patients.'),
-    table(['|score', 'values', 'without one', 'with the outcome', 'AUROC', 'AUPRC', 'Brier'], rows),
-    rates.length > 0 && [h('h3', {}, 'As an alarm at a threshold'), table(['|score', 'alerts for 100 patient-days', 'threshold', 'sensitivity', 'precision'], rates)],
-    plots.length > 0 && [h('h3', {}, 'Calibration: tenths of the patients by their last value'),
-      h('div', { class: 'plots' }, plots.map((score) => h('figure', { style: 'margin:0' }, h('figcaption', { class: 'soft' }, score.score), calibration(score))))],
-    groups.length > 0 && [h('h3', {}, 'By age, sex and unit'), table(['|score', '|group', 'patients', 'with the outcome', 'AUROC'], groups)]);
+    h('p', { class: 'soft' }, 'Each is held against the outcome that it predicts. Intervals hold 95 of 100 resamples of the patients, with all rows of each.'),
+    table(['|score', '|judged by', 'values', 'evaluations without one'], rows), notJudged(all),
+    ranked.length > 0 && [h('h3', {}, 'Ranking'),
+      h('p', { class: 'soft' }, 'At a landmark: the newest value by so long after the first message. Each value: every one, the outcome within the horizon after it. Last and highest: of each stay before the outcome; longer stays have higher highest values.'),
+      table(['|score', '|ranked', 'rows', 'patients', 'with the outcome', 'AUROC', 'AUPRC', ...LINE_NAMES], ranked)],
+    beside.length > 0 && [h('h3', {}, 'Models beside other scores, on the rows that both have'), table(['|model', '|beside', '|ranked', 'rows', 'AUROC', 'its AUROC', 'difference', 'AUPRC', 'its AUPRC', 'difference'], beside)],
+    rates.length > 0 && [h('h3', {}, 'As an alarm at a threshold'), table(['|score', 'alerts for 100 patient-days', 'threshold', 'sensitivity', 'precision', 'reached with the outcome', 'without'], rates)],
+    flagged.length > 0 && [h('h3', {}, 'Flagging a share of all values'), table(['|score', 'of all values', 'threshold', 'sensitivity', 'precision'], flagged)],
+    plots.length > 0 && [h('h3', {}, 'Calibration: tenths of the rows by probability'),
+      h('div', { class: 'plots' }, plots.map(([score, ranking]) => h('figure', { style: 'margin:0' }, h('figcaption', { class: 'soft' }, `${score.score}, ${ranking.ranking}`), calibration(score, ranking))))],
+    groups.length > 0 && [h('h3', {}, 'By age, sex and unit'), table(['|score', '|ranked', '|group', 'rows', 'patients', 'with the outcome', 'AUROC', 'AUPRC', ...LINE_NAMES], groups)]);
+}
+
+function denominatorsSection(report, name) {
+  const rows = report.denominators.filter((of) => Object.keys(of.fell_out).length > 0).flatMap((of) =>
+    Object.entries(of.fell_out).map(([reason, count], at) => ({ cells: [
+      ...(at === 0 ? [of.of, of.predicts, of.ranking, `${whole(of.counted)} of ${whole(of.all)} ${of.unit}`] : ['', '', '', '']), whole(count), reason] })));
+  return rows.length > 0 && section(`Who and what does not count${name}`, table(['|of', '|judged by', '|ranked', 'counted', 'not', '|why'], rows));
 }
 
 function dataSection(report, name) {
@@ -225,11 +262,14 @@ async function unpack() {
     const id = text8.decode(data.subarray(at, (at += idLength)));
     const begin = origin + number();
     const length = number();
-    const kind = data[at++];
-    const fate = { kind, at: kind === 3 ? begin + signed() : undefined };
+    const fates = times(number(), () => {
+      const kind = timelines.kinds[number()];
+      const count = number();
+      return { kind, came: count > 0, at: times(Math.max(count - 1, 0), () => begin + signed()) };
+    });
     const all = times(number(), () => series(begin));
     const told = timelines.alarms.map((alarms) => alerts(alarms).map((alert) => ({ ...alert, minute: alert.minute + begin })));
-    return { id, begin, end: begin + length, fate, series: all, told };
+    return { id, begin, end: begin + length, fates, series: all, told };
   });
 }
 
@@ -301,8 +341,8 @@ function chart(patient, width, readout) {
   for (let minute = Math.ceil(first / 60 / every) * every * 60; minute < last; minute += every * 60) {
     ticks.push(s('line', { class: 'tick', x1: x(minute), y1: 16, x2: x(minute), y2: y }), s('text', { x: x(minute) + 2, y: 12 }, time.format(minute * 60_000)));
   }
-  const { fate } = patient;
-  const outcome = fate.at !== undefined && fate.at <= last ? [s('line', { class: 'fate', x1: x(fate.at), y1: 16, x2: x(fate.at), y2: y }, s('title', {}, 'outcome'))] : [];
+  const outcome = patient.fates.flatMap((fate) => fate.at.filter((at) => at <= last).map((at) =>
+    s('line', { class: 'fate', x1: x(at), y1: 16, x2: x(at), y2: y }, s('title', {}, fate.kind))));
   const cross = s('line', { class: 'cross', y1: 16, y2: y, visibility: 'hidden' });
   const svg = s('svg', { class: 'chart', width, height: y + 4, role: 'img', 'aria-label': `course of patient ${patient.id}` }, ticks, parts, outcome, cross);
   svg.addEventListener('pointermove', (event) => {
@@ -324,7 +364,8 @@ function chart(patient, width, readout) {
   return svg;
 }
 
-const FATES = ['', 'without the outcome', 'with the outcome', 'with the outcome'];
+/** What came of a patient, in words. */
+const inWords = (fates) => fates.map((fate) => `${fate.came ? 'with' : 'without'} ${fate.kind === 'outcome' ? 'the outcome' : fate.kind}`);
 const MOST_LISTED = 500;
 
 function coursesSection(patients) {
@@ -341,7 +382,7 @@ function coursesSection(patients) {
     const wanted = find.value.trim();
     const found = sorted.filter((patient) => patient.id.includes(wanted));
     select.replaceChildren(...found.slice(0, MOST_LISTED).map((patient) =>
-      h('option', { value: patient.id }, `${patient.id} · ${starts.get(patient)} alerts${patient.fate.kind > 1 ? ' · outcome' : ''}`)));
+      h('option', { value: patient.id }, `${patient.id} · ${starts.get(patient)} alerts${patient.fates.filter((fate) => fate.came).map((fate) => ` · ${fate.kind}`).join('')}`)));
     if (found.length > MOST_LISTED) select.append(h('option', { disabled: '' }, `${whole(found.length - MOST_LISTED)} more: type to find`));
     const first = found.find((patient) => patient.id === wanted) ?? found[0];
     if (first && (!shown || wanted)) show(first.id);
@@ -355,7 +396,7 @@ function coursesSection(patients) {
     }
     shown = patient;
     select.value = id;
-    title.replaceChildren(`Patient ${id}`, h('span', { class: 'soft', style: 'font-weight:400' }, ` ${[`${starts.get(patient)} ${starts.get(patient) === 1 ? 'alert' : 'alerts'}`, FATES[patient.fate.kind]].filter(Boolean).join(', ')}`));
+    title.replaceChildren(`Patient ${id}`, h('span', { class: 'soft', style: 'font-weight:400' }, ` ${[`${starts.get(patient)} ${starts.get(patient) === 1 ? 'alert' : 'alerts'}`, ...inWords(patient.fates)].join(', ')}`));
     readout.textContent = 'Point at the course to read its values. Times are UTC.';
     place.replaceChildren(chart(patient, Math.max(place.clientWidth, 520), readout));
   }
@@ -379,7 +420,7 @@ async function draw() {
   const each = (part) => reports.map((report, at) => part(report, isTwo ? `: ${NAMES[at]}` : '', show));
   document.title = `Back-test of ${reports.map((report) => `${report.pipeline} ${report.version}`).join(' and ')}`;
   document.getElementById('report').replaceChildren(heading(), ...(isTwo ? [differencesSection()] : []),
-    ...each(alarmsSection), ...each(scoresSection), ...each(dataSection), ...each(noisiestSection), courses.element);
+    ...each(alarmsSection), ...each(scoresSection), ...each(denominatorsSection).filter(Boolean), ...each(dataSection), ...each(noisiestSection), courses.element);
   courses.list();
 }
 
