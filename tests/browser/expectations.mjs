@@ -54,6 +54,24 @@ export async function checkContent(checks, page, started) {
   await checks.run('says that it is a secondary notification', async () => {
     ensure(/secondary notification/i.test(text), 'the words are not on the page');
   });
+  await checks.run('the technical lane shows what is wrong, and is hidden otherwise', async () => {
+    const lane = (conditions) => page.evaluate(async (given) => {
+      const { showConditions } = await import('/system.js');
+      const lane = document.getElementById('system');
+      const before = lane.checkVisibility();
+      showConditions(lane, document.getElementById('conditions'), given);
+      const lines = [...lane.querySelectorAll('[data-condition]')].filter((line) => line.checkVisibility());
+      const texts = lines.map((line) => line.innerText);
+      showConditions(lane, document.getElementById('conditions'), []);
+      return { before, after: lane.checkVisibility(), texts };
+    }, conditions);
+    const one = { code: 'edit_refused', place: 'pipeline', text: 'An edit is refused', remedy: 'validate it', blocks: false, since: 1 };
+    const other = { code: 'open_transaction', place: 'vitals/0', text: 'A transaction is open', remedy: 'end it', blocks: true, since: 2 };
+    const { before, after, texts } = await lane([one, other]);
+    ensure(!before && !after, 'the lane is shown while nothing is wrong');
+    ensure(texts.length === 2, `${texts.length} lines`);
+    ensure(/A transaction is open/.test(texts[0]) && /end it/.test(texts[0]), `what keeps data away is not first: ${texts[0]}`);
+  });
   await checks.run('no banner while the feed runs', async () => {
     ensure(banners > 0, 'the page has no banner to show');
     ensure(!bannerShown, 'the banner is shown');

@@ -21,6 +21,9 @@ use crate::topics::{Change, PATIENCE, Plan, Size};
 use crate::worker::now;
 use crate::{EngineClock, EngineConfig, EngineError, SystemClock, contact, plan_topics, settings};
 
+/// What a look of a running engine finds wrong.
+type Notice<'l> = &'l dyn Fn() -> Result<Vec<Condition>, EngineError>;
+
 /// What is found, or what is wrong.
 type Look = fn(&EngineConfig) -> Result<String, Wrong>;
 
@@ -71,7 +74,7 @@ pub(crate) fn notice(
     topics: &BTreeMap<String, TopicFacts>,
     shards: &[i32],
 ) -> Vec<Condition> {
-    let looks: [(&str, &dyn Fn() -> Result<Vec<Condition>, EngineError>); 3] = [
+    let looks: [(&str, Notice<'_>); 3] = [
         ("settings", &|| match config.trusts_topics {
             true => Ok(Vec::new()),
             false => Ok(plan(config)?.changes.iter().filter_map(setting).collect()),
@@ -83,7 +86,7 @@ pub(crate) fn notice(
         }),
         ("keys", &|| misplaced(config, topics, shards)),
     ];
-    let look = |(what, look): (&str, &dyn Fn() -> Result<Vec<Condition>, EngineError>)| {
+    let look = |(what, look): (&str, Notice<'_>)| {
         look().unwrap_or_else(|error| {
             tracing::debug!(
                 what,

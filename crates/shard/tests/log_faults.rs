@@ -47,6 +47,20 @@ impl Log {
         self
     }
 
+    /// A tick a second.
+    fn tick_through(&mut self, seconds: std::ops::Range<i64>, is_held: bool) {
+        for second in seconds {
+            self.step(&[], second, is_held);
+        }
+    }
+
+    /// A patient's reading every five seconds, each with its tick.
+    fn hear(&mut self, patient: &str, fives: std::ops::Range<i64>) {
+        for five in fives {
+            self.step(&[row(patient, five * 5, HeartRate, 70.0)], five * 5, false);
+        }
+    }
+
     fn restart(&mut self) -> &mut Self {
         let snapshot = self.shard.capture().unwrap();
         let shard = Shard::restore(Arc::clone(&self.pipeline), Wants::default(), &snapshot).unwrap();
@@ -74,21 +88,21 @@ fn told(alarm: &str, phase: &'static str, second: i64) -> (String, &'static str,
 fn no_silence_is_claimed_of_what_is_hidden() {
     let mut log = Log::new();
     log.step(&[row("a", 0, HeartRate, 70.0)], 0, false);
-    (1..60).for_each(|second| drop(log.step(&[], second, true)));
+    log.tick_through(1..60, true);
     assert!(log.told("a").is_empty());
     // What was hidden comes: the patient was heard all the time.
     log.step(&[row("a", 59, HeartRate, 71.0)], 60, false);
-    (61..69).for_each(|second| drop(log.step(&[], second, false)));
+    log.tick_through(61..69, false);
     assert!(log.told("a").is_empty());
     log.step(&[], 75, false);
-    assert_eq!(log.told("a"), [told("silent:bedside", "start", 70)]);
+    assert_eq!(log.told("a"), [told("silent:bedside", "start", 69)]);
 }
 
 #[test]
 fn whoever_was_silent_all_the_time_is_told_of_at_once_afterwards() {
     let mut log = Log::new();
     log.step(&[row("a", 0, HeartRate, 70.0)], 0, false);
-    (1..60).for_each(|second| drop(log.step(&[], second, true)));
+    log.tick_through(1..60, true);
     log.restart();
     log.step(&[], 62, false);
     let silence = log.told("a");
@@ -120,9 +134,7 @@ fn every_patient_of_a_source_is_told_that_records_are_lost() {
     }
     // Once more while it is shown: nothing new. It ends after a quarter of an hour, also over a restart.
     log.lose().restart();
-    let rows: Vec<Row> = (1..90).map(|tens| row("a", tens * 10, HeartRate, 70.0)).collect();
-    rows.chunks(1)
-        .for_each(|one| drop(log.step(one, one[0].ts, false)));
+    log.hear("a", 1..180);
     assert_eq!(log.told("a").len(), 1);
     log.step(&[row("a", 900, HeartRate, 70.0)], 902, false);
     assert_eq!(log.told("a")[1..], [told("records_lost:bedside", "end", 901)]);
@@ -136,7 +148,7 @@ fn a_rebuilt_state_ends_what_was_told_before() {
     let mut rebuilt = Log::new();
     rebuilt.step(&[row("a", 0, HeartRate, 70.0)], 1, false);
     rebuilt.shard.adopt_alarms(&alarms);
-    (1..100).for_each(|tens| drop(rebuilt.step(&[row("a", tens * 10, HeartRate, 70.0)], tens * 10, false)));
+    rebuilt.hear("a", 1..200);
     assert_eq!(rebuilt.told("a"), [told("records_lost:bedside", "end", 901)]);
 }
 
