@@ -22,9 +22,11 @@ const MOST_KEPT: usize = 20_000;
 /// What is kept of patients who are not monitored.
 #[derive(Debug, Default)]
 pub(crate) struct Ended {
-    left: HashMap<Arc<str>, Left>,
-    /// In order of their ends.
-    ends: VecDeque<(Timestamp, Arc<str>)>,
+    left: HashMap<Arc<str>, (u64, Left)>,
+    /// In order of their ends. A number that a patient no longer has is of an earlier end.
+    ends: VecDeque<(u64, Arc<str>)>,
+    /// The next number.
+    next: u64,
 }
 
 /// What is left of a patient.
@@ -57,14 +59,9 @@ impl Default for Left {
 impl Ended {
     /// Keeps what is left of a stay that ends no earlier than the others.
     pub(crate) fn keep(&mut self, id: Arc<str>, left: Left) {
-        if self
-            .ends
-            .back()
-            .is_none_or(|(at, of)| (*at, of) != (left.at, &id))
-        {
-            self.ends.push_back((left.at, Arc::clone(&id)));
-        }
-        self.left.insert(id, left);
+        self.ends.push_back((self.next, Arc::clone(&id)));
+        self.left.insert(id, (self.next, left));
+        self.next += 1;
     }
 
     /// Keeps alarms that were told of a patient, last at log time `at`, beside what else is left.
@@ -74,7 +71,7 @@ impl Ended {
         machines: Vec<(MachinePlace, Machine)>,
         at: Timestamp,
     ) {
-        let left = self.left.remove(&id).unwrap_or_default();
+        let left = self.left.remove(&id).map(|(_, left)| left).unwrap_or_default();
         let at = at.max(left.at);
         self.keep(id, Left { at, machines, ..left });
     }
@@ -89,12 +86,12 @@ impl Ended {
             };
             self.keep(Arc::from(id), left);
         }
-        &mut self.left.get_mut(id).expect("it was put there").stated
+        &mut self.left.get_mut(id).expect("it was put there").1.stated
     }
 
     /// A patient has been discharged at log time `now`, without being monitored.
     pub(crate) fn discharge(&mut self, id: &str, now: Timestamp) {
-        if let Some((id, left)) = self.left.remove_entry(id) {
+        if let Some((id, (_, left))) = self.left.remove_entry(id) {
             let left = Left {
                 at: now,
                 is_discharged: true,
@@ -107,7 +104,7 @@ impl Ended {
     /// Passes on to a new stay what an earlier one has left, unless it was over before `forget_before`. Within `lingering` after
     /// a discharge it is of a monitor that went on.
     pub(crate) fn pass_on(&mut self, to: &mut Patient, lingering: Span, forget_before: Timestamp) {
-        let Some(left) = self.left.remove(&to.id) else {
+        let Some((_, left)) = self.left.remove(&to.id) else {
             return;
         };
         for (place, machine) in left.machines {
@@ -122,12 +119,11 @@ impl Ended {
     /// Forgets stays that ended longer ago.
     pub(crate) fn forget(&mut self, now: Timestamp, forget_after: Span) {
         let before = now - forget_after;
-        while let Some((at, id)) = self.ends.pop_front_if(|(at, _)| *at < before) {
-            // The patient may have come back and left again since.
-            if self.left.get(&id).is_none_or(|left| left.at != at) {
-                continue;
+        while let Some((number, id)) = self.ends.front() {
+            if self.of(*number, id).is_some_and(|left| left.at >= before) {
+                break;
             }
-            let left = self.left.remove(&id).unwrap_or_default();
+            let Some((id, left)) = self.pop() else { continue };
             if left.stated.are_current() {
                 let stated = left.stated;
                 let left = Left {
@@ -139,20 +135,28 @@ impl Ended {
             }
         }
         while self.ends.len() > MOST_KEPT {
-            if let Some((at, id)) = self.ends.pop_front()
-                && self.left.get(&id).is_some_and(|left| left.at == at)
-            {
-                self.left.remove(&id);
-            }
+            self.pop();
         }
+    }
+
+    /// Takes out the oldest end; none where the patient has come back since, and may have left again.
+    fn pop(&mut self) -> Option<(Arc<str>, Left)> {
+        let (number, id) = self.ends.pop_front()?;
+        self.of(number, &id)?;
+        let (_, left) = self.left.remove(&id)?;
+        Some((id, left))
+    }
+
+    /// What is left of the end of a number, if it is the patient's newest.
+    fn of(&self, number: u64, id: &str) -> Option<&Left> {
+        let found = self.left.get(id).filter(|(newest, _)| *newest == number);
+        found.map(|(_, left)| left)
     }
 
     /// All that is kept, in the order of [`Ended::keep`].
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Left)> {
-        self.ends.iter().filter_map(|(at, id)| {
-            let left = self.left.get(id).filter(|left| left.at == *at)?;
-            Some((id, left))
-        })
+        let ends = self.ends.iter();
+        ends.filter_map(|(number, id)| Some((id, self.of(*number, id)?)))
     }
 }
 
