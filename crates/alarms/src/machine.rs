@@ -455,6 +455,7 @@ impl Machine {
             reason,
             escalated: flags.escalated,
             unknown: flags.unknown,
+            accepted: flags.accepted,
         }
     }
 }

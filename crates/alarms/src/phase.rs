@@ -57,6 +57,8 @@ pub struct Transition {
     pub escalated: bool,
     /// Whether the condition goes on, and nothing is known of it.
     pub unknown: bool,
+    /// Whether the condition goes on, and somebody has accepted it.
+    pub accepted: bool,
 }
 
 /// What a machine has told last.

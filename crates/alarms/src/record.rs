@@ -193,7 +193,7 @@ impl Alarm {
         Told {
             active: self.active,
             escalated: self.escalated,
-            accepted: self.accepted_by.is_some(),
+            accepted: self.accepted || self.accepted_by.is_some(),
             unknown: self.unknown,
             condition_start: self.condition_start,
             ordinal: self.ordinal,
@@ -247,7 +247,10 @@ pub struct Alarm {
     /// Whether nothing is known of it any more: its value is past its maximum age.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unknown: bool,
-    /// Who has accepted it, since it began or became worse.
+    /// Whether somebody has accepted it, since it began or became worse.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub accepted: bool,
+    /// Who has accepted it, in the record that says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted_by: Option<String>,
     /// The newest alert's place among those of this condition.

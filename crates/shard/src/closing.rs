@@ -99,10 +99,17 @@ impl Shard {
         let is_newest = self.sets[set].newest_closed(slot) == Some(pane);
         self.queue(slot, set, pane, 0, is_newest, at);
         if let (Emit::EveryPane, Some(grace)) = (self.pipeline.sets[set].emit, self.pipeline.time.grace) {
-            // The next pane is evaluated whether it gets rows or not, as long as the patient is monitored.
-            let end = self.pipeline.sets[set].plan.trailing().grid().end(pane + 1);
-            let (rank, due) = (self.rank_of(set), end + self.pipeline.time.hold + grace);
-            self.set_timer(slot, TimerKind::Pane { rank, pane: pane + 1 }, due);
+            // The next pane is evaluated whether it gets rows or not, as long as the patient is monitored. Of a device whose clock
+            // says 1970 that would be decades of panes: where a whole window of them is due already, only the last is.
+            let (hold, trailing) = (self.pipeline.time.hold, self.pipeline.sets[set].plan.trailing());
+            let grid = trailing.grid();
+            let last_due = grid.pane_of(at - hold - grace) - 1;
+            let next = match last_due - pane > trailing.panes() {
+                true => last_due,
+                false => pane + 1,
+            };
+            let (rank, due) = (self.rank_of(set), grid.end(next) + hold + grace);
+            self.set_timer(slot, TimerKind::Pane { rank, pane: next }, due);
         }
     }
 

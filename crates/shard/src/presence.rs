@@ -252,7 +252,7 @@ impl Shard {
             match patient.verdict(*vital, now, &pipeline) {
                 Verdict::Until(due) => next = next.min(due),
                 // It may be among what the log does not show yet.
-                Verdict::Gone if is_held => next = next.min(now + LOOK_AGAIN),
+                Verdict::Gone if is_held => next = next.min(now + LOOK_AGAIN + Span::from_micros(1)),
                 Verdict::Gone if is_charted => overdue |= bit(*vital),
                 Verdict::Gone => self.move_lost(slot, *vital, Judgement::AtOnce, at, io),
                 Verdict::Superseded => {

@@ -134,8 +134,9 @@ impl Shard {
             self.set_timer(slot, silence(source), due + LOOK_AGAIN);
             return;
         }
-        // The silence is as long as it has to be just before.
-        self.set_silence(slot, source, Judgement::AtOnce, just_before(due), io);
+        // The silence is as long as it has to be just before; where the log held it up, it is found later.
+        let at = if due == silent_at { just_before(due) } else { due };
+        self.set_silence(slot, source, Judgement::AtOnce, at, io);
         self.check_presence(slot, due, io);
         // The other sources no longer wait for this one.
         self.close_until(slot, self.clock_of(slot), due);

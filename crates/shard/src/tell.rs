@@ -271,6 +271,7 @@ impl Shard {
             active: transition.phase != Phase::End,
             escalated: transition.escalated,
             unknown: transition.unknown,
+            accepted: transition.accepted,
             accepted_by: None,
             ordinal: transition.ordinal,
             device_id: saying.device,

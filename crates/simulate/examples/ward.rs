@@ -12,9 +12,16 @@ use wardwatch_simulate::Ward;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let mut next = |what: &str| arguments.next().ok_or(format!("{what} is missing; give SEED BEDS SECONDS"));
-    let (seed, beds, seconds): (u64, usize, u32) =
-        (next("SEED")?.parse()?, next("BEDS")?.parse()?, next("SECONDS")?.parse()?);
+    let mut next = |what: &str| {
+        arguments
+            .next()
+            .ok_or(format!("{what} is missing; give SEED BEDS SECONDS"))
+    };
+    let (seed, beds, seconds): (u64, usize, u32) = (
+        next("SEED")?.parse()?,
+        next("BEDS")?.parse()?,
+        next("SECONDS")?.parse()?,
+    );
     let mut ward = Ward::new(seed, Timestamp::parse_rfc3339(b"2026-03-01T08:00:00Z")?, beds);
     let mut out = BufWriter::new(stdout().lock());
     for _ in 0..seconds {

@@ -155,7 +155,8 @@ impl Outcomes {
                 ));
             }
         };
-        let patient = text("patient_id").ok_or(("no patient_id", "name the patient as the observations do"))?;
+        let patient =
+            text("patient_id").ok_or(("no patient_id", "name the patient as the observations do"))?;
         let kind = cell("kind").unwrap_or(UNNAMED);
         let is_rest = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'_';
         if !kind.starts_with(|first: char| first.is_ascii_lowercase()) || !kind.as_bytes().iter().all(is_rest)
