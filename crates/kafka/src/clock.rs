@@ -50,7 +50,7 @@ pub trait EngineClock: Send + Sync {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
-/// The brokers' clock, as far as it is known here; before the first word from them, the wall clock. CLOCK-3: once it is set it never
+/// The brokers' clock, as far as it is known here; before the first word from them, the wall clock. CLOCK-4: once it is set it never
 /// goes back, and leaps forward only where all brokers do for a minute, or where this host was asleep.
 #[derive(Debug)]
 pub struct BrokerClock {

@@ -23,10 +23,10 @@ pub(crate) enum Stage {
 
 const STAGE: &str = "wardwatch_stage_seconds";
 const RECORDS: &str = "wardwatch_records_total";
-const OBSERVATIONS: &str = "wardwatch_observations_total";
-const REPEATS: &str = "wardwatch_repeats_total";
+const READINGS: &str = "wardwatch_readings_total";
+const EXPIRED: &str = "wardwatch_expired_total";
+const EVICTED_DEVICES: &str = "wardwatch_evicted_devices_total";
 const QUARANTINED: &str = "wardwatch_quarantined_total";
-const LATE: &str = "wardwatch_late_total";
 const WINDOWS: &str = "wardwatch_windows_total";
 const REVISIONS: &str = "wardwatch_revisions_total";
 const FAILED: &str = "wardwatch_sql_failures_total";
@@ -54,13 +54,19 @@ const RECORDS_LOST: &str = "wardwatch_records_lost_total";
 pub fn describe_metrics() {
     describe_histogram!(STAGE, Unit::Seconds, "Duration of a stage of one turn, by stage");
     describe_counter!(RECORDS, "Records read from sources and context");
-    describe_counter!(OBSERVATIONS, "Readings taken");
-    describe_counter!(REPEATS, "Equal repeats of readings, dropped");
-    describe_counter!(QUARANTINED, "Records or readings in quarantine, by reason");
     describe_counter!(
-        LATE,
-        "Messages behind their patient's clock by more than the lateness"
+        READINGS,
+        "Readings decoded, by what became of each: used, absent, correction, repeat, late, future, wrong_clock"
     );
+    describe_counter!(
+        EXPIRED,
+        "Messages that came after the last window that could have used them, once a feature set"
+    );
+    describe_counter!(
+        EVICTED_DEVICES,
+        "Devices forgotten, since a patient has more than 16 of one source"
+    );
+    describe_counter!(QUARANTINED, "Records or readings in quarantine, by reason");
     describe_counter!(
         OUTDATED_CONTEXT,
         "Context records that changed nothing: something newer, or the same, was known"
@@ -143,9 +149,11 @@ pub(crate) fn oldest_record(shard: i32, age: Span) {
 
 pub(crate) fn stepped(shard: i32, counts: &Counts, repeats_decoded: u64, patients: u64, alerts: &[Alert]) {
     let shard = shard.to_string();
-    counter!(OBSERVATIONS).increment(counts.observations);
-    counter!(REPEATS).increment(counts.repeats + repeats_decoded);
-    counter!(LATE).increment(counts.late);
+    for (outcome, count) in outcomes(counts, repeats_decoded) {
+        counter!(READINGS, "outcome" => outcome).increment(count);
+    }
+    counter!(EXPIRED).increment(counts.expired);
+    counter!(EVICTED_DEVICES).increment(counts.evicted_devices);
     counter!(OUTDATED_CONTEXT).increment(counts.outdated_context);
     counter!(WINDOWS).increment(counts.windows);
     counter!(REVISIONS).increment(counts.revisions);
@@ -156,6 +164,19 @@ pub(crate) fn stepped(shard: i32, counts: &Counts, repeats_decoded: u64, patient
     for alert in alerts {
         counter!(ALERTS, "priority" => alert.priority.name()).increment(1);
     }
+}
+
+/// What became of the readings of a step, each counted once: READINGS-1. Repeats within one message never reach the shard.
+fn outcomes(counts: &Counts, repeats_decoded: u64) -> [(&'static str, u64); 7] {
+    [
+        ("used", counts.observations),
+        ("absent", counts.absent),
+        ("correction", counts.corrections),
+        ("repeat", counts.repeats + repeats_decoded),
+        ("late", counts.late),
+        ("future", counts.future),
+        ("wrong_clock", counts.wrong_clock),
+    ]
 }
 
 pub(crate) fn consumer_disturbed() {
@@ -211,4 +232,28 @@ pub(crate) fn snapshot_written(shard: i32, bytes: usize, at: Timestamp) {
     let shard = shard.to_string();
     gauge!(SNAPSHOT_BYTES, "shard" => shard.clone()).set(bytes as f64);
     gauge!(SNAPSHOT_AT, "shard" => shard).set(at.micros() as f64 / 1e6);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A count that the shard learns to make has to find its way here.
+    #[test]
+    fn outcomes_add_up_to_the_readings_that_came() {
+        let counts = Counts {
+            readings: 28,
+            observations: 1,
+            absent: 2,
+            corrections: 3,
+            repeats: 4,
+            late: 5,
+            future: 6,
+            wrong_clock: 7,
+            ..Counts::default()
+        };
+        assert!(counts.balance());
+        let total: u64 = outcomes(&counts, 10).iter().map(|(_, count)| count).sum();
+        assert_eq!(total, counts.readings + 10);
+    }
 }

@@ -376,7 +376,10 @@ impl Leaf for ConfirmText {
                 format!("{text:?} is no number of readings that confirms anything"),
                 "write `2 readings`, at most 9, or a length such as 3s".to_owned(),
             )),
-            None => Leaf::read(text).map(|span| Self(Confirm::For(span))),
+            None => match Leaf::read(text) {
+                Ok(span) => Ok(Self(Confirm::For(span))),
+                Err((cause, _)) => Err((cause, "write a length such as 3s, or `2 readings`".to_owned())),
+            },
         }
     }
 }

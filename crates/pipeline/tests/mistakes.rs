@@ -64,6 +64,7 @@ fn load(text: &str) -> Result<Pipeline, PipelineError> {
 fn told(text: &str, title: &str) -> String {
     match load(text) {
         Err(PipelineError::Invalid(invalid)) => invalid.with_lines(false),
+        Ok(pipeline) if !pipeline.warnings.all().is_empty() => pipeline.warnings.with_lines(false),
         other => panic!("{title}: {other:?}"),
     }
 }
@@ -81,7 +82,8 @@ fn each_is_told_and_its_fix_works() {
             assert_eq!(told.trim_end(), mistake.told.trim_end(), "{}", mistake.title);
         }
         let mended = apply(&broken, &mistake.mended);
-        load(&mended).unwrap_or_else(|error| panic!("{}: {error}", mistake.title));
+        let mended = load(&mended).unwrap_or_else(|error| panic!("{}: {error}", mistake.title));
+        assert_eq!(mended.warnings.all().len(), 0, "{}", mistake.title);
         let block = |edits: &Edits| {
             let lines = |text: &str, sign: char| {
                 text.split('\n')

@@ -13,16 +13,20 @@ use crate::FileReport;
 /// What a replay did. A *reading* is one value of one vital sign: a row of Parquet and CSV, a part of a grouped line.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Summary {
-    /// Readings that came in: taken, repeated, quarantined. A line that is refused whole counts as one.
+    /// Readings that came in: the sum of those below, up to `quarantined`. A line that is refused whole counts as one.
     pub rows: u64,
-    /// Readings that were taken.
+    /// Readings that were used: in a window, as newest value, or by a limit.
     pub observations: u64,
+    /// Readings that say that nothing was measured.
+    pub absent: u64,
+    /// Readings that correct or withdraw an earlier one, and originals that came after their correction.
+    pub corrections: u64,
     /// Equal repeats, dropped.
     pub repeats: u64,
-    /// Context records.
-    pub context: u64,
     /// Readings in quarantine, by reason.
     pub quarantined: BTreeMap<Reason, u64>,
+    /// Context records.
+    pub context: u64,
     /// Windows evaluated.
     pub windows: u64,
     /// Of these, revisions after late data.
@@ -110,6 +114,8 @@ impl Tally {
         Summary {
             rows: self.rows,
             observations: self.counts.observations,
+            absent: self.counts.absent,
+            corrections: self.counts.corrections,
             repeats: self.counts.repeats,
             context: self.context,
             quarantined: self.quarantined,

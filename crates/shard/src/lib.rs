@@ -3,7 +3,7 @@
 //! ```text
 //!   batch, tick ──▶ step ──▶ alerts, alarms, scores, refusals
 //!                    │
-//!   rows ─▶ clock ─▶ repeats ─▶ panes ─▶ limits ─▶ closes ─▶ features ─▶ scores ─▶ conditions
+//!   rows ─▶ clock ─▶ repeats ─▶ panes ─▶ newest values ─▶ limits ─▶ closes ─▶ features ─▶ scores ─▶ conditions
 //! ```
 //!
 //! The same `step` runs live, in replay and in tests. It reads no clock, does no I/O and draws no random numbers: time
@@ -17,9 +17,9 @@
 //! | `command` | what people say, among the messages; accepting an alarm |
 //! | `context` | what a context record does to a stay |
 //! | `statements` | what writers state of a patient, merged |
-//! | `admit` | one message: clock, repeats, panes, newest values |
+//! | `admit` | one message: its device's clock, repeats, panes, newest values |
 //! | `limits` | limits, judged device by device |
-//! | `correct` | values that were corrected or withdrawn |
+//! | `correct` | values that were corrected or withdrawn, and what follows at once |
 //! | `roster` | patients by id and by dense slot |
 //! | `patient` | one patient's state |
 //! | `history` | the newest values as of a window's end, where `hold` waits |
@@ -39,11 +39,13 @@
 //! | `account` | what records say of scores and inputs |
 //! | `digest` | what has been decided so far, as one number |
 //! | `snapshot` | the whole state as Arrow tables, and back |
-//! | `technical` | technical alarms: silence, wrong clocks |
+//! | `technical` | technical alarms: silence, wrong clocks, lost records |
+//! | `succeed` | a shard goes on under a newer pipeline |
 //!
 //! SHARD-1: log time never goes back. SHARD-2: batch cuts never change a result. SHARD-3: one patient's clock, silence or
 //! lateness changes nothing of another's. When a decided window is evaluated, and so `decided_at` and the order among the
-//! alarms of a patient, is no result: it may wait, half a second at most.
+//! alarms of a patient, is no result: it may wait, half a second at most. READINGS-1 stands in `admit`, PRESENT-1 in `presence`,
+//! SEEN-1 in `seen`.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod account;

@@ -81,10 +81,26 @@ fn the_guide_knows_every_condition() {
     }
 }
 
+#[test]
+fn the_guide_knows_every_reason_and_every_metric_that_it_names() {
+    let page = |name: &str| fs::read_to_string(root().join("docs/src").join(name)).unwrap();
+    let readings = page("readings.md");
+    for reason in wardwatch_ingest::Reason::ALL {
+        assert!(readings.contains(&format!("\n| `{reason}` |")), "{reason}");
+    }
+    let meter = fs::read_to_string(root().join("crates/kafka/src/meter.rs")).unwrap();
+    for page in [readings, page("conditions.md"), page("context.md"), page("going-live.md")] {
+        for rest in page.split("`wardwatch_").skip(1) {
+            let name = rest.split(['`', '{']).next().unwrap();
+            assert!(meter.contains(&format!("\"wardwatch_{name}\"")), "wardwatch_{name}");
+        }
+    }
+}
+
 fn problems() -> String {
     let mut page = "<!-- Made from the code: see tests/guide.rs. -->\n# Problems\n\n\
         What `wardwatch validate` and `wardwatch test` call the problems that they tell. Each comes with its place, its cause and a fix; \
-        [eighty mistakes](../../crates/pipeline/tests/mistakes/README.md) show how.\n"
+        [ninety mistakes](../../crates/pipeline/tests/mistakes/README.md) show how.\n"
         .to_owned();
     let sections: [(&str, &[Code]); 3] = [
         ("Any file", wardwatch_yaml::codes::ALL),

@@ -138,8 +138,18 @@ fn in_words(pipeline: &Pipeline, summary: &Summary) -> String {
     line(
         "observations",
         summary.observations,
-        format!("  taken, {} equal repeats dropped", grouped(summary.repeats)),
+        format!("  used, {} equal repeats dropped", grouped(summary.repeats)),
     );
+    if summary.absent > 0 {
+        line("absent", summary.absent, "  say that nothing was measured".into());
+    }
+    if summary.corrections > 0 {
+        line(
+            "corrections",
+            summary.corrections,
+            "  correct or withdraw a reading, or came after their correction".into(),
+        );
+    }
     if summary.context > 0 {
         line("context", summary.context, "  records".into());
     }

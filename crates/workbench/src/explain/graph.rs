@@ -9,7 +9,8 @@ pub fn mermaid(pipeline: &Pipeline) -> String {
     let mut lines = vec!["flowchart LR".to_owned()];
     let mut edges = BTreeSet::new();
     for (index, source) in pipeline.sources.iter().enumerate() {
-        lines.push(format!("  source{index}[/\"{}\"/]", source.name));
+        let charted = if source.charted { ", charted by people" } else { "" };
+        lines.push(format!("  source{index}[/\"{}{charted}\"/]", source.name));
         edges.extend((0..pipeline.sets.len()).map(|set| format!("source{index} --> set{set}")));
         if !source.trend_only {
             edges.extend((0..pipeline.limits.len()).map(|limit| format!("source{index} --> limit{limit}")));

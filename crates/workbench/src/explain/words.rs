@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use wardwatch_alarms::{Comparison, Operator, Rules};
+use wardwatch_alarms::{Comparison, Confirm, Operator, Rules};
+use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::Span;
 use wardwatch_pipeline::{
     ConditionAlarm, FeatureSet, LimitAlarm, Pipeline, Score, ScoreKind, Source, Writer,
@@ -42,7 +43,11 @@ pub fn words(pipeline: &Pipeline) -> String {
     );
     let limits = pipeline.limits.iter().map(of_limit);
     let conditions = pipeline.conditions.iter().map(of_condition);
-    section("When somebody is told", limits.chain(conditions).collect());
+    let technical = of_presence(pipeline);
+    section(
+        "When somebody is told",
+        limits.chain(conditions).chain(technical).collect(),
+    );
     text
 }
 
@@ -68,14 +73,63 @@ fn of_source(source: &Source, pipeline: &Pipeline) -> String {
         )
         .expect("a text takes everything");
     }
-    let rules = source.rules;
+    if source.charted {
+        text.push_str("; people chart there, so what does not come is overdue and never lost");
+    }
+    let (rules, priority) = (source.rules, pipeline.technical.device_clock.name());
+    let behind = match rules.past_skew {
+        Some(past_skew) => format!(" or is steadily more than {past_skew} behind"),
+        None => String::new(),
+    };
+    let then = match (rules.past_skew, source.corrects_clocks) {
+        (Some(_), true) => ", and its times are corrected",
+        (Some(_), false) => ", and its values are put aside",
+        (None, _) => "",
+    };
     text + &format!(
-        ". Later than {} behind the newest, or more than {} ahead of its arrival, a value is put aside; of a device whose clock runs \
-         so far ahead somebody is told ({})",
-        rules.lateness,
-        rules.future_skew,
-        pipeline.technical.device_clock.name()
+        ". Later than {} behind its device's newest, a value counts in no window, and only if nothing newer is known; more than {} \
+         ahead of its arrival it is put aside. Of a device whose clock runs so far ahead{behind} somebody is told ({priority}){then}",
+        rules.lateness, rules.future_skew,
     )
+}
+
+/// What is told of vital signs that do not come any more: by how long that takes.
+fn of_presence(pipeline: &Pipeline) -> Vec<String> {
+    let from_people = |vital: &VitalSign| {
+        let mut sources = pipeline.sources.iter();
+        vital.info().charted || sources.all(|source| source.charted || source.trend_only)
+    };
+    let (charted, monitored): (Vec<VitalSign>, _) = pipeline.watched.iter().copied().partition(from_people);
+    let of = |name: &str, priority: &str, vitals: Vec<VitalSign>, how: &str| {
+        let mut by_length: Vec<(Span, Vec<&str>)> = Vec::new();
+        for vital in vitals {
+            let after = pipeline.lost_after[vital.index()];
+            match by_length.iter_mut().find(|(length, _)| *length == after) {
+                Some((_, labels)) => labels.push(vital.label()),
+                None => by_length.push((after, vec![vital.label()])),
+            }
+        }
+        by_length.sort_by_key(|(length, _)| *length);
+        let lengths = by_length
+            .iter()
+            .map(|(length, labels)| format!("{length} without {}", labels.join(", ")));
+        let lengths: Vec<String> = lengths.collect();
+        (!lengths.is_empty()).then(|| format!("{name} ({priority}): {}{how}", lengths.join("; ")))
+    };
+    let technical = &pipeline.technical;
+    let lost = of(
+        "lost",
+        technical.lost.name(),
+        monitored,
+        "; while their source goes on",
+    );
+    let overdue = of(
+        "overdue",
+        technical.overdue.name(),
+        charted,
+        "; one alarm a patient for all of them",
+    );
+    lost.into_iter().chain(overdue).collect()
 }
 
 fn of_set(set: &FeatureSet, pipeline: &Pipeline) -> String {
@@ -136,6 +190,11 @@ fn of_limit(limit: &LimitAlarm) -> String {
     }
     if let Some(worse) = limit.at_once {
         text.push_str(&format!("; at once {}", compared(worse)));
+        match limit.rules.confirm {
+            Confirm::Never => {}
+            Confirm::For(span) => text.push_str(&format!(", once that has lasted {span}")),
+            Confirm::Times(times) => text.push_str(&format!(", once {times} readings in a row are so")),
+        }
     }
     let clear = limit.clear.map_or("no longer so".to_owned(), compared);
     text + &format!("; ends when {clear}{}", repeated(limit.rules))

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use wardwatch_clinical::VitalSign;
-use wardwatch_pipeline::{FeatureSet, From, Input, Pipeline, Score, ScoreKind, Source, Writer};
+use wardwatch_pipeline::{FeatureSet, From, Input, Pipeline, Score, ScoreKind, Writer};
 
-use super::fields::{Fields, condition_fields, in_words, limit_fields, on_off, predicts, set_fields};
+use super::fields::{Fields, condition_fields, in_words, limit_fields, or_off, predicts, set_fields, source_fields};
 use super::{Change, Identity, Kind, Plan, Section, State};
 
 /// So much of what a part reads is listed.
@@ -29,6 +29,7 @@ pub(super) fn plan(old: &Pipeline, new: &Pipeline) -> Plan {
     changes.extend(writers(old, new));
     changes.extend(time(old, new));
     changes.extend(max_ages(old, new, &mut touched));
+    changes.extend(lost_after(old, new));
     changes.extend(sets(old, new, &mut touched));
     changes.extend(scores(old, new, &mut touched));
     let succession = new.succession(old);
@@ -94,21 +95,11 @@ fn version(old: &Pipeline, new: &Pipeline, says_something_else: bool) -> Option<
 }
 
 fn sources(old: &Pipeline, new: &Pipeline) -> Vec<Change> {
-    let fields = |source: &Source| {
-        Fields::from([
-            ("topic", source.topic.clone()),
-            ("trend_only", source.trend_only.to_string()),
-            ("dedupe", on_off(source.dedupe)),
-            ("lateness", source.rules.lateness.to_string()),
-            ("future_skew", source.rules.future_skew.to_string()),
-            ("silent_after", source.silent_after.to_string()),
-        ])
-    };
     let parts = |pipeline: &Pipeline| -> Parts {
         pipeline
             .sources
             .iter()
-            .map(|source| (source.name.clone(), fields(source)))
+            .map(|source| (source.name.clone(), source_fields(source)))
             .collect()
     };
     let (old_parts, new_parts) = (parts(old), parts(new));
@@ -122,6 +113,11 @@ fn sources(old: &Pipeline, new: &Pipeline) -> Vec<Change> {
             change
                 .details
                 .push("it drives limits now, and its silence is told".to_owned());
+        }
+        if change.details.iter().any(|detail| detail == "charted: false → true") {
+            change
+                .details
+                .push("what does not come is overdue now, not lost".to_owned());
         }
         let changes_topic = change.details.iter().any(|detail| detail.starts_with("topic:"));
         (change.state, change.breaking) = match change.kind {
@@ -179,13 +175,7 @@ fn time(old: &Pipeline, new: &Pipeline) -> Vec<Change> {
     let fields = |pipeline: &Pipeline| {
         Fields::from([
             ("hold", pipeline.time.hold.to_string()),
-            (
-                "grace",
-                pipeline
-                    .time
-                    .grace
-                    .map_or("off".to_owned(), |grace| grace.to_string()),
-            ),
+            ("grace", or_off(pipeline.time.grace)),
             ("forget_after", pipeline.time.forget_after.to_string()),
             ("max_score_age", pipeline.time.max_score_age.to_string()),
         ])
@@ -211,6 +201,21 @@ fn max_ages(old: &Pipeline, new: &Pipeline, touched: &mut Touched) -> Vec<Change
                 state: State::Kept,
                 breaking: None,
             });
+        }
+    }
+    changes
+}
+
+/// Where it is not given it is the maximum age, and changes with that.
+fn lost_after(old: &Pipeline, new: &Pipeline) -> Vec<Change> {
+    let follows = |pipeline: &Pipeline, vital: usize| pipeline.lost_after[vital] == pipeline.max_age[vital];
+    let mut changes = Vec::new();
+    for vital in VitalSign::ALL {
+        let index = vital.index();
+        let (was, is) = (old.lost_after[index], new.lost_after[index]);
+        if was != is && !(follows(old, index) && follows(new, index)) {
+            let details = vec![differ("lost_after", &was.to_string(), &is.to_string())];
+            changes.push(change(Section::LostAfter, vital.name(), Kind::Changed, details, State::Kept));
         }
     }
     changes
@@ -392,6 +397,8 @@ fn technical(old: &Pipeline, new: &Pipeline) -> Vec<Change> {
         Fields::from([
             ("silent", pipeline.technical.silent.name().to_owned()),
             ("device_clock", pipeline.technical.device_clock.name().to_owned()),
+            ("lost", pipeline.technical.lost.name().to_owned()),
+            ("overdue", pipeline.technical.overdue.name().to_owned()),
         ])
     };
     compare(

@@ -2,10 +2,32 @@
 
 use std::collections::BTreeMap;
 
-use wardwatch_pipeline::{ConditionAlarm, Emit, FeatureSet, LimitAlarm, Predicts};
+use wardwatch_alarms::Confirm;
+use wardwatch_event_time::Span;
+use wardwatch_pipeline::{ConditionAlarm, Emit, FeatureSet, LimitAlarm, Predicts, Source};
 
 /// A part's fields in words, by name: what differs between two is what differs between these.
 pub(super) type Fields = BTreeMap<&'static str, String>;
+
+pub(super) fn source_fields(source: &Source) -> Fields {
+    let wrong_clock = match source.corrects_clocks {
+        true => "correct",
+        false => "quarantine",
+    };
+    let mut fields = Fields::from([
+        ("topic", source.topic.clone()),
+        ("trend_only", source.trend_only.to_string()),
+        ("charted", source.charted.to_string()),
+        ("dedupe", on_off(source.dedupe)),
+        ("lateness", source.rules.lateness.to_string()),
+        ("future_skew", source.rules.future_skew.to_string()),
+        ("past_skew", or_off(source.rules.past_skew)),
+        ("wrong_clock", wrong_clock.to_owned()),
+        ("silent_after", source.silent_after.to_string()),
+    ]);
+    fields.extend(source.interval.map(|interval| ("interval", interval.to_string())));
+    fields
+}
 
 pub(super) fn set_fields(set: &FeatureSet) -> Fields {
     let trailing = set.plan.trailing();
@@ -42,6 +64,11 @@ pub(super) fn limit_fields(limit: &LimitAlarm) -> Fields {
     ]);
     fields.extend(limit.predicts.as_ref().map(predicts));
     fields.extend(limit.at_once.map(|worse| ("at_once", worse.to_string())));
+    fields.extend(match limit.rules.confirm {
+        Confirm::Never => None,
+        Confirm::For(span) => Some(("confirm", span.to_string())),
+        Confirm::Times(times) => Some(("confirm", format!("{times} readings"))),
+    });
     fields.extend(limit.clear.map(|clear| ("clear_when", clear.to_string())));
     fields.extend(
         limit
@@ -83,6 +110,10 @@ pub(super) fn predicts(predicts: &Predicts) -> (&'static str, String) {
     ("predicts", format!("{}{horizon}{again}", predicts.outcome))
 }
 
-pub(super) fn on_off(is_on: bool) -> String {
+pub(super) fn or_off(length: Option<Span>) -> String {
+    length.map_or_else(|| "off".to_owned(), |length| length.to_string())
+}
+
+fn on_off(is_on: bool) -> String {
     if is_on { "on" } else { "off" }.to_owned()
 }

@@ -80,6 +80,8 @@ pub enum Section {
     Time,
     /// A maximum age.
     MaxAge,
+    /// After how long a vital sign is lost.
+    LostAfter,
     /// A feature set.
     Features,
     /// A score.

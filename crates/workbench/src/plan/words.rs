@@ -95,6 +95,7 @@ impl fmt::Display for Section {
             Self::Writer => "writer",
             Self::Time => "time",
             Self::MaxAge => "max_age",
+            Self::LostAfter => "lost_after",
             Self::Features => "features",
             Self::Score => "score",
             Self::Alarm => "alarm",
