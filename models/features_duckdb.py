@@ -31,13 +31,28 @@ PLAUSIBLE = {
     "arterial_diastolic": (5, 375),
     "arterial_mean": (5, 375),
 }
+# The best values of crates/clinical: of several values of one instant the latest is the one furthest from it, of two as far the lower.
+BEST = {
+    "heart_rate": 85.5,
+    "temperature": 37.05,
+    "gcs_total": 15,
+    "resp_rate": 16.5,
+    "fio2": 20,
+    "spo2": 100,
+    "systolic_bp": 155,
+    "diastolic_bp": 80,
+    "mean_bp": 95,
+    "arterial_systolic": 155,
+    "arterial_diastolic": 80,
+    "arterial_mean": 95,
+}
 SECONDS = {"m": 60, "h": 3600}
 TOLERANCE = 1e-9
 
 # Wardwatch's own aggregates of one vital sign in DuckDB's words; a slope is per minute, an age in seconds. A slope over one
 # value is not a number there and missing here.
 AGGREGATES = {
-    r"\blatest\((\w+)\)": r"arg_max(\1, ts)",
+    r"\blatest\((\w+)\)": lambda found: latest(found[1]),
     r"\bage\((\w+)\)": r"(epoch(window_end) - epoch(max(ts) FILTER (\1 IS NOT NULL)))",
     r"\bslope\((\w+)\)": r"nullif(regr_slope(\1, (epoch(ts) - epoch(window_end)) / 60), 'nan'::DOUBLE)",
 }
@@ -48,17 +63,19 @@ def seconds(span):
     return int(span[:-1]) * SECONDS[span[-1]]
 
 
+def latest(name):
+    """The newest value of a vital sign; of one instant the worst."""
+    return f"last({name} ORDER BY ts, abs({name} - {BEST[name]}), -{name}) FILTER ({name} IS NOT NULL)"
+
+
 def vitals(db, observations):
-    """One row a patient and time, one column a vital sign; of equal identities the first in the file wins."""
+    """One row a reading, one column a vital sign; exact repeats once."""
     ranges = " OR ".join(f"(code = '{code}' AND value BETWEEN {low} AND {high})" for code, (low, high) in PLAUSIBLE.items())
-    columns = ", ".join(f"max(value) FILTER (code = '{code}') AS {code}" for code in PLAUSIBLE)
+    columns = ", ".join(f"CASE WHEN code = '{code}' THEN value END AS {code}" for code in PLAUSIBLE)
     db.execute(f"""
         CREATE TABLE vitals_all AS
-        WITH kept AS (
-            SELECT patient_id, ts, code, arg_min(value, file_row_number) AS value
-            FROM read_parquet({observations}, file_row_number = true)
-            WHERE {ranges} GROUP BY patient_id, ts, code)
-        SELECT patient_id, ts, {columns} FROM kept GROUP BY patient_id, ts""")
+        WITH kept AS (SELECT DISTINCT patient_id, ts, code, value FROM read_parquet({observations}) WHERE {ranges})
+        SELECT patient_id, ts, {columns} FROM kept""")
 
 
 def extract(db, feature_set):

@@ -315,6 +315,12 @@ impl VitalInfo {
         far > other_far || (far == other_far && value < other)
     }
 
+    /// The worse of two values. Of more than two it is the worse of the least and the greatest.
+    #[inline]
+    pub fn worse(&self, one: f64, other: f64) -> f64 {
+        if self.is_worse(one, other) { one } else { other }
+    }
+
     const fn loinc(self, loinc: &'static [&'static str]) -> Self {
         Self { loinc, ..self }
     }
@@ -378,6 +384,22 @@ mod tests {
             assert!(
                 info.plausible.contains(&info.best) && info.is_worse(low, high) != info.is_worse(high, low)
             );
+        }
+    }
+
+    /// Whoever keeps only the extremes of an instant relies on it.
+    #[test]
+    fn the_worst_of_several_is_an_extreme() {
+        for info in &REGISTRY {
+            let (low, high) = (*info.plausible.start(), *info.plausible.end());
+            let tenths = |at: u32| ((low + (high - low) * f64::from(at * 37 % 1_001) / 1e3) * 10.0).round() / 10.0;
+            for start in 0..1_000 {
+                let values = [0, 1, 2, 3].map(|at| tenths(start + at));
+                let worst = values.into_iter().reduce(|one, other| info.worse(one, other));
+                let [least, greatest] = [f64::min, f64::max].map(|of| values.into_iter().fold(values[0], of));
+                assert_eq!(worst, Some(info.worse(least, greatest)), "{}: {values:?}", info.name);
+                assert_eq!(worst, Some(info.worse(greatest, least)), "{}: {values:?}", info.name);
+            }
         }
     }
 

@@ -37,7 +37,8 @@ pub(crate) enum Term {
     VariancePopulation,
     Deviation,
     DeviationPopulation,
-    Latest,
+    /// The worse of the newest values of this vital sign.
+    Latest(VitalSign),
     LatestAt,
     Slope,
 }
@@ -54,30 +55,29 @@ pub(crate) fn recognise(aggregate: &AggregateFunctionExpr) -> Option<(VitalSign,
     if aggregate.is_distinct() || !aggregate.order_bys().is_empty() {
         return None;
     }
-    let term = match aggregate.fun().name() {
-        "count" => Term::Count,
-        "sum" => Term::Sum,
-        "avg" => Term::Mean,
-        "min" => Term::Least,
-        "max" => Term::Greatest,
-        "var" => Term::Variance,
-        "var_pop" => Term::VariancePopulation,
-        "stddev" => Term::Deviation,
-        "stddev_pop" => Term::DeviationPopulation,
-        "latest" => Term::Latest,
-        "latest_at" => Term::LatestAt,
-        "slope" => Term::Slope,
-        _ => return None,
-    };
     let arguments = aggregate.expressions();
     let names: Option<Vec<&str>> = arguments
         .iter()
         .map(|argument| argument.downcast_ref::<Column>().map(Column::name))
         .collect();
-    let vital = match (term, &names?[..]) {
-        (Term::Latest | Term::LatestAt | Term::Slope, [name, TS]) => VitalSign::from_name(name)?,
-        (Term::Latest | Term::LatestAt | Term::Slope, _) => return None,
-        (_, [name]) => VitalSign::from_name(name)?,
+    let (vital, is_timed) = match names?[..] {
+        [name] => (VitalSign::from_name(name)?, false),
+        [name, TS] => (VitalSign::from_name(name)?, true),
+        _ => return None,
+    };
+    let term = match (aggregate.fun().name(), is_timed) {
+        ("count", false) => Term::Count,
+        ("sum", false) => Term::Sum,
+        ("avg", false) => Term::Mean,
+        ("min", false) => Term::Least,
+        ("max", false) => Term::Greatest,
+        ("var", false) => Term::Variance,
+        ("var_pop", false) => Term::VariancePopulation,
+        ("stddev", false) => Term::Deviation,
+        ("stddev_pop", false) => Term::DeviationPopulation,
+        ("latest", true) => Term::Latest(vital),
+        ("latest_at", true) => Term::LatestAt,
+        ("slope", true) => Term::Slope,
         _ => return None,
     };
     Some((vital, term))
@@ -107,7 +107,10 @@ impl Term {
             Self::VariancePopulation => stats.variance(0.0),
             Self::Deviation => stats.variance(1.0).map(f64::sqrt),
             Self::DeviationPopulation => stats.variance(0.0).map(f64::sqrt),
-            Self::Latest => stats.latest(),
+            Self::Latest(vital) => {
+                let latest = stats.latest();
+                latest.map(|(least, greatest)| vital.info().worse(least, greatest))
+            }
             Self::Slope => stats.slope(),
             Self::Count | Self::LatestAt => None,
         }

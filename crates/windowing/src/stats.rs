@@ -11,7 +11,7 @@
 
 use wardwatch_event_time::Timestamp;
 
-/// The running statistics of `LANES` vital signs: 88 bytes each, all plain numbers, merged in any grouping.
+/// The running statistics of `LANES` vital signs: 96 bytes each, all plain numbers, merged in any grouping.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stats<const LANES: usize = 1> {
     count: [f64; LANES],
@@ -23,7 +23,9 @@ pub struct Stats<const LANES: usize = 1> {
     squares: [f64; LANES],
     least: [f64; LANES],
     greatest: [f64; LANES],
-    latest: [f64; LANES],
+    /// The least value of the newest instant.
+    latest_least: [f64; LANES],
+    latest_greatest: [f64; LANES],
     /// Microseconds since the epoch; below 2^53, so exact.
     latest_micros: [f64; LANES],
     /// The sum of the microseconds from the state's origin.
@@ -34,7 +36,7 @@ pub struct Stats<const LANES: usize = 1> {
 }
 
 /// Numbers of a vital sign's state.
-pub(crate) const NUMBERS: usize = 11;
+pub(crate) const NUMBERS: usize = 12;
 
 #[inline(always)]
 fn lesser(one: f64, other: f64) -> f64 {
@@ -57,15 +59,16 @@ impl<const LANES: usize> Stats<LANES> {
         squares: [0.0; LANES],
         least: [f64::INFINITY; LANES],
         greatest: [f64::NEG_INFINITY; LANES],
-        latest: [f64::NAN; LANES],
+        latest_least: [f64::INFINITY; LANES],
+        latest_greatest: [f64::NEG_INFINITY; LANES],
         latest_micros: [f64::NEG_INFINITY; LANES],
         time_sum: [0.0; LANES],
         time_squares: [0.0; LANES],
         products: [0.0; LANES],
     };
 
-    /// Takes in finite values, all observed at `ts`; `origin` is the state's, the same for every call. A `weight` is 1 where
-    /// there is a value and 0 where there is none; the number there must then be finite all the same.
+    /// Takes in finite values, none of them negative zero, all observed at `ts`; `origin` is the state's, the same for every call. A
+    /// `weight` is 1 where there is a value and 0 where there is none; the number there must then be finite all the same.
     #[inline]
     pub fn push(&mut self, values: &[f64; LANES], weights: &[f64; LANES], ts: Timestamp, origin: Timestamp) {
         let since = (ts.micros() - origin.micros()) as f64;
@@ -97,7 +100,8 @@ impl<const LANES: usize> Stats<LANES> {
             let greatest = if is_present { value } else { f64::NEG_INFINITY };
             self.least[lane] = lesser(self.least[lane], least);
             self.greatest[lane] = greater(self.greatest[lane], greatest);
-            self.keep_latest(lane, value, if is_present { micros } else { f64::NEG_INFINITY });
+            let micros = if is_present { micros } else { f64::NEG_INFINITY };
+            self.keep_latest(lane, least, greatest, micros);
         }
     }
 
@@ -127,7 +131,8 @@ impl<const LANES: usize> Stats<LANES> {
             self.products[lane] += other.products[lane] + off * time_part;
             self.least[lane] = lesser(self.least[lane], other.least[lane]);
             self.greatest[lane] = greater(self.greatest[lane], other.greatest[lane]);
-            self.keep_latest(lane, other.latest[lane], other.latest_micros[lane]);
+            let (least, greatest) = (other.latest_least[lane], other.latest_greatest[lane]);
+            self.keep_latest(lane, least, greatest, other.latest_micros[lane]);
         }
     }
 
@@ -140,7 +145,8 @@ impl<const LANES: usize> Stats<LANES> {
             self.squares,
             self.least,
             self.greatest,
-            self.latest,
+            self.latest_least,
+            self.latest_greatest,
             self.latest_micros,
             self.time_sum,
             self.time_squares,
@@ -157,7 +163,8 @@ impl<const LANES: usize> Stats<LANES> {
             squares,
             least,
             greatest,
-            latest,
+            latest_least,
+            latest_greatest,
             latest_micros,
             time_sum,
             time_squares,
@@ -170,7 +177,8 @@ impl<const LANES: usize> Stats<LANES> {
             squares,
             least,
             greatest,
-            latest,
+            latest_least,
+            latest_greatest,
             latest_micros,
             time_sum,
             time_squares,
@@ -178,13 +186,27 @@ impl<const LANES: usize> Stats<LANES> {
         }
     }
 
-    /// Of two values observed at the same instant the larger stays, so that the order of arrival does not matter.
+    /// Of the values of the newest instant both extremes stay: the worst is one of them, whichever way is worse, so that neither
+    /// the order of arrival matters nor which vital sign it is. The selects are nested so that the compiler still works on
+    /// several vital signs at once.
     #[inline(always)]
-    fn keep_latest(&mut self, lane: usize, value: f64, micros: f64) {
-        let (latest, latest_micros) = (self.latest[lane], self.latest_micros[lane]);
-        let is_newer = (micros > latest_micros) | ((micros == latest_micros) & (value > latest));
-        self.latest[lane] = if is_newer { value } else { latest };
-        self.latest_micros[lane] = if is_newer { micros } else { latest_micros };
+    fn keep_latest(&mut self, lane: usize, least: f64, greatest: f64, micros: f64) {
+        let before = self.latest_micros[lane];
+        let (is_newer, is_older) = (micros > before, micros < before);
+        let (our_least, our_greatest) = (self.latest_least[lane], self.latest_greatest[lane]);
+        let kept_least = if is_older {
+            our_least
+        } else {
+            lesser(our_least, least)
+        };
+        let kept_greatest = if is_older {
+            our_greatest
+        } else {
+            greater(our_greatest, greatest)
+        };
+        self.latest_least[lane] = if is_newer { least } else { kept_least };
+        self.latest_greatest[lane] = if is_newer { greatest } else { kept_greatest };
+        self.latest_micros[lane] = greater(before, micros);
     }
 
     /// The state of one vital sign.
@@ -197,7 +219,8 @@ impl<const LANES: usize> Stats<LANES> {
             squares: [self.squares[lane]],
             least: [self.least[lane]],
             greatest: [self.greatest[lane]],
-            latest: [self.latest[lane]],
+            latest_least: [self.latest_least[lane]],
+            latest_greatest: [self.latest_greatest[lane]],
             latest_micros: [self.latest_micros[lane]],
             time_sum: [self.time_sum[lane]],
             time_squares: [self.time_squares[lane]],
@@ -240,9 +263,9 @@ impl Stats {
         (self.count[0] > freedom).then(|| self.squares[0] / (self.count[0] - freedom))
     }
 
-    /// The value with the largest timestamp.
-    pub fn latest(&self) -> Option<f64> {
-        (self.count[0] > 0.0).then_some(self.latest[0])
+    /// The least and the greatest of the values with the largest timestamp.
+    pub fn latest(&self) -> Option<(f64, f64)> {
+        (self.count[0] > 0.0).then_some((self.latest_least[0], self.latest_greatest[0]))
     }
 
     /// The largest timestamp.
@@ -369,6 +392,25 @@ mod tests {
             }
         }
 
+        /// The extremes of the newest instant, whichever state they are in and in whatever order states are merged.
+        #[test]
+        fn the_newest_instant_keeps_its_extremes(
+            rows in proptest::collection::vec((0i64..3, 30u32..250, 0usize..3), 1..30),
+            order in Just([0usize, 1, 2]).prop_shuffle(),
+        ) {
+            let mut parts = [Stats::<1>::EMPTY; 3];
+            for (second, value, part) in &rows {
+                parts[*part].push(&[f64::from(*value)], &[1.0], origin(*second), origin(0));
+            }
+            let mut merged = Stats::<1>::EMPTY;
+            order.iter().for_each(|part| merged.merge(&parts[*part], 0.0));
+            let newest = rows.iter().map(|(second, ..)| *second).max().unwrap();
+            let values = || rows.iter().filter(|row| row.0 == newest).map(|row| f64::from(row.1));
+            let extremes = (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max));
+            prop_assert_eq!(merged.latest(), Some(extremes));
+            prop_assert_eq!(merged.latest_at(), Some(origin(newest)));
+        }
+
         #[test]
         fn numbers_round_trip(value in -1e6f64..1e6) {
             let mut stats = Stats::<1>::EMPTY;
@@ -381,13 +423,13 @@ mod tests {
     fn nothing_observed_says_nothing() {
         let empty = Stats::<1>::EMPTY;
         assert_eq!(empty.count(), 0.0);
+        assert_eq!((empty.latest(), empty.latest_at()), (None, None));
         assert!(
             [
                 empty.mean(),
                 empty.sum(),
                 empty.least(),
                 empty.variance(0.0),
-                empty.latest(),
                 empty.slope()
             ]
             .iter()

@@ -342,6 +342,39 @@ fn our_aggregates_in_a_plain_query() {
     );
 }
 
+/// Of several values of one instant the clinically worse counts, of an expression the largest, in whatever order rows come.
+#[test]
+fn of_one_instant_the_worse_counts_in_a_plain_query() {
+    let message = |seconds: i64, spo2: f64, heart_rate: f64| Row {
+        slot: 0,
+        offset: seconds * 1_000_000,
+        source: 0,
+        readings: vec![(VitalSign::Spo2, spo2), (VitalSign::HeartRate, heart_rate)],
+    };
+    let rows = [
+        message(0, 70.0, 40.0),
+        message(60, 95.0, 60.0),
+        message(60, 78.0, 150.0),
+        message(60, 91.0, 85.0),
+    ];
+    let sql = "SELECT latest(spo2), latest(heart_rate), latest(spo2 + 0), age(spo2), time_below(spo2, 90), time_above(heart_rate, 130)
+               FROM vitals GROUP BY patient_id";
+    for first in 0..rows.len() {
+        let mut rows = rows.clone();
+        rows.rotate_left(first);
+        let batches = query(
+            sql,
+            raw(&[Evaluated {
+                end_micros: reference::BASE_MICROS + 120_000_000,
+                rows: rows.to_vec(),
+                features: Vec::new(),
+            }]),
+        );
+        let row = reference::numbers(&batches[0], 0);
+        assert_eq!(row, [78.0, 150.0, 95.0, 60.0, 120.0, 60.0].map(Some));
+    }
+}
+
 /// The guide's page of functions is made from this: every example must work, and every function have one.
 #[test]
 fn the_reference_is_true() {

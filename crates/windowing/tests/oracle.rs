@@ -32,7 +32,7 @@ const FUSED: [(&str, &str); 12] = [
     ("stddev_pop({x})", "stddev_pop({x})"),
     (
         "latest({x})",
-        "last_value({x} ORDER BY ts) FILTER (WHERE {x} IS NOT NULL)",
+        "last_value({x} ORDER BY {worst_last}) FILTER (WHERE {x} IS NOT NULL)",
     ),
     ("slope({x})", "regr_slope({x}, {minutes})"),
     (
@@ -43,7 +43,7 @@ const FUSED: [(&str, &str); 12] = [
 const MINUTES: &str = "((arrow_cast(ts, 'Int64') - arrow_cast(window_end, 'Int64')) / 60e6)";
 
 /// Aggregates that run on DataFusion's accumulators: the list of what merges, plain and filtered.
-const GENERIC: [(&str, &str); 29] = [
+const GENERIC: [(&str, &str); 30] = [
     ("median({x})", "median({x})"),
     (
         "percentile_cont(0.25) WITHIN GROUP (ORDER BY {x})",
@@ -51,29 +51,29 @@ const GENERIC: [(&str, &str); 29] = [
     ),
     (
         "first_value({x} ORDER BY ts)",
-        "first_value({x} ORDER BY ts) FILTER (WHERE {x} IS NOT NULL)",
+        "first_value({x} ORDER BY ts, {x}) FILTER (WHERE {x} IS NOT NULL)",
     ),
     (
         "last_value({x} ORDER BY ts)",
-        "last_value({x} ORDER BY ts) FILTER (WHERE {x} IS NOT NULL)",
+        "last_value({x} ORDER BY ts, {x}) FILTER (WHERE {x} IS NOT NULL)",
     ),
     (
         "last_value({x} ORDER BY ts DESC)",
-        "first_value({x} ORDER BY ts) FILTER (WHERE {x} IS NOT NULL)",
+        "first_value({x} ORDER BY ts, {x} DESC) FILTER (WHERE {x} IS NOT NULL)",
     ),
     ("first_value({x} ORDER BY {x} DESC)", "max({x})"),
     (
         "nth_value({x}, 2 ORDER BY ts)",
-        "nth_value({x}, 2 ORDER BY ts) FILTER (WHERE {x} IS NOT NULL)",
+        "{second}",
     ),
     ("cardinality(array_agg({x} ORDER BY ts))", "nullif(count({x}), 0)"),
     (
         "array_agg({x} ORDER BY ts)[2]",
-        "nth_value({x}, 2 ORDER BY ts) FILTER (WHERE {x} IS NOT NULL)",
+        "{second}",
     ),
     (
         "array_agg({x} ORDER BY ts)[-1]",
-        "last_value({x} ORDER BY ts) FILTER (WHERE {x} IS NOT NULL)",
+        "last_value({x} ORDER BY ts, {x}) FILTER (WHERE {x} IS NOT NULL)",
     ),
     // DataFusion's own correlation is of raw sums, which cancel.
     (
@@ -109,7 +109,11 @@ const GENERIC: [(&str, &str); 29] = [
     ),
     (
         "latest({x}) FILTER (WHERE {x} < 90)",
-        "last_value({x} ORDER BY ts) FILTER (WHERE {x} < 90)",
+        "last_value({x} ORDER BY {worst_last}) FILTER (WHERE {x} < 90)",
+    ),
+    (
+        "latest({x} + 0)",
+        "last_value({x} ORDER BY ts, {x}) FILTER (WHERE {x} IS NOT NULL)",
     ),
     (
         "slope({x}) FILTER (WHERE {x} < 90)",
@@ -129,8 +133,19 @@ const GENERIC: [(&str, &str); 29] = [
 /// Minutes from an instant near the data: raw epochs would cost both sides their digits.
 const MINUTE: &str = "((arrow_cast(ts, 'Int64') - 1790002800000000) / 60e6)";
 
+/// The second by time and value: one number of both, since DataFusion takes one order for all arrays of a query. Instants are
+/// whole milliseconds, values whole tenths below a thousand.
+const SECOND: &str = "array_sort(array_agg((arrow_cast(ts, 'Int64') - 1790002800000000) / 1000 * 10000
+    + CAST(round({x} * 10) AS BIGINT)) FILTER (WHERE {x} IS NOT NULL))[2] % 10000 / 10.0";
+
+/// By time, and at one instant by how bad a value is: the further from the best one the worse, of two as far the lower.
+const WORST_LAST: &str = "ts, abs({x} - {best}), -{x}";
+
 fn filled(template: &str, vital: VitalSign) -> String {
     let text = template
+        .replace("{worst_last}", WORST_LAST)
+        .replace("{second}", SECOND)
+        .replace("{best}", &format!("{:?}", vital.info().best))
         .replace("{x}", vital.name())
         .replace("{minutes}", MINUTES)
         .replace("{minute}", MINUTE);
@@ -200,8 +215,8 @@ impl Checked {
 static ALL_FUSED: LazyLock<Checked> = LazyLock::new(|| Checked::new(&FUSED, ""));
 static ALL_GENERIC: LazyLock<Checked> = LazyLock::new(|| Checked::new(&GENERIC, ""));
 
-/// Patient, milliseconds within its place, milliseconds late, source, readings.
-type Message = (u32, i64, i64, u16, Vec<Option<f64>>);
+/// Patient, milliseconds within its place, milliseconds late, source, whether its clock shows only every fifth second, readings.
+type Message = (u32, i64, i64, u16, bool, Vec<Option<f64>>);
 
 fn message() -> impl Strategy<Value = Message> {
     let jitter = prop_oneof![8 => 0i64..40_000, 1 => 0i64..300_000];
@@ -211,6 +226,7 @@ fn message() -> impl Strategy<Value = Message> {
         0i64..10_000,
         jitter,
         0u16..2,
+        any::<bool>(),
         vec(reading, VITALS.len()),
     )
 }
@@ -229,11 +245,15 @@ fn script() -> impl Strategy<Value = Vec<Step>> {
         let place = |(at, step): (usize, Result<Message, Step>)| match step {
             Err(Step::Forget(slot)) if slot >= reference::PATIENTS => Step::Close(0),
             Err(step) => step,
-            Ok((slot, within, jitter, source, values)) => {
+            Ok((slot, within, jitter, source, is_coarse, values)) => {
                 let millis = (at as i64 * 400_000 / total + within - jitter).max(0);
-                // The step's number keeps instants a millisecond apart: ties have a rule of their own, and the oracle
-                // would lose the digits of a slope over less.
-                let offset = (millis - millis % 200 + at as i64) * 1_000;
+                // Instants are equal, or the step's number keeps them a millisecond apart: the oracle would lose the digits of a
+                // slope over less.
+                let millis = match is_coarse {
+                    true => millis - millis % 5_000,
+                    false => millis - millis % 200 + at as i64,
+                };
+                let offset = millis * 1_000;
                 let readings = VITALS
                     .into_iter()
                     .zip(values)

@@ -9,6 +9,8 @@
 //!   first observation  |<-- below -->|   |<-- below -->| window_end
 //! ```
 //!
+//! Of several observations of one instant the one that [`TieRule`] decides for holds: the worse.
+//!
 //! The aggregate keeps the observations themselves, since a late one may split any stretch; it returns the closed
 //! stretches and when the open one began. The scalar [`seconds_held`] closes that at the window's end.
 
@@ -31,6 +33,7 @@ use datafusion::logical_expr::{
 use datafusion::scalar::ScalarValue;
 use wardwatch_clinical::numbers::compare;
 
+use super::ties::TieRule;
 use crate::relation::instant;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -48,6 +51,7 @@ struct SpanFunction {
 #[derive(Debug)]
 struct SpanAccumulator {
     side: Side,
+    ties: TieRule,
     limit: Option<f64>,
     /// Microseconds and value, in order of arrival.
     observations: Vec<(i64, f64)>,
@@ -108,9 +112,10 @@ impl AggregateUDFImpl for SpanFunction {
         ])
     }
 
-    fn accumulator(&self, _: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
+    fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
         Ok(Box::new(SpanAccumulator {
             side: self.side,
+            ties: TieRule::of(&args),
             limit: None,
             observations: Vec::new(),
         }))
@@ -148,9 +153,16 @@ impl Accumulator for SpanAccumulator {
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        // Of two observations at one instant the larger counts, as for `latest`; so the order is total and arrival is not in it.
-        self.observations
-            .sort_by(|left, right| left.0.cmp(&right.0).then(left.1.total_cmp(&right.1)));
+        self.observations.sort_unstable_by_key(|(micros, _)| *micros);
+        // One is left of each instant, whatever the order was.
+        let ties = self.ties;
+        self.observations.dedup_by(|other, kept| {
+            let is_tie = other.0 == kept.0;
+            if is_tie {
+                kept.1 = ties.decide(kept.1, other.1);
+            }
+            is_tie
+        });
         let held_micros: i64 = self
             .observations
             .windows(2)

@@ -10,6 +10,7 @@
 //! | `held` | `span_below`, `span_above`, `seconds_held` (SQL: `time_below`, `time_above`) |
 //! | `since` | `seconds_since` (SQL: `age`) |
 //! | `reference` | what each gives, for a reader |
+//! | `ties` | which of several values of one instant counts |
 //! | `scores` | `news2`, `mews`, `qsofa`, `sirs`, `shock_index` |
 
 mod division;
@@ -22,6 +23,7 @@ mod reference;
 mod running;
 mod scores;
 mod since;
+mod ties;
 mod total;
 
 use datafusion::error::Result;

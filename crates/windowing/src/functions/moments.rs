@@ -14,6 +14,7 @@ use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Sign
 use datafusion::scalar::ScalarValue;
 use wardwatch_event_time::Timestamp;
 
+use super::ties::TieRule;
 use crate::Stats;
 use crate::relation::instant;
 
@@ -34,6 +35,7 @@ struct MomentFunction {
 #[derive(Debug)]
 struct MomentAccumulator {
     moment: Moment,
+    ties: TieRule,
     stats: Stats,
     origin: Option<Timestamp>,
 }
@@ -83,9 +85,10 @@ impl AggregateUDFImpl for MomentFunction {
             .collect())
     }
 
-    fn accumulator(&self, _: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
+    fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
         Ok(Box::new(MomentAccumulator {
             moment: self.moment,
+            ties: TieRule::of(&args),
             stats: Stats::EMPTY,
             origin: None,
         }))
@@ -106,14 +109,18 @@ impl Accumulator for MomentAccumulator {
             };
             let ts = Timestamp::from_micros(micros);
             let origin = *self.origin.get_or_insert(ts);
-            self.stats.push(&[number], &[1.0], ts, origin);
+            // An expression may give -0.0, which equals 0.0 and would make the order of arrival count.
+            self.stats.push(&[number + 0.0], &[1.0], ts, origin);
         }
         Ok(())
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
         Ok(match self.moment {
-            Moment::Latest => ScalarValue::Float64(self.stats.latest()),
+            Moment::Latest => {
+                let latest = self.stats.latest();
+                ScalarValue::Float64(latest.map(|(least, greatest)| self.ties.decide(least, greatest)))
+            }
             Moment::Slope => ScalarValue::Float64(self.stats.slope()),
             Moment::LatestAt => micros(self.stats.latest_at()),
         })

@@ -20,7 +20,8 @@ pub const REFERENCE: [FunctionReference; 10] = [
     FunctionReference {
         name: "latest",
         call: "latest(x)",
-        gives: "The value with the largest timestamp in the window; of two at one instant the larger.",
+        gives: "The value with the largest timestamp in the window. Of several at one instant it is the clinically worse: of SpO2 the \
+                lower, of a heart rate the further from 85.5, of two as far the lower. Where `x` is an expression it is the largest.",
         example: "latest(spo2)",
         is_aggregate: true,
     },
@@ -41,7 +42,8 @@ pub const REFERENCE: [FunctionReference; 10] = [
     FunctionReference {
         name: "time_below",
         call: "time_below(x, limit)",
-        gives: "Seconds below a limit: each value holds until the next of its vital sign, the last until the window's end.",
+        gives: "Seconds below a limit: each value holds until the next of its vital sign, the last until the window's end. Of several \
+                at one instant the one holds that `latest` would give.",
         example: "time_below(arterial_mean, 65)",
         is_aggregate: true,
     },

@@ -217,14 +217,18 @@ fn reading(row: &Row, vital: VitalSign) -> Option<f64> {
         .map(|(_, value)| *value)
 }
 
-/// Seconds for which `held` held: each observation until the next, the last until the window's end.
+/// Seconds for which `held` held: each observation until the next, the last until the window's end; of one instant the worst.
 pub fn seconds_held(window: &Evaluated, vital: VitalSign, held: impl Fn(f64) -> bool) -> Option<f64> {
     let mut seen: Vec<(i64, f64)> = window
         .rows
         .iter()
         .filter_map(|row| Some((BASE_MICROS + row.offset, reading(row, vital)?)))
         .collect();
-    seen.sort_by_key(|(micros, _)| *micros);
+    let how_bad = |value: f64| ((value - vital.info().best).abs(), -value);
+    seen.sort_by(|(at, value), (other_at, other)| {
+        let worse = how_bad(*value).partial_cmp(&how_bad(*other)).unwrap();
+        at.cmp(other_at).then(worse)
+    });
     let until = seen
         .iter()
         .skip(1)
