@@ -392,13 +392,24 @@ mod tests {
     fn the_worst_of_several_is_an_extreme() {
         for info in &REGISTRY {
             let (low, high) = (*info.plausible.start(), *info.plausible.end());
-            let tenths = |at: u32| ((low + (high - low) * f64::from(at * 37 % 1_001) / 1e3) * 10.0).round() / 10.0;
+            let tenths =
+                |at: u32| ((low + (high - low) * f64::from(at * 37 % 1_001) / 1e3) * 10.0).round() / 10.0;
             for start in 0..1_000 {
                 let values = [0, 1, 2, 3].map(|at| tenths(start + at));
                 let worst = values.into_iter().reduce(|one, other| info.worse(one, other));
                 let [least, greatest] = [f64::min, f64::max].map(|of| values.into_iter().fold(values[0], of));
-                assert_eq!(worst, Some(info.worse(least, greatest)), "{}: {values:?}", info.name);
-                assert_eq!(worst, Some(info.worse(greatest, least)), "{}: {values:?}", info.name);
+                assert_eq!(
+                    worst,
+                    Some(info.worse(least, greatest)),
+                    "{}: {values:?}",
+                    info.name
+                );
+                assert_eq!(
+                    worst,
+                    Some(info.worse(greatest, least)),
+                    "{}: {values:?}",
+                    info.name
+                );
             }
         }
     }

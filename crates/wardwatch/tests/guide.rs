@@ -89,10 +89,18 @@ fn the_guide_knows_every_reason_and_every_metric_that_it_names() {
         assert!(readings.contains(&format!("\n| `{reason}` |")), "{reason}");
     }
     let meter = fs::read_to_string(root().join("crates/kafka/src/meter.rs")).unwrap();
-    for page in [readings, page("conditions.md"), page("context.md"), page("going-live.md")] {
+    for page in [
+        readings,
+        page("conditions.md"),
+        page("context.md"),
+        page("going-live.md"),
+    ] {
         for rest in page.split("`wardwatch_").skip(1) {
             let name = rest.split(['`', '{']).next().unwrap();
-            assert!(meter.contains(&format!("\"wardwatch_{name}\"")), "wardwatch_{name}");
+            assert!(
+                meter.contains(&format!("\"wardwatch_{name}\"")),
+                "wardwatch_{name}"
+            );
         }
     }
 }

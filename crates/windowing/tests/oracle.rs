@@ -62,15 +62,9 @@ const GENERIC: [(&str, &str); 30] = [
         "first_value({x} ORDER BY ts, {x} DESC) FILTER (WHERE {x} IS NOT NULL)",
     ),
     ("first_value({x} ORDER BY {x} DESC)", "max({x})"),
-    (
-        "nth_value({x}, 2 ORDER BY ts)",
-        "{second}",
-    ),
+    ("nth_value({x}, 2 ORDER BY ts)", "{second}"),
     ("cardinality(array_agg({x} ORDER BY ts))", "nullif(count({x}), 0)"),
-    (
-        "array_agg({x} ORDER BY ts)[2]",
-        "{second}",
-    ),
+    ("array_agg({x} ORDER BY ts)[2]", "{second}"),
     (
         "array_agg({x} ORDER BY ts)[-1]",
         "last_value({x} ORDER BY ts, {x}) FILTER (WHERE {x} IS NOT NULL)",

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use wardwatch_clinical::VitalSign;
 use wardwatch_pipeline::{FeatureSet, From, Input, Pipeline, Score, ScoreKind, Writer};
 
-use super::fields::{Fields, condition_fields, in_words, limit_fields, or_off, predicts, set_fields, source_fields};
+use super::fields::{
+    Fields, condition_fields, in_words, limit_fields, or_off, predicts, set_fields, source_fields,
+};
 use super::{Change, Identity, Kind, Plan, Section, State};
 
 /// So much of what a part reads is listed.
@@ -114,7 +116,11 @@ fn sources(old: &Pipeline, new: &Pipeline) -> Vec<Change> {
                 .details
                 .push("it drives limits now, and its silence is told".to_owned());
         }
-        if change.details.iter().any(|detail| detail == "charted: false → true") {
+        if change
+            .details
+            .iter()
+            .any(|detail| detail == "charted: false → true")
+        {
             change
                 .details
                 .push("what does not come is overdue now, not lost".to_owned());
@@ -215,7 +221,13 @@ fn lost_after(old: &Pipeline, new: &Pipeline) -> Vec<Change> {
         let (was, is) = (old.lost_after[index], new.lost_after[index]);
         if was != is && !(follows(old, index) && follows(new, index)) {
             let details = vec![differ("lost_after", &was.to_string(), &is.to_string())];
-            changes.push(change(Section::LostAfter, vital.name(), Kind::Changed, details, State::Kept));
+            changes.push(change(
+                Section::LostAfter,
+                vital.name(),
+                Kind::Changed,
+                details,
+                State::Kept,
+            ));
         }
     }
     changes
