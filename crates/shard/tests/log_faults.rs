@@ -107,7 +107,7 @@ fn whoever_was_silent_all_the_time_is_told_of_at_once_afterwards() {
     log.step(&[], 62, false);
     let silence = log.told("a");
     assert!(
-        matches!(&silence[..], [(alarm, "start", 60..=62)] if alarm == "silent:bedside"),
+        matches!(&silence[..], [(alarm, "start", 59..=62)] if alarm == "silent:bedside"),
         "{silence:?}"
     );
 }

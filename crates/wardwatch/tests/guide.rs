@@ -108,7 +108,7 @@ fn the_guide_knows_every_reason_and_every_metric_that_it_names() {
 fn problems() -> String {
     let mut page = "<!-- Made from the code: see tests/guide.rs. -->\n# Problems\n\n\
         What `wardwatch validate` and `wardwatch test` call the problems that they tell. Each comes with its place, its cause and a fix; \
-        [ninety mistakes](../../crates/pipeline/tests/mistakes/README.md) show how.\n"
+        [ninety-seven mistakes](../../crates/pipeline/tests/mistakes/README.md) show how.\n"
         .to_owned();
     let sections: [(&str, &[Code]); 3] = [
         ("Any file", wardwatch_yaml::codes::ALL),
