@@ -17,6 +17,7 @@ use crate::{ClientSettings, EngineError, settings};
 
 /// How long one attempt takes; between two it is heard what went wrong.
 const ATTEMPT: Duration = Duration::from_secs(1);
+const MOMENT: Duration = Duration::from_millis(50);
 
 /// Hears what librdkafka says about connections.
 #[derive(Debug, Default)]
@@ -46,8 +47,8 @@ pub(crate) fn metadata(brokers: &str, more: &ClientSettings) -> Result<Metadata,
             Ok(metadata) => return Ok(metadata),
             Err(source) => source,
         };
-        // What went wrong is told to whoever polls.
-        while let Some(Err(KafkaError::Global(_))) = consumer.poll(Duration::ZERO) {}
+        // What went wrong is told to whoever polls; without a moment to wait, a poll ends at the first line of a log before it.
+        while let Some(Err(KafkaError::Global(_))) = consumer.poll(MOMENT) {}
         let heard = consumer
             .context()
             .heard
