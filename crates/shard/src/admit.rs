@@ -12,7 +12,7 @@
 //! corrects or was corrected, repeats, or is in quarantine with its reason; and is counted once.
 
 use wardwatch_clinical::VitalSign;
-use wardwatch_event_time::{Admission, Admitted, Standing, Timestamp};
+use wardwatch_event_time::{Admission, Admitted, Span, Standing, Timestamp};
 use wardwatch_ingest::{Kind, Message, Reason};
 use wardwatch_windowing::Placed;
 
@@ -84,7 +84,7 @@ impl Shard {
         }
         self.heard(slot, source, io);
         let offset = self.device(slot, device).clock.offset();
-        if offset.micros() != 0 && !self.pipeline.sources[source].corrects_clocks {
+        if offset != Span::ZERO && !self.pipeline.sources[source].corrects_clocks {
             io.out.counts.wrong_clock += readings;
             self.digest.add(event(Decision::WrongClock, key, message));
             let detail = "its device's clock is wrong, and the source says wrong_clock: quarantine";
@@ -95,7 +95,7 @@ impl Shard {
             ts: admitted.at,
             value: f64::NAN,
             device,
-            is_corrected: offset.micros() != 0,
+            is_corrected: offset != Span::ZERO,
         };
         self.by_kind(slot, message, &at, admitted.admission, row, io)?;
         self.patient_mut(slot).sources[source].clock.advance(admitted.at);
@@ -201,7 +201,7 @@ impl Shard {
             };
             let taken = Taken::one(*vital, *value);
             self.take_newest(slot, &at, &taken, io);
-            self.judge_limits(slot, device.source(), &at, &taken, io);
+            self.judge_limits(slot, &at, &taken, io);
         }
     }
 
@@ -275,7 +275,7 @@ impl Shard {
     ) -> Result<(), StepError> {
         let is_placed = !is_late && self.place(slot, at, taken, io)?;
         let newest = self.take_newest(slot, at, taken, io);
-        let judged = self.judge_limits(slot, at.device.source(), at, taken, io);
+        let judged = self.judge_limits(slot, at, taken, io);
         let vitals = &taken.vitals[..taken.len];
         for vital in vitals {
             if is_placed || (newest | judged) & 1 << vital != 0 {

@@ -201,7 +201,7 @@ impl Shard {
             ts: clock.effective(Timestamp::from_micros(ts)),
             value,
             device: id,
-            is_corrected: clock.offset().micros() != 0,
+            is_corrected: clock.offset() != Span::ZERO,
         });
         // What is older than lateness is kept no more, and nothing where repeats are not looked for; the newest value is known
         // all the same, unless it is the one that was corrected.

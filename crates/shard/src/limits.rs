@@ -5,7 +5,7 @@
 //! order; only a later time clears it, and once a device has given one time twice, not before [`INSTANT`] has passed: the next
 //! value of that time may be worse again.
 
-use wardwatch_alarms::{EndReason, Judgement};
+use wardwatch_alarms::{EndReason, Judgement, Transition};
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::{Span, Timestamp};
 use wardwatch_pipeline::LimitAlarm;
@@ -237,15 +237,8 @@ impl Patient {
 impl Shard {
     /// Judges the limits on the readings. A value behind a newer one is history and moves no alarm, one past its maximum age
     /// says nothing, and a source that is only for trends never does. Gives the vital signs that were judged, a bit each.
-    pub(crate) fn judge_limits(
-        &mut self,
-        slot: u32,
-        source: usize,
-        at: &Latest,
-        taken: &Taken,
-        io: &mut Io<'_>,
-    ) -> u32 {
-        if self.pipeline.sources[source].trend_only {
+    pub(crate) fn judge_limits(&mut self, slot: u32, at: &Latest, taken: &Taken, io: &mut Io<'_>) -> u32 {
+        if self.pipeline.sources[at.device.source()].trend_only {
             return 0;
         }
         let now = self.log_time;
@@ -297,14 +290,24 @@ impl Shard {
         let patient = self.patient_mut(slot);
         let machine = &mut patient.limits[index];
         let mut transition = machine.judge(judgement, at, now, rules);
+        if let Some(transition) = &mut transition {
+            transition.reason = transition.reason.map(|cleared| ended.unwrap_or(cleared));
+        }
+        self.limit_moved(slot, index, transition, io);
+    }
+
+    /// After each move of a limit's machine: sets its timer, and tells what there is to tell.
+    fn limit_moved(&mut self, slot: u32, index: usize, transition: Option<Transition>, io: &mut Io<'_>) {
+        let rules = self.pipeline.limits[index].rules;
+        let patient = self.patient_mut(slot);
+        let machine = &mut patient.limits[index];
         let due = machine.arm(rules);
         patient.judged[index].is_idle = machine.is_idle();
         if let Some(due) = due {
             self.set_timer(slot, TimerKind::Limit { index: index as u16 }, due);
         }
-        if let Some(transition) = &mut transition {
-            transition.reason = transition.reason.map(|cleared| ended.unwrap_or(cleared));
-            self.tell_limit(slot, index, *transition, io);
+        if let Some(transition) = transition {
+            self.tell_limit(slot, index, transition, io);
         }
     }
 
@@ -325,14 +328,7 @@ impl Shard {
         let machine = &mut patient.limits[index];
         machine.disarm(now);
         let transition = machine.on_time(now, rules);
-        let due = machine.arm(rules);
-        patient.judged[index].is_idle = machine.is_idle();
-        if let Some(due) = due {
-            self.set_timer(slot, TimerKind::Limit { index: index as u16 }, due);
-        }
-        if let Some(transition) = transition {
-            self.tell_limit(slot, index, transition, io);
-        }
+        self.limit_moved(slot, index, transition, io);
     }
 }
 
