@@ -1,9 +1,11 @@
 //! Numbers as a user sees them: through `validate`, `replay` and `sql`.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod program;
+
 use std::fs;
-use std::path::Path;
-use std::process::{Command, Output};
+
+use program::{text, wardwatch};
 
 fn pipeline(features: &str, alarms: &str) -> String {
     format!(
@@ -20,18 +22,6 @@ alarms:
   - {{ name: desaturation, limit: spo2 < 88, for: 15s, at_once: spo2 < 80, priority: high }}
 {alarms}"
     )
-}
-
-fn wardwatch(dir: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_wardwatch"))
-        .args(arguments)
-        .current_dir(dir)
-        .output()
-        .unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
 }
 
 /// One SpO2 a second: 97 at every tenth, else 89.

@@ -1,9 +1,12 @@
 //! The commands as a user runs them.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod program;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+
+use program::{text, wardwatch};
 
 const PIPELINE: &str = r#"
 pipeline: small
@@ -15,18 +18,6 @@ features:
 alarms:
   - { name: desaturation, limit: spo2 < 88, for: 15s, at_once: spo2 < 80, priority: high }
 "#;
-
-fn wardwatch(dir: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_wardwatch"))
-        .args(arguments)
-        .current_dir(dir)
-        .output()
-        .unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
 
 #[test]
 fn sql_scores_news2() {

@@ -1,9 +1,12 @@
 //! Files as people have them: with open quotation marks, other separators, wrong dates, half of them of no use.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use std::fs;
-use std::process::{Command, Output};
+mod program;
 
+use std::fs;
+use std::process::Output;
+
+use program::{text, wardwatch};
 use tempfile::TempDir;
 
 const PIPELINE: &str = r#"
@@ -48,13 +51,7 @@ impl Ward {
     }
 
     fn run(&self, arguments: &[&str]) -> Done {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_wardwatch"));
-        command
-            .args(arguments)
-            .current_dir(self.dir.path())
-            .output()
-            .unwrap()
-            .into()
+        wardwatch(self.dir.path(), arguments).into()
     }
 
     fn replay(&self, file: &str, more: &[&str]) -> Done {
@@ -81,11 +78,10 @@ struct Done {
 
 impl From<Output> for Done {
     fn from(output: Output) -> Self {
-        let text = |bytes| String::from_utf8(bytes).unwrap();
         Self {
             code: output.status.code(),
-            out: text(output.stdout),
-            err: text(output.stderr),
+            out: text(&output.stdout),
+            err: text(&output.stderr),
         }
     }
 }
