@@ -7,7 +7,6 @@ use wardwatch_alarms::Phase;
 use wardwatch_pipeline::{Pipeline, Predicts};
 
 use super::metrics::{Interval, quantile, ratio};
-use super::outcomes::Fate;
 use super::questions::{Answer, NO_FATE, NO_TIME, NO_TIMES, Question, Questions, in_words};
 use super::rankings::{BEFORE, Denominator, NO_MESSAGES};
 use super::report::Stay;
@@ -121,8 +120,7 @@ pub(super) fn all(pipeline: &Pipeline, questions: &Questions) -> Vec<Which> {
 }
 
 pub(super) fn figures(which: &Which, tallies: &[Tally], bed_days: f64, threads: usize) -> AlarmFigures {
-    let mut sum = Tally::default();
-    tallies.iter().for_each(|tally| sum.add(tally));
+    let sum = Tally::sum(tallies);
     let mut leads = sum.leads.clone();
     leads.sort_by(f64::total_cmp);
     let quarter = |share| quantile(&leads, share);
@@ -179,8 +177,7 @@ pub(super) fn denominators(which: &Which, tallies: &[Tally]) -> Vec<Denominator>
     let [(Ok(predicts), _)] = &which.members[..] else {
         return Vec::new();
     };
-    let mut sum = Tally::default();
-    tallies.iter().for_each(|tally| sum.add(tally));
+    let sum = Tally::sum(tallies);
     let of = |unit: &'static str, counted, fell_out: BTreeMap<&'static str, u64>| Denominator {
         of: which.name.clone(),
         predicts: in_words(predicts),
@@ -224,8 +221,7 @@ pub(super) fn tallies(which: &Which, stays: &[Stay<'_>]) -> Vec<Tally> {
 
 /// Where no outcome has a time, those alone could be judged who are without it: then none is.
 fn judge_none_without_times(tallies: &mut [Tally]) {
-    let mut sum = Tally::default();
-    tallies.iter().for_each(|tally| sum.add(tally));
+    let sum = Tally::sum(tallies);
     for tally in tallies.iter_mut().filter(|_| !sum.has_times()) {
         tally.leave_out(NO_TIMES, tally.judged);
         (tally.judged, tally.right) = (0, 0);
@@ -238,8 +234,7 @@ pub(super) fn tally(begun: &[i64], stay: &Stay<'_>, predicts: &Predicts) -> Tall
         alerts: begun.len() as u64,
         ..Tally::default()
     };
-    let of_kind = |fate: &'_ Fate| fate.outcomes.get(&predicts.outcome).cloned();
-    let Some(outcome) = stay.fate.and_then(of_kind) else {
+    let Some(outcome) = stay.fate.and_then(|fate| fate.outcomes.get(&predicts.outcome)) else {
         tally.leave_out(NO_FATE, tally.alerts);
         return tally;
     };
@@ -335,6 +330,12 @@ fn is_near(times: &[i64], at: i64) -> bool {
 // === impl Tally ===
 
 impl Tally {
+    fn sum(tallies: &[Self]) -> Self {
+        let mut sum = Self::default();
+        tallies.iter().for_each(|tally| sum.add(tally));
+        sum
+    }
+
     pub fn add(&mut self, other: &Self) {
         self.alerts += other.alerts;
         self.judged += other.judged;
