@@ -17,7 +17,9 @@ use crate::{ClientSettings, EngineError, settings};
 
 /// How long one attempt takes; between two it is heard what went wrong.
 const ATTEMPT: Duration = Duration::from_secs(1);
-const MOMENT: Duration = Duration::from_millis(50);
+
+/// How long a poll waits that only hears what there is.
+const MOMENT: Duration = Duration::from_millis(10);
 
 /// Hears what librdkafka says about connections.
 #[derive(Debug, Default)]
@@ -47,8 +49,7 @@ pub(crate) fn metadata(brokers: &str, more: &ClientSettings) -> Result<Metadata,
             Ok(metadata) => return Ok(metadata),
             Err(source) => source,
         };
-        // What went wrong is told to whoever polls; without a moment to wait, a poll ends at the first line of a log before it.
-        while let Some(Err(KafkaError::Global(_))) = consumer.poll(MOMENT) {}
+        hear(&consumer);
         let heard = consumer
             .context()
             .heard
@@ -71,6 +72,12 @@ pub(crate) fn metadata(brokers: &str, more: &ClientSettings) -> Result<Metadata,
             }
         }
     }
+}
+
+/// Hears what went wrong, which librdkafka tells whoever polls: for consumers that nothing is assigned to. Without a moment to
+/// wait, a poll ends at the first line of a log, and an error behind it waits for the next.
+pub(crate) fn hear<C: ConsumerContext>(consumer: &BaseConsumer<C>) {
+    while consumer.poll(MOMENT).is_some() {}
 }
 
 // === impl Listener ===

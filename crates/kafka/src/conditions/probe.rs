@@ -17,7 +17,7 @@ use super::steps::{NewestStep, NewestSteps};
 use super::topic_ids;
 use crate::journal::LogView;
 use crate::worker::now;
-use crate::{EngineConfig, EngineError, JournalRecord, settings};
+use crate::{EngineConfig, EngineError, JournalRecord, contact, settings};
 
 /// So many places from its end the journal is read: the last are markers of transactions.
 const BACK: i64 = 20;
@@ -63,7 +63,6 @@ impl Probe {
     /// # Errors
     /// [`EngineError::Consume`]: no broker answers in time.
     pub(crate) fn topics(&self, names: &[&str]) -> Result<BTreeMap<String, TopicFacts>, EngineError> {
-        self.serve();
         let mut no_ids_until = self.no_ids_until.lock().expect("no panic while it is held");
         if no_ids_until.is_none_or(|until| now() >= until) {
             match topic_ids::describe(self.committed.client(), names, IDS) {
@@ -164,10 +163,10 @@ impl Probe {
     }
 
     /// Lets the clients tell what they have to, so that nothing piles up.
-    fn serve(&self) {
-        for consumer in [&self.committed, &self.uncommitted] {
-            while consumer.poll(Duration::ZERO).is_some() {}
-        }
+    pub(crate) fn hear(&self) {
+        [&self.committed, &self.uncommitted]
+            .into_iter()
+            .for_each(contact::hear);
     }
 }
 

@@ -132,6 +132,7 @@ impl Watch {
     }
 
     fn look(&mut self) {
+        self.probe.hear();
         let clock = Arc::clone(&self.config.clock);
         let conditions = self.look_at_log().unwrap_or_else(|error| {
             tracing::debug!(
