@@ -170,7 +170,8 @@ impl Machine {
             return None;
         };
         let (since, was_unknown) = (*since, flags.unknown);
-        *judged = known_at.max(*judged);
+        // It may be that of an older value: a newer one was withdrawn, or another device decides.
+        *judged = known_at;
         flags.unknown = false;
         if judgement == Judgement::Clear {
             self.state = State::Idle;
@@ -281,7 +282,9 @@ impl Machine {
         }
         match &mut self.state {
             State::Idle => None,
-            State::Pending { judged_at, .. } if due - *judged_at > rules.max_age => {
+            State::Pending {
+                judged, judged_at, ..
+            } if due - *judged_at > rules.max_age || rules.known.is_over(*judged, *judged_at, due) => {
                 self.state = State::Idle;
                 None
             }
@@ -409,6 +412,14 @@ impl Machine {
     /// Whether nothing is going on: neither active nor waiting to be. A judgement that is clear then changes nothing.
     pub fn is_idle(&self) -> bool {
         self.state == State::Idle && self.worse.is_none()
+    }
+
+    /// When the condition began that is active, in event time.
+    pub fn began_at(&self) -> Option<Timestamp> {
+        match self.state {
+            State::Active { since, .. } => Some(since),
+            State::Idle | State::Pending { .. } => None,
+        }
     }
 
     /// Whether the condition is active.

@@ -67,6 +67,12 @@ impl Known {
         }
     }
 
+    /// Whether a judgement of data from `event_time`, made at log time `judged_at`, counts no more.
+    pub(crate) fn is_over(self, event_time: Timestamp, judged_at: Timestamp, now: Timestamp) -> bool {
+        let ends = self.ends(self.since(event_time, judged_at));
+        ends.is_some_and(|ends| ends <= now)
+    }
+
     /// When a condition that has been known since then is unknown. A value may be as old as its maximum age; just after that it
     /// is too old.
     pub(crate) fn ends(self, since: Timestamp) -> Option<Timestamp> {

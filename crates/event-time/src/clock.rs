@@ -10,9 +10,10 @@
 //! ```
 //!
 //! A clock is *wrong* once the smallest lag of a run of readings has been out of bounds for a minute while `ts` advanced at
-//! the pace of arrival. A backlog after an outage advances faster than that: it is late data, never a wrong clock. While a
-//! clock is wrong its readings count at their *effective time*, `ts` plus an offset that stays the same until the clock is
-//! set again. Each setting begins a new *epoch*.
+//! the pace of arrival. A backlog after an outage advances faster than that: it is late data, never a wrong clock. Old values
+//! that are sent again come in between, so a few runs are followed at a time, each of one lag; only a newer `ts` adds to one.
+//! While a clock is wrong its readings count at their *effective time*, `ts` plus an offset that stays the same until the
+//! clock is set again. Each setting begins a new *epoch*.
 //!
 //! ```text
 //!   lag  │    ●  ●  ●  ●  ●  ●  ●     a run: steady, out of bounds for a minute ──▶ offset = its smallest lag
@@ -29,10 +30,16 @@ use crate::{Span, Timestamp};
 
 /// How long a run lasts before its clock is taken for wrong.
 const SUSTAINED: Span = Span::from_secs(60);
-/// How far from the pace of arrival a run may be after that time: 10 %.
+/// How far the lag of a run's readings may be from that of its first: 10 % of that time.
 const TOLERANCE: Span = Span::from_millis(6_000);
 /// Different times that a run holds at least: two entries charted equally late are no clock.
 const LEAST_TIMES: u32 = 4;
+/// What comes longer after a run's newest reading begins the run anew.
+const LONGEST_GAP: Span = Span::from_secs(5 * 60);
+/// Runs that are followed at a time: what is measured now, and two values that are sent again and again.
+const MOST_RUNS: usize = 3;
+/// How many numbers a run is.
+const RUN_NUMBERS: usize = 7;
 
 /// The rules that one source's records are judged by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,23 +57,29 @@ pub struct ClockRules {
 pub struct Clock(Timestamp);
 
 /// One device's clock.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceClock {
     clock: Clock,
     /// What is added to `ts` in this epoch; zero while the clock is right.
     offset: Span,
-    /// Readings out of bounds, one after the other.
-    run: Option<Run>,
+    /// The greatest `ts` of earlier epochs: up to there a reading may be one of theirs, sent again.
+    earlier: Timestamp,
+    /// Readings out of bounds, since the last that was within.
+    runs: Vec<Run>,
 }
 
-/// A run of readings that are out of bounds on one side.
+/// A run of readings that are out of bounds by the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Run {
     since: Timestamp,
     first_lag: Span,
     least_lag: Span,
     newest_ts: Timestamp,
+    /// When that came.
+    newest_at: Timestamp,
     times: u32,
+    /// Whether nothing within bounds came of the device before it.
+    is_first: bool,
 }
 
 /// How a clock stands to the broker's.
@@ -102,6 +115,8 @@ pub struct Admitted {
     pub admission: Admission,
     /// Whether a new epoch begins with it: earlier times of this device tell nothing of later ones.
     pub new_epoch: bool,
+    /// Whether the clock of a new epoch has been so ever since the device's first reading, and is only found now.
+    pub from_start: bool,
 }
 
 /// Which bound a lag is beyond.
@@ -163,22 +178,81 @@ impl Clock {
 // === impl Run ===
 
 impl Run {
-    fn beginning(ts: Timestamp, append_time: Timestamp, lag: Span) -> Self {
+    fn beginning(ts: Timestamp, append_time: Timestamp, lag: Span, is_first: bool) -> Self {
         Self {
             since: append_time,
             first_lag: lag,
             least_lag: lag,
             newest_ts: ts,
+            newest_at: append_time,
             times: 1,
+            is_first,
         }
+    }
+
+    /// Whether a reading of this lag came at the pace of the run.
+    fn is_at_pace(&self, lag: Span) -> bool {
+        lag - self.first_lag <= TOLERANCE && self.first_lag - lag <= TOLERANCE
+    }
+
+    /// Adds a newer reading; whether the run has lasted.
+    fn advance(&mut self, ts: Timestamp, append_time: Timestamp, lag: Span) -> bool {
+        if append_time - self.newest_at > LONGEST_GAP {
+            *self = Self::beginning(ts, append_time, lag, self.is_first);
+            return false;
+        }
+        self.least_lag = self.least_lag.min(lag);
+        (self.newest_ts, self.newest_at) = (ts, append_time);
+        self.times += 1;
+        append_time - self.since >= SUSTAINED && self.times >= LEAST_TIMES
+    }
+
+    fn to_numbers(self) -> [i64; RUN_NUMBERS] {
+        [
+            self.since.micros(),
+            self.first_lag.micros(),
+            self.least_lag.micros(),
+            self.newest_ts.micros(),
+            self.newest_at.micros(),
+            i64::from(self.times),
+            i64::from(self.is_first),
+        ]
+    }
+
+    /// The run that gave these numbers; none of one without readings.
+    fn from_numbers(numbers: &[i64]) -> Option<Option<Self>> {
+        let [since, first_lag, least_lag, newest_ts, newest_at, times, is_first] = *numbers else {
+            return None;
+        };
+        let run = Self {
+            since: Timestamp::from_micros(since),
+            first_lag: Span::from_micros(first_lag),
+            least_lag: Span::from_micros(least_lag),
+            newest_ts: Timestamp::from_micros(newest_ts),
+            newest_at: Timestamp::from_micros(newest_at),
+            times: u32::try_from(times).ok()?,
+            is_first: is_first != 0,
+        };
+        Some((run.times > 0).then_some(run))
     }
 }
 
 // === impl DeviceClock ===
 
+impl Default for DeviceClock {
+    fn default() -> Self {
+        Self {
+            clock: Clock::default(),
+            offset: Span::ZERO,
+            earlier: Timestamp::MIN,
+            runs: Vec::new(),
+        }
+    }
+}
+
 impl DeviceClock {
     /// How many numbers a device's clock is.
-    pub const NUMBERS: usize = 7;
+    pub const NUMBERS: usize = 3 + MOST_RUNS * RUN_NUMBERS;
 
     /// Judges a record and, when it is accepted, moves the clock.
     #[inline]
@@ -186,10 +260,15 @@ impl DeviceClock {
         let lag = append_time - ts;
         let side = side(lag - self.offset, rules);
         if side == Side::Within && self.offset == Span::ZERO {
-            self.run = None;
-            return self.take(ts, append_time, rules, false);
+            self.runs.clear();
+            return self.take(ts, append_time, rules);
         }
         self.admit_unusual(ts, append_time, lag, side, rules)
+    }
+
+    /// Judges a word on an earlier reading, and moves the clock if it is newer: it tells nothing of how the clock stands.
+    pub fn admit_correction(&mut self, ts: Timestamp, append_time: Timestamp, rules: ClockRules) -> Admitted {
+        self.take(ts, append_time, rules)
     }
 
     /// A reading of a clock that is wrong, or may be.
@@ -202,105 +281,134 @@ impl DeviceClock {
         side: Side,
         rules: ClockRules,
     ) -> Admitted {
+        // By the time that the device gives, without the offset.
+        let as_given = self::side(lag, rules);
         if rules.past_skew.is_none() {
-            self.run = (side == Side::Ahead).then(|| Run::beginning(ts, append_time, lag));
-            return self.take(ts, append_time, rules, false);
+            return self.admit_as_given(ts, append_time, lag, as_given, rules);
         }
-        // No reading can come before it was measured: where the offset says so, the clock was set forward.
-        let was_set_forward = self.offset != Span::ZERO && side == Side::Ahead;
-        let is_behind_no_more = self.offset > Span::ZERO && self::side(lag, rules) != Side::Behind;
-        let new_epoch = if was_set_forward || is_behind_no_more {
-            self.run = None;
-            Some(if self::side(lag, rules) == Side::Behind {
-                lag
-            } else {
-                Span::ZERO
-            })
-        } else if side == Side::Within {
-            self.run = None;
+        // A clock that was ahead and is right may still be within bounds of its offset.
+        let fits = side == Side::Within && (self.offset > Span::ZERO || as_given == Side::Ahead);
+        let found = if self.is_set_forward(ts, side, as_given) {
+            Some((lag, false))
+        } else if fits {
+            self.runs.clear();
             None
         } else {
             self.sustained(ts, append_time, lag)
-                .map(|lag| match self::side(lag, rules) {
-                    Side::Within => Span::ZERO,
-                    Side::Behind | Side::Ahead => lag,
-                })
         };
-        if let Some(offset) = new_epoch {
-            *self = Self {
-                offset,
-                ..Self::default()
-            };
+        let Some((lag, from_start)) = found else {
+            return self.take(ts, append_time, rules);
+        };
+        self.begin_epoch(match self::side(lag, rules) {
+            Side::Within => Span::ZERO,
+            Side::Behind | Side::Ahead => lag,
+        });
+        Admitted {
+            new_epoch: true,
+            from_start,
+            ..self.take(ts, append_time, rules)
         }
-        self.take(ts, append_time, rules, new_epoch.is_some())
     }
 
-    fn take(
+    /// Where clocks are taken as they are, also one that was found to be wrong under other rules.
+    fn admit_as_given(
         &mut self,
         ts: Timestamp,
         append_time: Timestamp,
+        lag: Span,
+        as_given: Side,
         rules: ClockRules,
-        new_epoch: bool,
     ) -> Admitted {
+        let new_epoch = self.offset != Span::ZERO;
+        if new_epoch {
+            self.begin_epoch(Span::ZERO);
+        }
+        self.runs.clear();
+        if as_given == Side::Ahead {
+            self.runs.push(Run::beginning(ts, append_time, lag, false));
+        }
+        Admitted {
+            new_epoch,
+            ..self.take(ts, append_time, rules)
+        }
+    }
+
+    /// Whether one reading tells that a clock that was behind was set forward: it is right again, or else it would have come
+    /// before it was measured. One of an earlier epoch that is sent again does not tell, and neither does a wrong date.
+    fn is_set_forward(&self, ts: Timestamp, side: Side, as_given: Side) -> bool {
+        let is_beyond = as_given == Side::Within || (as_given == Side::Behind && side == Side::Ahead);
+        self.offset > Span::ZERO && is_beyond && ts > self.earlier
+    }
+
+    fn begin_epoch(&mut self, offset: Span) {
+        let newest = match self.clock.has_started() {
+            true => self.clock.now() - self.offset,
+            false => Timestamp::MIN,
+        };
+        *self = Self {
+            offset,
+            earlier: self.earlier.max(newest),
+            ..Self::default()
+        };
+    }
+
+    fn take(&mut self, ts: Timestamp, append_time: Timestamp, rules: ClockRules) -> Admitted {
         let at = ts + self.offset;
         Admitted {
             at,
             admission: self.clock.admit(at, append_time, rules),
-            new_epoch,
+            new_epoch: false,
+            from_start: false,
         }
     }
 
-    /// Adds a reading to the run; the smallest lag of a run that has lasted.
-    fn sustained(&mut self, ts: Timestamp, append_time: Timestamp, lag: Span) -> Option<Span> {
-        let begin = Run::beginning(ts, append_time, lag);
-        let is_ahead = |lag: Span| lag < self.offset;
-        let Some(run) = self
-            .run
-            .as_mut()
-            .filter(|run| is_ahead(run.first_lag) == is_ahead(lag))
-        else {
-            self.run = Some(begin);
-            return None;
-        };
-        run.least_lag = run.least_lag.min(lag);
-        if ts > run.newest_ts {
-            run.newest_ts = ts;
-            run.times += 1;
+    /// Adds a reading to its run. Of a run that has lasted: the smallest lag, and whether nothing within bounds came before.
+    fn sustained(&mut self, ts: Timestamp, append_time: Timestamp, lag: Span) -> Option<(Span, bool)> {
+        let goes_on = |run: &Run| run.is_at_pace(lag) && run.newest_ts < ts;
+        if let Some(place) = self.runs.iter().position(goes_on) {
+            let has_lasted = self.runs[place].advance(ts, append_time, lag);
+            return has_lasted.then(|| (self.least_lag(place), self.runs[place].is_first));
         }
-        if append_time - run.since < SUSTAINED {
-            return None;
+        // Sent again, or one of many of a coarse stamp: it tells nothing of the pace.
+        let is_known = |run: &Run| run.is_at_pace(lag) || run.newest_ts == ts;
+        if !self.runs.iter().any(is_known) {
+            let is_first = !self.clock.has_started() || self.runs.iter().any(|run| run.is_first);
+            if self.runs.len() == MOST_RUNS {
+                let least_recent = (0..MOST_RUNS).min_by_key(|run| self.runs[*run].newest_at);
+                self.runs.swap_remove(least_recent.unwrap_or_default());
+            }
+            self.runs.push(Run::beginning(ts, append_time, lag, is_first));
         }
-        let off_pace = if lag > run.first_lag {
-            lag - run.first_lag
-        } else {
-            run.first_lag - lag
-        };
-        if off_pace > TOLERANCE {
-            *run = begin;
-            return None;
-        }
-        (run.times >= LEAST_TIMES).then_some(run.least_lag)
+        None
     }
 
-    /// The effective time of `ts` in this epoch.
-    pub fn effective(self, ts: Timestamp) -> Timestamp {
-        ts + self.offset
+    /// The smallest lag of a run and of those that go on beside it: a device that uploads in batches has several.
+    fn least_lag(&self, place: usize) -> Span {
+        let lasted = &self.runs[place];
+        let is_ahead = |run: &Run| run.first_lag < self.offset;
+        let goes_on = |run: &&Run| {
+            run.times > 1
+                && is_ahead(run) == is_ahead(lasted)
+                && lasted.newest_at - run.newest_at <= LONGEST_GAP
+        };
+        let lags = self.runs.iter().filter(goes_on).map(|run| run.least_lag);
+        lags.min().unwrap_or(lasted.least_lag)
     }
 
     /// What is added to a device's time in this epoch.
-    pub const fn offset(self) -> Span {
+    pub const fn offset(&self) -> Span {
         self.offset
     }
 
     /// Where the clock stands, in effective time.
-    pub const fn now(self) -> Timestamp {
+    pub const fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
     /// How it stands to the broker's. A reading from the future tells of a clock that is ahead before that is sustained.
-    pub fn standing(self) -> Standing {
-        let ahead = self.run.filter(|run| run.first_lag < self.offset);
-        match (self.offset, ahead) {
+    pub fn standing(&self) -> Standing {
+        let newest = self.runs.iter().max_by_key(|run| run.newest_at);
+        match (self.offset, newest.filter(|run| run.first_lag < self.offset)) {
             (Span::ZERO, Some(run)) => Standing::Ahead(-run.least_lag),
             (Span::ZERO, None) => Standing::Right,
             (offset, _) if offset > Span::ZERO => Standing::Behind(offset),
@@ -309,41 +417,30 @@ impl DeviceClock {
     }
 
     /// As plain numbers, for a snapshot.
-    pub fn to_numbers(self) -> [i64; Self::NUMBERS] {
-        let run = self.run.unwrap_or(Run {
-            since: Timestamp::MIN,
-            first_lag: Span::ZERO,
-            least_lag: Span::ZERO,
-            newest_ts: Timestamp::MIN,
-            times: 0,
-        });
-        [
+    pub fn to_numbers(&self) -> [i64; Self::NUMBERS] {
+        let mut numbers = [0; Self::NUMBERS];
+        let own = [
             self.clock.now().micros(),
             self.offset.micros(),
-            run.since.micros(),
-            run.first_lag.micros(),
-            run.least_lag.micros(),
-            run.newest_ts.micros(),
-            i64::from(run.times),
-        ]
+            self.earlier.micros(),
+        ];
+        numbers[..3].copy_from_slice(&own);
+        for (into, run) in numbers[3..].chunks_exact_mut(RUN_NUMBERS).zip(&self.runs) {
+            into.copy_from_slice(&run.to_numbers());
+        }
+        numbers
     }
 
     /// The clock that gave these numbers; none when no clock gives them.
-    pub fn from_numbers(
-        [clock, offset, since, first_lag, least_lag, newest_ts, times]: [i64; Self::NUMBERS],
-    ) -> Option<Self> {
-        let times = u32::try_from(times).ok()?;
-        let run = Run {
-            since: Timestamp::from_micros(since),
-            first_lag: Span::from_micros(first_lag),
-            least_lag: Span::from_micros(least_lag),
-            newest_ts: Timestamp::from_micros(newest_ts),
-            times,
-        };
+    pub fn from_numbers(numbers: [i64; Self::NUMBERS]) -> Option<Self> {
+        let [clock, offset, earlier, ..] = numbers;
+        let runs = numbers[3..].chunks_exact(RUN_NUMBERS).map(Run::from_numbers);
+        let runs: Option<Vec<Option<Run>>> = runs.collect();
         Some(Self {
             clock: Clock::at(Timestamp::from_micros(clock)),
             offset: Span::from_micros(offset),
-            run: (times > 0).then_some(run),
+            earlier: Timestamp::from_micros(earlier),
+            runs: runs?.into_iter().flatten().collect(),
         })
     }
 }

@@ -16,7 +16,7 @@ use crate::scores::CheckedScore;
 use crate::spelling;
 use crate::{Condition, ConditionAlarm, From, LimitAlarm, Source};
 
-/// Most alarms of a pipeline; each keeps 56 bytes a patient.
+/// Most alarms of a pipeline: of each, every patient keeps a state machine.
 const MOST_ALARMS: usize = 256;
 
 /// The names of the technical alarms.

@@ -24,26 +24,11 @@ use crate::presence;
 use crate::shard::Io;
 use crate::{Refused, Shard, StepError};
 
-/// The readings of a message that are accepted, on the stack: a group holds at most 64.
-pub(crate) struct Taken {
-    pub(crate) vitals: [u8; 64],
-    pub(crate) values: [f64; 64],
-    pub(crate) len: usize,
-}
-
-// === impl Taken ===
-
-impl Taken {
-    /// One reading.
-    pub(crate) fn one(vital: u8, value: f64) -> Self {
-        let mut taken = Self {
-            vitals: [0; 64],
-            values: [0.0; 64],
-            len: 1,
-        };
-        (taken.vitals[0], taken.values[0]) = (vital, value);
-        taken
-    }
+/// The readings of a message that are accepted.
+#[derive(Clone, Copy)]
+pub(crate) struct Taken<'m> {
+    pub(crate) vitals: &'m [u8],
+    pub(crate) values: &'m [f64],
 }
 
 // === impl Shard ===
@@ -119,14 +104,24 @@ impl Shard {
         let values = values.map(|(vital, value)| (u64::from(*vital), *value));
         match message.kind {
             Kind::Measured => {
-                let taken = self.sort_out(message, slot, at.device, admission, io);
-                let values = taken.vitals.iter().zip(&taken.values).take(taken.len);
+                let sorted_out = self.sort_out(message, slot, at, admission, io);
+                let taken = match &sorted_out {
+                    None => Taken {
+                        vitals: message.vitals,
+                        values: message.values,
+                    },
+                    Some((vitals, values)) => Taken { vitals, values },
+                };
+                if admission == Admission::Newest {
+                    self.keep(message, at.device, slot, taken);
+                }
+                let values = taken.vitals.iter().zip(taken.values);
                 let values = values.map(|(vital, value)| (u64::from(*vital), *value));
                 self.digest
                     .add(event(Decision::Taken, key, message).values(values));
-                match taken.len {
-                    0 => Ok(()),
-                    _ => self.use_readings(slot, at, &taken, admission == Admission::Late, row, io),
+                match taken.vitals {
+                    [] => Ok(()),
+                    _ => self.use_readings(slot, at, taken, admission == Admission::Late, row, io),
                 }
             }
             Kind::Absent => {
@@ -164,10 +159,13 @@ impl Shard {
             Timestamp::from_micros(message.ts),
             Timestamp::from_micros(message.append_time),
         );
-        let admitted = device.clock.admit(ts, append_time, rules);
+        let admitted = match message.kind {
+            Kind::Measured | Kind::Absent => device.clock.admit(ts, append_time, rules),
+            Kind::Corrected | Kind::Withdrawn => device.clock.admit_correction(ts, append_time, rules),
+        };
         let after = device.clock.standing();
         let kept = match admitted.new_epoch {
-            true => device.begin_epoch(append_time),
+            true => device.begin_epoch(append_time, admitted.from_start),
             false => Vec::new(),
         };
         if was_evicted {
@@ -182,14 +180,14 @@ impl Shard {
         if is_other || was_evicted && self.patient_mut(slot).sources[source].device_clock.is_active() {
             self.device_clock_changed(slot, source, io);
         }
-        if !kept.is_empty() {
+        if !kept.is_empty() && self.pipeline.sources[source].corrects_clocks {
             self.redate(slot, id, &kept, io);
         }
         (id, admitted)
     }
 
-    /// Uses what a device has sent while its clock was found to be wrong: it was too old by its own time, and is not by its
-    /// effective one.
+    /// Uses what a device has sent while its clock was found to be wrong, or right again: it was too old by the time that
+    /// counted, and is not by its effective one.
     #[cold]
     fn redate(&mut self, slot: u32, device: DeviceId, kept: &[(Timestamp, u8, f64)], io: &mut Io<'_>) {
         for (ts, vital, value) in kept {
@@ -197,11 +195,14 @@ impl Shard {
                 ts: *ts,
                 value: f64::NAN,
                 device,
-                is_corrected: true,
+                is_corrected: self.device(slot, device).clock.offset() != Span::ZERO,
             };
-            let taken = Taken::one(*vital, *value);
-            self.take_newest(slot, &at, &taken, io);
-            self.judge_limits(slot, &at, &taken, io);
+            let taken = Taken {
+                vitals: &[*vital],
+                values: &[*value],
+            };
+            self.take_newest(slot, &at, taken, io);
+            self.judge_limits(slot, &at, taken, io);
         }
     }
 
@@ -211,56 +212,67 @@ impl Shard {
         devices.get_mut(device.place())
     }
 
-    /// Drops repeats and what was corrected since, and gives the rest.
+    /// Drops repeats and what was corrected since, and gives the rest; nothing where all is taken as it stands.
+    #[inline]
     fn sort_out(
         &mut self,
         message: &Message<'_>,
         slot: u32,
-        device: DeviceId,
+        at: &Latest,
         admission: Admission,
         io: &mut Io<'_>,
-    ) -> Taken {
-        let rules = &self.pipeline.sources[device.source()];
-        let (dedupe, lateness) = (rules.dedupe, rules.rules.lateness);
-        let state = self.device(slot, device);
-        let mut taken = Taken {
-            vitals: [0; 64],
-            values: [0.0; 64],
-            len: 0,
-        };
-        let is_newest = admission == Admission::Newest;
-        if is_newest && state.replacements.is_empty() {
-            taken.len = message.vitals.len();
-            taken.vitals[..taken.len].copy_from_slice(message.vitals);
-            taken.values[..taken.len].copy_from_slice(message.values);
-        } else {
-            for (vital, value) in message.vitals.iter().zip(message.values) {
-                if state.replacement(message.ts, *vital).is_some() {
-                    io.out.counts.corrections += 1;
-                    continue;
-                }
-                let is_new = match admission {
-                    _ if !dedupe => true,
-                    Admission::Late => state.seen.accept_late(message.ts, *vital, *value),
-                    Admission::Newest => true,
-                    _ => state.seen.accept(message.ts, *vital, *value),
-                };
-                if !is_new {
-                    io.out.counts.repeats += 1;
-                    continue;
-                }
-                taken.vitals[taken.len] = *vital;
-                taken.values[taken.len] = *value;
-                taken.len += 1;
+    ) -> Option<(Vec<u8>, Vec<f64>)> {
+        let is_whole = admission == Admission::Newest && self.device(slot, at.device).replacements.is_empty();
+        (!is_whole).then(|| self.sort_out_each(message, slot, at, admission, io))
+    }
+
+    #[inline(never)]
+    fn sort_out_each(
+        &mut self,
+        message: &Message<'_>,
+        slot: u32,
+        at: &Latest,
+        admission: Admission,
+        io: &mut Io<'_>,
+    ) -> (Vec<u8>, Vec<f64>) {
+        let dedupe = self.pipeline.sources[at.device.source()].dedupe;
+        let mut taken = (Vec::new(), Vec::new());
+        for (vital, value) in message.vitals.iter().zip(message.values) {
+            // What came in time is not looked for any more once it is late, but the newest value of all is known.
+            let newest = self.patient_mut(slot).latest[usize::from(*vital)];
+            let is_newest_again = (newest.ts, newest.device, newest.value) == (at.ts, at.device, *value);
+            let state = self.device(slot, at.device);
+            if state.replacement(message.ts, *vital).is_some() {
+                io.out.counts.corrections += 1;
+                continue;
             }
-        }
-        if is_newest && dedupe {
-            let (vitals, values) = (&taken.vitals[..taken.len], &taken.values[..taken.len]);
-            state.seen.keep(message.ts, vitals, values);
-            let oldest = Timestamp::from_micros(message.ts) - lateness;
-            state.seen.prune(oldest.micros(), lateness.micros());
+            let is_new = match admission {
+                _ if !dedupe => true,
+                Admission::Newest => true,
+                Admission::Late => !is_newest_again && state.seen.accept_late(message.ts, *vital, *value),
+                _ => state.seen.accept(message.ts, *vital, *value),
+            };
+            if !is_new {
+                io.out.counts.repeats += 1;
+                continue;
+            }
+            taken.0.push(*vital);
+            taken.1.push(*value);
         }
         taken
+    }
+
+    /// Keeps what is newest of its device, so that a repeat is known as one; the others are kept as they are looked up.
+    #[inline]
+    fn keep(&mut self, message: &Message<'_>, device: DeviceId, slot: u32, taken: Taken<'_>) {
+        let rules = &self.pipeline.sources[device.source()];
+        let (dedupe, lateness) = (rules.dedupe, rules.rules.lateness);
+        if dedupe {
+            let seen = &mut self.device(slot, device).seen;
+            seen.keep(message.ts, taken.vitals, taken.values);
+            let oldest = Timestamp::from_micros(message.ts) - lateness;
+            seen.prune(oldest.micros(), lateness.micros());
+        }
     }
 
     /// Puts readings to use: in windows, as newest values, by limits. What nothing can use goes to quarantine.
@@ -268,7 +280,7 @@ impl Shard {
         &mut self,
         slot: u32,
         at: &Latest,
-        taken: &Taken,
+        taken: Taken<'_>,
         is_late: bool,
         row: usize,
         io: &mut Io<'_>,
@@ -276,8 +288,7 @@ impl Shard {
         let is_placed = !is_late && self.place(slot, at, taken, io)?;
         let newest = self.take_newest(slot, at, taken, io);
         let judged = self.judge_limits(slot, at, taken, io);
-        let vitals = &taken.vitals[..taken.len];
-        for vital in vitals {
+        for vital in taken.vitals {
             if is_placed || (newest | judged) & 1 << vital != 0 {
                 io.out.counts.observations += 1;
                 continue;
@@ -298,7 +309,7 @@ impl Shard {
         &mut self,
         slot: u32,
         at: &Latest,
-        taken: &Taken,
+        taken: Taken<'_>,
         io: &mut Io<'_>,
     ) -> Result<bool, StepError> {
         let pending_until = self.patients[slot as usize]
@@ -308,12 +319,11 @@ impl Shard {
             // A window that holds this instant is decided: it is evaluated without this row.
             self.evaluate(usize::MAX, io)?;
         }
-        let (vitals, values) = (&taken.vitals[..taken.len], &taken.values[..taken.len]);
         let source = at.device.source() as u16;
         let mut any = false;
         for set in 0..self.sets.len() {
             let placed = self.sets[set]
-                .take(slot, at.ts, self.log_time, source, vitals, values)
+                .take(slot, at.ts, self.log_time, source, taken.vitals, taken.values)
                 .map_err(|error| StepError::sql("feature set", &self.pipeline.sets[set].name, &error))?;
             any |= placed != Placed::Expired;
             match placed {
@@ -327,13 +337,13 @@ impl Shard {
 
     /// Takes readings that are newer than the newest values, or worse than those of the same time. Gives those within their
     /// maximum age, a bit each.
-    fn take_newest(&mut self, slot: u32, at: &Latest, taken: &Taken, io: &mut Io<'_>) -> u32 {
+    fn take_newest(&mut self, slot: u32, at: &Latest, taken: Taken<'_>, io: &mut Io<'_>) -> u32 {
         let (now, watched) = (self.log_time, self.watched);
         let patient = self.patients[slot as usize]
             .as_mut()
             .expect("a slot on the roster holds a patient");
-        let (mut usable, mut came_back) = (0u32, 0u32);
-        for (vital, value) in taken.vitals.iter().zip(&taken.values).take(taken.len) {
+        let (mut usable, mut came_back, mut is_missing) = (0u32, 0u32, false);
+        for (vital, value) in taken.vitals.iter().zip(taken.values) {
             let vital = VitalSign::ALL[usize::from(*vital)];
             let new = Latest { value: *value, ..*at };
             if let Some(history) = &mut patient.history {
@@ -345,14 +355,18 @@ impl Shard {
             } else if at.ts < latest.ts {
                 continue;
             }
+            let bit = presence::bit(vital);
             if now - at.ts > self.pipeline.max_age[vital.index()] {
+                is_missing |= watched & bit != 0 && patient.presence.note_too_old(vital, at.device.source());
                 continue;
             }
-            let bit = presence::bit(vital);
             usable |= bit;
             if watched & bit != 0 && patient.presence.renew(vital, at.device.source(), now) {
                 came_back |= bit;
             }
+        }
+        if is_missing {
+            self.arm_presence(slot, now + Span::from_micros(1));
         }
         while came_back != 0 {
             let vital = VitalSign::ALL[came_back.trailing_zeros() as usize];

@@ -31,8 +31,8 @@ pub(crate) struct Pending {
     pub(crate) at: Timestamp,
     /// Whether it was the newest window when it was decided; older ones, opened by late data, are features only.
     pub(crate) is_newest: bool,
-    /// Whether it is evaluated again because a value was corrected.
-    pub(crate) is_corrected: bool,
+    /// Vital signs for whose correction it is evaluated again, a bit each.
+    pub(crate) corrected: u32,
     pub(crate) latest: LatestValues,
 }
 
@@ -129,14 +129,14 @@ impl Shard {
         }
     }
 
-    /// Queues a patient's newest windows once more, now: a value that scores read was corrected.
-    pub(crate) fn queue_corrected(&mut self, slot: u32) {
+    /// Queues a patient's newest windows once more, now: values that scores read were corrected, of these vital signs.
+    pub(crate) fn queue_corrected(&mut self, slot: u32, corrected: u32) {
         for set in self.ranks.clone() {
             if let Some(pane) = self.sets[set].newest_closed(slot) {
                 let revision = self.patient_mut(slot).sets[set].revision + 1;
                 self.queue(slot, set, pane, revision, true, self.log_time);
                 if let Some(queued) = self.pending.back_mut() {
-                    queued.is_corrected = true;
+                    queued.corrected = corrected;
                 }
             }
         }
@@ -166,7 +166,7 @@ impl Shard {
             revision,
             at,
             is_newest,
-            is_corrected: false,
+            corrected: 0,
             latest,
         });
     }

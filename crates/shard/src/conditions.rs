@@ -3,13 +3,15 @@
 use arrow::array::AsArray;
 use datafusion::error::DataFusionError;
 use wardwatch_alarms::{EndReason, Judgement};
+use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::Timestamp;
-use wardwatch_pipeline::Condition;
+use wardwatch_pipeline::{Condition, From as Origin};
 use wardwatch_windowing::RowErrors;
 
 use crate::closing::Pending;
 use crate::inputs::{Columns, Facts, View};
 use crate::patient::Patient;
+use crate::presence::bit;
 use crate::shard::Io;
 use crate::timers::TimerKind;
 use crate::{Shard, StepError};
@@ -62,6 +64,15 @@ impl Shard {
     ) {
         let rules = self.pipeline.conditions[index].rules;
         let is_old = pending.at - pending.end > self.pipeline.time.max_score_age;
+        let corrected = match pending.corrected {
+            0 => 0,
+            all => all & self.vitals_read_by(index),
+        };
+        let judgement = match judgement {
+            // It is about a value that there is no more.
+            Judgement::Unknown if self.is_any_gone(corrected, pending, view) => Judgement::Clear,
+            judgement => judgement,
+        };
         let machine = &mut self.patient_mut(pending.slot).conditions[index];
         if is_old && judgement == Judgement::Violating && !machine.is_active() {
             // What comes late may end a condition, and keeps one going; it begins none.
@@ -72,10 +83,26 @@ impl Shard {
             self.set_timer(pending.slot, TimerKind::Condition { index: index as u16 }, due);
         }
         if let Some(mut transition) = transition {
-            let ended = transition.reason.filter(|_| pending.is_corrected);
+            let ended = transition.reason.filter(|_| corrected != 0);
             transition.reason = ended.map(|_| EndReason::Corrected).or(transition.reason);
             self.tell_condition(pending.slot, index, transition, Some(view), io);
         }
+    }
+
+    /// The newest values that a condition reads, itself and through its scores: vital signs, a bit each.
+    fn vitals_read_by(&self, index: usize) -> u32 {
+        let read = self.read_by(&self.pipeline.conditions[index]);
+        read.fold(0, |all, input| match input.from {
+            Origin::Vital(vital) => all | bit(vital),
+            Origin::OnOxygen => all | bit(VitalSign::O2Flow) | bit(VitalSign::Fio2),
+            _ => all,
+        })
+    }
+
+    /// Whether no usable value is left of one of these vital signs.
+    fn is_any_gone(&self, vitals: u32, pending: &Pending, view: &View) -> bool {
+        let mut corrected = VitalSign::ALL.iter().filter(|vital| vitals & bit(**vital) != 0);
+        corrected.any(|vital| self.facts(pending, view).vital(*vital).is_none())
     }
 
     /// A condition's timer: the windows decided before it are judged first.

@@ -23,6 +23,7 @@ use crate::limits::{Noted, judge, limits_on};
 use crate::patient::{Latest, Replaced};
 use crate::presence::bit;
 use crate::shard::Io;
+use crate::timers::TimerKind;
 use crate::{Shard, StepError};
 
 /// Replaced values of a patient that are remembered for what windows hold; of more, the oldest goes.
@@ -42,14 +43,16 @@ impl Shard {
     ) -> Result<(), StepError> {
         // What is decided saw the values as they were.
         self.catch_up(slot, self.log_time, io)?;
-        let mut changes_scores = false;
+        let mut changed = 0;
         for (vital, value) in message.vitals.iter().zip(message.values) {
             let vital = VitalSign::ALL[usize::from(*vital)];
             let value = (message.kind == Kind::Corrected).then_some(*value);
-            changes_scores |= self.correct_one(slot, vital, value, message.ts, at, admission, io)?;
+            if self.correct_one(slot, vital, value, message.ts, at, admission, io)? {
+                changed |= bit(vital);
+            }
         }
-        if changes_scores {
-            self.queue_corrected(slot);
+        if changed != 0 {
+            self.queue_corrected(slot, changed);
             self.catch_up(slot, self.log_time, io)?;
         }
         Ok(())
@@ -72,11 +75,12 @@ impl Shard {
     ) -> Result<bool, StepError> {
         let index = vital.index() as u8;
         let (now, max_age) = (self.log_time, self.pipeline.max_age[vital.index()]);
-        let kept_for = max_age.max(self.pipeline.sources[at.device.source()].rules.lateness);
+        let lateness = self.pipeline.sources[at.device.source()].rules.lateness;
+        let kept_for = self.pipeline.max_age.map(|max_age| max_age.max(lateness));
         let was_latest = self.patient_mut(slot).latest[vital.index()];
         let is_latest = (was_latest.ts, was_latest.device) == (at.ts, at.device);
         let device = self.device(slot, at.device);
-        let clock = device.clock;
+        let offset = device.clock.offset();
         let was_replaced = device.replacement(ts, index).is_some();
         let was_kept = device.seen.take_out(ts, index);
         let new = Replacement {
@@ -85,14 +89,18 @@ impl Shard {
             value,
         };
         device.remember(new, |known| {
-            now - clock.effective(Timestamp::from_micros(known.ts)) > kept_for
+            now - (Timestamp::from_micros(known.ts) + offset) > kept_for[usize::from(known.vital)]
         });
-        let was_used = was_kept || is_latest;
-        if was_used {
+        let is_original = !(was_kept || is_latest || was_replaced);
+        if !is_original {
             self.note_replaced(slot, index, at.ts);
-        } else if let (Some(value), false, false) = (value, was_replaced, admission == Admission::Late) {
+        } else if let (Some(value), false) = (value, admission == Admission::Late) {
             // Its original never came: to windows it is the reading.
-            self.place(slot, at, &Taken::one(index, value), io)?;
+            let taken = Taken {
+                vitals: &[index],
+                values: &[value],
+            };
+            self.place(slot, at, taken, io)?;
         }
         let kept = self.all_kept(slot, vital);
         let patient = self.patients[slot as usize]
@@ -118,10 +126,22 @@ impl Shard {
         if is_latest || newest.is_some_and(|newest| newest.ts >= was_latest.ts) {
             patient.latest[vital.index()] = newest.unwrap_or(Latest::NONE);
             let is_usable = newest.is_some_and(|newest| now - newest.ts <= max_age);
+            let is_of_its_time = newest.is_some_and(|newest| newest.ts == at.ts);
+            let is_newer = newest.is_some_and(|newest| newest.ts > was_latest.ts)
+                || (is_original && value.is_some() && is_of_its_time);
             let is_watched = self.watched & bit(vital) != 0;
             let presence = &mut self.patient_mut(slot).presence;
-            if is_usable && is_watched && presence.renew(vital, at.device.source(), now) {
+            // Where its original never came, it is the reading.
+            if is_usable && is_newer && is_watched && presence.renew(vital, at.device.source(), now) {
                 self.came_back(slot, vital, io);
+            }
+            if !is_usable {
+                if newest.is_some() && is_watched {
+                    self.patient_mut(slot)
+                        .presence
+                        .note_too_old(vital, at.device.source());
+                }
+                self.withdrawn(slot, vital);
             }
             self.arm_presence(slot, now + Span::from_micros(1));
         }
@@ -143,24 +163,29 @@ impl Shard {
             let worst = of_instant.max_by_key(|(_, judgement)| *judgement);
             let patient = self.patient_mut(slot);
             let was_judged = patient.rejudge(index, *at, worst);
-            let is_new = worst.filter(|(latest, _)| latest.ts == at.ts && now - latest.ts <= max_age);
-            let is_noted = is_new.is_some_and(|(latest, judgement)| {
-                patient.note_judgement(index, latest, judgement, now) != Noted::History
+            let is_new =
+                worst.filter(|(latest, _)| !was_judged && latest.ts == at.ts && now - latest.ts <= max_age);
+            let noted = is_new.map_or(Noted::History, |(latest, judgement)| {
+                patient.note_judgement(index, latest, judgement, now)
             });
-            let judgement = match patient.judgement_of(index, now, max_age).0 {
+            let open_until = patient.open_until(index, now);
+            let (judgement, latest) = patient.judgement_of(index, now, max_age);
+            let is_any_left = latest.is_known() && now - latest.ts <= max_age;
+            let (judgement, since) = match judgement {
                 // Nothing is left that could say whether it goes on: the value that began it was none.
-                Judgement::Unknown if was_judged => Judgement::Clear,
-                judgement => judgement,
+                Judgement::Unknown if was_judged && !is_any_left => (Judgement::Clear, at.ts),
+                // It would not have begun with a value between the thresholds.
+                Judgement::Between if was_judged && patient.limits[index].began_at() == Some(at.ts) => {
+                    (Judgement::Clear, latest.ts)
+                }
+                judgement => (judgement, latest.ts),
             };
-            if was_judged || is_noted {
-                self.move_limit(
-                    slot,
-                    index,
-                    (judgement, at.ts),
-                    now,
-                    Some(EndReason::Corrected),
-                    io,
-                );
+            if let Some(until) = open_until {
+                self.set_timer(slot, TimerKind::Limit { index: index as u16 }, until);
+            }
+            if was_judged || noted != Noted::History {
+                let reason = was_judged.then_some(EndReason::Corrected);
+                self.move_limit(slot, index, (judgement, since), now, reason, io);
             }
         }
     }
@@ -190,7 +215,7 @@ impl Shard {
     fn kept_of_device(&mut self, slot: u32, id: DeviceId, vital: VitalSign) -> Vec<Latest> {
         let latest = self.patient_mut(slot).latest[vital.index()];
         let device = self.device(slot, id);
-        let (clock, index) = (device.clock, vital.index() as u8);
+        let (offset, index) = (device.clock.offset(), vital.index() as u8);
         let kept = device
             .seen
             .kept(index)
@@ -198,16 +223,14 @@ impl Shard {
         let corrected = device.replacements.iter().filter(|known| known.vital == index);
         let corrected = corrected.filter_map(|known| Some((known.ts, known.value?)));
         let values = kept.chain(corrected).map(|(ts, value)| Latest {
-            ts: clock.effective(Timestamp::from_micros(ts)),
+            ts: Timestamp::from_micros(ts) + offset,
             value,
             device: id,
-            is_corrected: clock.offset() != Span::ZERO,
+            is_corrected: offset != Span::ZERO,
         });
         // What is older than lateness is kept no more, and nothing where repeats are not looked for; the newest value is known
         // all the same, unless it is the one that was corrected.
-        let was_corrected = device
-            .replacement((latest.ts - clock.offset()).micros(), index)
-            .is_some();
+        let was_corrected = device.replacement((latest.ts - offset).micros(), index).is_some();
         let known = Some(latest).filter(|latest| latest.device == id && latest.is_known() && !was_corrected);
         values.chain(known).collect()
     }

@@ -251,7 +251,7 @@ impl Shard {
                     revision: patient.sets[*set].revision,
                     at: self.log_time,
                     is_newest: true,
-                    is_corrected: false,
+                    corrected: 0,
                     latest,
                 });
             }

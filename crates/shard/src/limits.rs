@@ -15,6 +15,7 @@ use crate::admit::Taken;
 use crate::devices::DeviceId;
 use crate::patient::{Judged, Latest, Patient, Rival, Role};
 use crate::shard::Io;
+use crate::technical::just_before;
 use crate::timers::TimerKind;
 
 /// Judgements beyond the first device's that are kept, over all limits of a patient.
@@ -42,21 +43,42 @@ impl Patient {
         let judged = &self.judged[limit];
         let fresh = |latest: &Latest| latest.is_known() && now - latest.ts <= max_age;
         let counts = |rival: &&Rival| match rival.role {
-            Role::Device => fresh(&rival.latest),
+            Role::Device => true,
             Role::Before { until, .. } => now < until,
         };
-        let rivals = self.rivals_of(limit).filter(counts);
+        // Before the newest time is complete nothing is clear, also where the time before is too old to say more.
+        let is_open = |rival: &Rival| {
+            rival.role != Role::Device && rival.judgement > self.judged_of(limit, rival.latest.device)
+        };
+        let rivals = || self.rivals_of(limit).filter(counts);
+        let waits = rivals().any(|rival| is_open(rival) && !fresh(&rival.latest));
+        let rivals = rivals().filter(|rival| fresh(&rival.latest));
         let first = match fresh(&judged.latest) {
             true => (judged.judgement, judged.latest),
             false => (Judgement::Unknown, judged.latest),
         };
-        rivals.fold(first, |worst, rival| {
+        let (judgement, latest) = rivals.fold(first, |worst, rival| {
             let (judgement, latest) = (rival.judgement, rival.latest);
             match (judgement, latest.ts) > (worst.0, worst.1.ts) {
                 true => (judgement, latest),
                 false => worst,
             }
-        })
+        });
+        match judgement {
+            Judgement::Clear | Judgement::Between if waits => (Judgement::Unknown, latest),
+            judgement => (judgement, latest),
+        }
+    }
+
+    /// What a limit has judged of the newest value of a device.
+    fn judged_of(&self, limit: usize, device: DeviceId) -> Judgement {
+        let judged = &self.judged[limit];
+        let mut devices = self.rivals_of(limit).filter(|rival| rival.role == Role::Device);
+        match devices.find(|rival| rival.latest.device == device) {
+            Some(rival) => rival.judgement,
+            None if judged.latest.device == device => judged.judgement,
+            None => Judgement::Unknown,
+        }
     }
 
     fn rivals_of(&self, limit: usize) -> impl Iterator<Item = &Rival> {
@@ -95,18 +117,17 @@ impl Patient {
     #[inline(never)]
     fn note_unusual(&mut self, limit: usize, latest: Latest, judgement: Judgement, now: Timestamp) -> Noted {
         let judged = &mut self.judged[limit];
-        let is_first = judged.latest.device == latest.device || !judged.latest.is_known();
         let of_device = |rival: &&mut Rival| {
             usize::from(rival.limit) == limit
                 && rival.latest.device == latest.device
                 && rival.role == Role::Device
         };
-        let known = match is_first {
-            true => Some((&mut judged.latest, &mut judged.judgement)),
-            false => {
-                let rival = self.rivals.iter_mut().find(of_device);
-                rival.map(|rival| (&mut rival.latest, &mut rival.judgement))
+        let known = match self.rivals.iter_mut().find(of_device) {
+            Some(rival) => Some((&mut rival.latest, &mut rival.judgement)),
+            None if judged.latest.device == latest.device || !judged.latest.is_known() => {
+                Some((&mut judged.latest, &mut judged.judgement))
             }
+            None => None,
         };
         let Some((known, known_judgement)) = known else {
             self.add_rival(limit, latest, judgement, Role::Device);
@@ -146,7 +167,9 @@ impl Patient {
                 self.add_rival(limit, latest, Judgement::Unknown, role);
             }
             Some(marker) if latest.ts > before.ts => {
-                (marker.latest, marker.judgement) = (before, before_judgement);
+                // Where that was withdrawn it has no device.
+                let device = latest.device;
+                (marker.latest, marker.judgement) = (Latest { device, ..before }, before_judgement);
                 marker.role = Role::Before { until, came_at: now };
                 if judgement < before_judgement {
                     return Noted::NewestAfter(until);
@@ -155,6 +178,15 @@ impl Patient {
             _ => {}
         }
         if is_history { Noted::History } else { Noted::Newest }
+    }
+
+    /// Until when more of a newest time may come, where that is waited for.
+    pub(crate) fn open_until(&self, limit: usize, now: Timestamp) -> Option<Timestamp> {
+        let open = self.rivals_of(limit).filter_map(|rival| match rival.role {
+            Role::Before { until, .. } => Some(until),
+            Role::Device => None,
+        });
+        open.filter(|until| now < *until).max()
     }
 
     fn add_rival(&mut self, limit: usize, latest: Latest, judgement: Judgement, role: Role) {
@@ -201,19 +233,16 @@ impl Patient {
     /// Puts another judgement in the place of a device's one of that time, after a correction; none where nothing is left.
     /// Whether there was one.
     pub(crate) fn rejudge(&mut self, limit: usize, was: Latest, now: Option<(Latest, Judgement)>) -> bool {
-        let judged = &mut self.judged[limit];
+        let judged = self.judged[limit];
         if judged.latest.device == was.device && judged.latest.ts == was.ts {
-            let is_idle = judged.is_idle;
-            *judged = match now {
-                Some((latest, judgement)) => Judged {
-                    latest,
-                    judgement,
-                    is_idle,
-                },
-                None => Judged {
-                    is_idle,
-                    ..Judged::NONE
-                },
+            // Where nothing is left of the first device, the next stands in its place: none is judged at two.
+            let (latest, judgement) = now
+                .or_else(|| self.take_rival(limit))
+                .unwrap_or((Latest::NONE, Judgement::Unknown));
+            self.judged[limit] = Judged {
+                latest,
+                judgement,
+                ..judged
             };
             return true;
         }
@@ -230,6 +259,14 @@ impl Patient {
         });
         found
     }
+
+    /// Takes out what was judged of one further device.
+    fn take_rival(&mut self, limit: usize) -> Option<(Latest, Judgement)> {
+        let is_meant = |rival: &Rival| usize::from(rival.limit) == limit && rival.role == Role::Device;
+        let place = self.rivals.iter().position(is_meant)?;
+        let rival = self.rivals.remove(place);
+        Some((rival.latest, rival.judgement))
+    }
 }
 
 // === impl Shard ===
@@ -237,43 +274,67 @@ impl Patient {
 impl Shard {
     /// Judges the limits on the readings. A value behind a newer one is history and moves no alarm, one past its maximum age
     /// says nothing, and a source that is only for trends never does. Gives the vital signs that were judged, a bit each.
-    pub(crate) fn judge_limits(&mut self, slot: u32, at: &Latest, taken: &Taken, io: &mut Io<'_>) -> u32 {
+    pub(crate) fn judge_limits(&mut self, slot: u32, at: &Latest, taken: Taken<'_>, io: &mut Io<'_>) -> u32 {
         if self.pipeline.sources[at.device.source()].trend_only {
             return 0;
         }
         let now = self.log_time;
+        let given = taken.vitals.iter().fold(0u32, |all, vital| all | 1 << vital);
         let mut used = 0;
         for index in 0..self.pipeline.limits.len() {
             let alarm = &self.pipeline.limits[index];
             let vital = alarm.limit.vital.index() as u8;
-            let Some(place) = taken.vitals[..taken.len].iter().position(|other| *other == vital) else {
-                continue;
-            };
-            let value = taken.values[place];
-            let rules = alarm.rules;
-            if now - at.ts > rules.max_age {
+            if given & 1 << vital == 0 || now - at.ts > alarm.rules.max_age {
                 continue;
             }
-            let judgement = judge(alarm, value);
-            let patient = self.patient_mut(slot);
-            let noted = patient.note_judgement(index, Latest { value, ..*at }, judgement, now);
-            if noted == Noted::History {
-                continue;
+            // A message may hold a vital sign twice.
+            for (_, value) in taken
+                .vitals
+                .iter()
+                .zip(taken.values)
+                .filter(|(other, _)| **other == vital)
+            {
+                if self.judge_limit(slot, index, Latest { value: *value, ..*at }, now, io) {
+                    used |= 1 << vital;
+                }
             }
-            used |= 1 << vital;
-            let judgement = match patient.rivals.is_empty() {
-                true => judgement,
-                false => patient.judgement_of(index, now, rules.max_age).0,
-            };
-            if patient.judged[index].is_idle && matches!(judgement, Judgement::Clear | Judgement::Between) {
-                continue;
-            }
-            if let Noted::NewestAfter(until) = noted {
-                self.set_timer(slot, TimerKind::Limit { index: index as u16 }, until);
-            }
-            self.move_limit(slot, index, (judgement, at.ts), now, None, io);
         }
         used
+    }
+
+    /// Judges one limit on a value; whether that is not history.
+    #[inline]
+    fn judge_limit(
+        &mut self,
+        slot: u32,
+        index: usize,
+        latest: Latest,
+        now: Timestamp,
+        io: &mut Io<'_>,
+    ) -> bool {
+        let alarm = &self.pipeline.limits[index];
+        let (judgement, max_age) = (judge(alarm, latest.value), alarm.rules.max_age);
+        let patient = self.patient_mut(slot);
+        let noted = patient.note_judgement(index, latest, judgement, now);
+        if noted == Noted::History {
+            return false;
+        }
+        // What another device has measured does not last any longer by this reading, and is not confirmed by it.
+        let (judgement, decided_by) = match patient.rivals.is_empty() {
+            true => (judgement, latest.ts),
+            false => {
+                let (judgement, latest) = patient.judgement_of(index, now, max_age);
+                (judgement, latest.ts)
+            }
+        };
+        if patient.judged[index].is_idle && matches!(judgement, Judgement::Clear | Judgement::Between) {
+            return true;
+        }
+        if let Noted::NewestAfter(until) = noted {
+            self.set_timer(slot, TimerKind::Limit { index: index as u16 }, until);
+        }
+        self.move_limit(slot, index, (judgement, decided_by), now, None, io);
+        true
     }
 
     /// Moves a limit's machine by a judgement; `ended` is why it ends, where that is not that values are clear.
@@ -311,6 +372,22 @@ impl Shard {
         }
     }
 
+    /// Where the value that has decided is past its maximum age, another device's may still be fresh.
+    fn decide_by_another(&mut self, slot: u32, index: usize, now: Timestamp, io: &mut Io<'_>) {
+        let max_age = self.pipeline.limits[index].rules.max_age;
+        let patient = self.patient_mut(slot);
+        if patient.rivals.is_empty() || patient.judged[index].is_idle {
+            return;
+        }
+        let (judgement, latest) = patient.judgement_of(index, now, max_age);
+        let since = match judgement {
+            Judgement::Unknown => return,
+            Judgement::Clear | Judgement::Between => just_before(now),
+            Judgement::Violating | Judgement::AtOnce => now,
+        };
+        self.move_limit(slot, index, (judgement, latest.ts), since, None, io);
+    }
+
     pub(crate) fn limit_on_time(&mut self, slot: u32, index: usize, now: Timestamp, io: &mut Io<'_>) {
         let rules = self.pipeline.limits[index].rules;
         let Some(patient) = self.patients[slot as usize].as_mut() else {
@@ -318,10 +395,13 @@ impl Shard {
         };
         if let Some(came_at) = patient.settled(index, now) {
             let (judgement, latest) = patient.judgement_of(index, now, rules.max_age);
+            let is_over = matches!(judgement, Judgement::Clear | Judgement::Between);
+            let since = if is_over { came_at } else { now };
             if !patient.judged[index].is_idle {
-                self.move_limit(slot, index, (judgement, latest.ts), came_at, None, io);
+                self.move_limit(slot, index, (judgement, latest.ts), since, None, io);
             }
         }
+        self.decide_by_another(slot, index, now, io);
         let Some(patient) = self.patients[slot as usize].as_mut() else {
             return;
         };
@@ -333,6 +413,7 @@ impl Shard {
 }
 
 /// How a value stands to a limit.
+#[inline]
 pub(crate) fn judge(alarm: &LimitAlarm, value: f64) -> Judgement {
     if alarm.at_once.is_some_and(|limit| limit.is_violated_by(value)) {
         return Judgement::AtOnce;

@@ -89,7 +89,7 @@ pub(crate) struct SourceState {
     pub(crate) devices: Devices,
     /// Log time of its newest message that was not of the future.
     pub(crate) heard_at: Option<Timestamp>,
-    /// Log time of the first message after a pause; `MIN` before there was one.
+    /// Log time of its first message, or of the first after a pause; `MIN` before there was one.
     pub(crate) went_on_at: Timestamp,
     pub(crate) silent: Machine,
     pub(crate) device_clock: Machine,

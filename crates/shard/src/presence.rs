@@ -9,10 +9,10 @@
 //! ```
 //!
 //! A reading is *usable* if it is the newest of its vital sign and within its maximum age. Time is the log's: a device whose
-//! clock stands still sends nothing usable either.
+//! clock stands still sends nothing usable either. Who has sent only what was too old when it came is missed likewise.
 //!
 //! PRESENT-1: no vital sign that a rule reads is past its maximum age without an active technical alarm, but for
-//! [`SETTLE`] after its source went on.
+//! [`SETTLE`] after its source began or went on.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ use crate::shard::Io;
 use crate::technical::{LOOK_AGAIN, RULES, Technical, just_before};
 use crate::timers::TimerKind;
 
-/// A source that goes on after a pause has so long to send each of its vital signs: they may come message by message.
+/// A source that begins, or goes on after a pause, has so long to send each of its vital signs: they may come message by message.
 pub(crate) const SETTLE: Span = Span::from_secs(10);
 
 /// When vital signs of a patient came last, and who has sent them.
@@ -43,6 +43,8 @@ pub(crate) struct Presence {
     pub(crate) overdue_signs: u32,
     /// Those that were told last.
     pub(crate) overdue_told: u32,
+    /// Vital signs that the timer looks after, a bit each: neither missing nor superseded.
+    pub(crate) expected: u32,
     /// When its timer fires; `MAX` while none is set.
     pub(crate) timer: Timestamp,
     /// By vital sign; empty before the first is lost.
@@ -71,6 +73,7 @@ impl Default for Presence {
             absent: 0,
             overdue_signs: 0,
             overdue_told: 0,
+            expected: 0,
             timer: Timestamp::MAX,
             lost: Vec::new(),
             overdue: Machine::default(),
@@ -87,15 +90,25 @@ impl Presence {
         self.lost.get_mut(vital)
     }
 
-    /// Notes a usable reading of a vital sign; whether it is the first, or ends an alarm.
+    /// Notes a usable reading of a vital sign; whether it is the first, ends an alarm, or comes when none was expected any more.
     #[inline]
     pub(crate) fn renew(&mut self, vital: VitalSign, source: usize, now: Timestamp) -> bool {
         let usable_at = &mut self.usable_at[vital.index()];
-        let is_first = *usable_at == Timestamp::MIN;
         *usable_at = now;
         self.sources[vital.index()] |= 1 << source;
         self.absent &= !bit(vital);
-        is_first || self.overdue_signs & bit(vital) != 0 || self.is_lost(vital)
+        self.expected & bit(vital) == 0 || self.is_missed(vital)
+    }
+
+    /// Notes a reading that was too old when it came; whether nobody looks after its vital sign, or is told that it is missing.
+    pub(crate) fn note_too_old(&mut self, vital: VitalSign, source: usize) -> bool {
+        self.sources[vital.index()] |= 1 << source;
+        self.expected & bit(vital) == 0 && !self.is_missed(vital)
+    }
+
+    /// Whether it is told that a vital sign is lost or overdue.
+    fn is_missed(&self, vital: VitalSign) -> bool {
+        self.overdue_signs & bit(vital) != 0 || self.is_lost(vital)
     }
 
     pub(crate) fn is_lost(&self, vital: VitalSign) -> bool {
@@ -161,26 +174,36 @@ impl Patient {
         let active = senders
             .map(|(_, state)| state)
             .filter(|state| !state.silent.is_active());
-        let (mut any, mut goes_on, mut settled_at) = (false, false, Timestamp::MIN);
+        let message_by_message = SETTLE.min(pipeline.lost_after[vital.index()]);
+        // Several that pause in turn do not hide that each goes on without it: one that has settled is enough.
+        let (mut is_any_settled, mut goes_on, mut next_settled) = (false, false, Timestamp::MAX);
         for state in active {
-            any = true;
-            settled_at = settled_at.max(settled(state.went_on_at));
+            let settled = settled(state.went_on_at);
+            if settled > now {
+                next_settled = next_settled.min(settled);
+                continue;
+            }
+            is_any_settled = true;
             goes_on |= state
                 .heard_at
-                .is_some_and(|heard_at| heard_at > usable_at + SETTLE);
-        }
-        if !any {
-            return Verdict::Superseded;
-        }
-        if settled_at > now {
-            return Verdict::Until(settled_at);
+                .is_some_and(|heard_at| heard_at > usable_at + message_by_message);
         }
         let too_old = self.too_old_at(vital.index(), pipeline);
-        if goes_on || too_old <= now {
-            Verdict::Gone
-        } else {
-            Verdict::Until(too_old)
+        if !is_any_settled {
+            return match next_settled {
+                Timestamp::MAX => Verdict::Superseded,
+                settled => Verdict::Until(settled),
+            };
         }
+        if goes_on || too_old <= now || vital.info().charted {
+            return Verdict::Gone;
+        }
+        // One of its sources may go on any time; of what people chart that is not waited for.
+        let look_again = match self.is_charted(vital, pipeline) {
+            true => next_settled,
+            false => next_settled.min(now + LOOK_AGAIN),
+        };
+        Verdict::Until(too_old.min(look_again))
     }
 }
 
@@ -194,7 +217,8 @@ impl Shard {
         let pipeline = Arc::clone(&self.pipeline);
         let patient = self.patient_mut(slot);
         let due = patient.due_of(vital, &pipeline);
-        let presence = &patient.presence;
+        let presence = &mut patient.presence;
+        presence.expected |= bit(vital);
         let (is_lost, is_overdue) = (presence.is_lost(vital), presence.overdue_signs & bit(vital) != 0);
         let is_orphan = presence.overdue_signs == 0 && presence.overdue.is_active();
         self.arm_presence(slot, due);
@@ -214,6 +238,13 @@ impl Shard {
                 _ => self.arm_presence(slot, settled(now)),
             }
         }
+    }
+
+    /// The newest value of a vital sign was withdrawn, and nothing usable is left: another has a little time to come.
+    pub(crate) fn withdrawn(&mut self, slot: u32, vital: VitalSign) {
+        let due = self.log_time + SETTLE - self.pipeline.lost_after[vital.index()];
+        let usable_at = &mut self.patient_mut(slot).presence.usable_at[vital.index()];
+        *usable_at = due.min(*usable_at);
     }
 
     /// Looks at the patient's vital signs then, unless it is done earlier.
@@ -237,12 +268,13 @@ impl Shard {
     /// Looks at every vital sign of a patient: what is lost, overdue or superseded, and when to look again.
     pub(crate) fn check_presence(&mut self, slot: u32, now: Timestamp, io: &mut Io<'_>) {
         let pipeline = Arc::clone(&self.pipeline);
-        let (mut next, mut overdue, mut superseded) = (Timestamp::MAX, 0, 0);
+        let (mut next, mut expected, mut overdue, mut superseded) = (Timestamp::MAX, 0, 0, 0);
         // What is due now has been so since just before.
         let at = just_before(now);
         for vital in &pipeline.watched {
             let patient = self.patient_mut(slot);
-            if patient.presence.usable_at[vital.index()] == Timestamp::MIN {
+            let was_usable = patient.presence.usable_at[vital.index()] != Timestamp::MIN;
+            if !was_usable && !patient.latest[vital.index()].is_known() {
                 continue;
             }
             let senders = patient.presence.sources[vital.index()];
@@ -250,9 +282,15 @@ impl Shard {
             let is_held = self.held.iter().any(|source| senders & 1 << source != 0);
             let patient = self.patient_mut(slot);
             match patient.verdict(*vital, now, &pipeline) {
-                Verdict::Until(due) => next = next.min(due),
+                Verdict::Until(due) => {
+                    expected |= bit(*vital);
+                    next = next.min(due);
+                }
                 // It may be among what the log does not show yet.
-                Verdict::Gone if is_held => next = next.min(now + LOOK_AGAIN + Span::from_micros(1)),
+                Verdict::Gone if is_held => {
+                    expected |= bit(*vital);
+                    next = next.min(now + LOOK_AGAIN + Span::from_micros(1));
+                }
                 Verdict::Gone if is_charted => overdue |= bit(*vital),
                 Verdict::Gone => self.move_lost(slot, *vital, Judgement::AtOnce, at, io),
                 Verdict::Superseded => {
@@ -263,6 +301,7 @@ impl Shard {
             }
         }
         let presence = &mut self.patient_mut(slot).presence;
+        presence.expected = expected;
         let is_superseded = presence.overdue_signs & superseded != 0;
         presence.overdue_signs = (presence.overdue_signs | overdue) & !superseded;
         let reason = match is_superseded {

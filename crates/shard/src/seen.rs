@@ -41,8 +41,9 @@ struct Spot {
 const GROWTH: (usize, usize) = (16, 128);
 /// Readings that a message adds, as a rule.
 const NEXT: usize = 8;
-/// Readings older than lateness that are kept aside.
-const MOST_ASIDE: usize = 64;
+/// Readings older than lateness that are kept aside: a minute of eight vital signs, one a second. So long it takes until a clock
+/// that is behind is known, and what it sent counts.
+const MOST_ASIDE: usize = 512;
 
 /// Observations as plain numbers, for a snapshot.
 #[derive(Debug, Default)]
@@ -69,19 +70,10 @@ pub(crate) struct SeenCounts {
 pub(crate) struct Seen {
     instants: VecDeque<Instant>,
     readings: VecDeque<Reading>,
-    /// The newest of those that came later than lateness, last.
+    /// Those that came later than lateness, by time; of too many, the oldest go.
     aside: VecDeque<(i64, Reading)>,
     /// Instants older than this have been dropped.
     oldest_kept: i64,
-}
-
-/// A device's name as a number: FNV-1a, stable over runs and builds.
-pub(crate) fn device_number(device: Option<&str>) -> u32 {
-    device.map_or(0, |name| {
-        name.bytes().fold(0x811c_9dc5, |hash, byte| {
-            (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-        })
-    })
 }
 
 // === impl Seen ===
@@ -153,20 +145,26 @@ impl Seen {
 
     /// As [`Seen::accept`], for one that is too late to be kept in its order.
     pub(crate) fn accept_late(&mut self, ts: i64, vital: u8, value: f64) -> bool {
-        let late = (
-            ts,
-            Reading {
-                value: value as f32,
-                vital,
-            },
-        );
-        if self.aside.contains(&late) {
-            return false;
+        let late = Reading {
+            value: value as f32,
+            vital,
+        };
+        let mut place = self.aside.len();
+        for (known, (at, kept)) in self.aside.iter().enumerate().rev() {
+            if *at < ts {
+                break;
+            }
+            if (*at, *kept) == (ts, late) {
+                return false;
+            }
+            if *at > ts {
+                place = known;
+            }
         }
-        if self.aside.len() == MOST_ASIDE {
+        self.aside.insert(place, (ts, late));
+        if self.aside.len() > MOST_ASIDE {
             self.aside.pop_front();
         }
-        self.aside.push_back(late);
         true
     }
 
@@ -202,6 +200,20 @@ impl Seen {
 
     /// The values of a vital sign that are kept, each with its time.
     pub(crate) fn kept(&self, vital: u8) -> impl Iterator<Item = (i64, f32)> + '_ {
+        self.kept_in_time(vital).chain(self.kept_late(vital))
+    }
+
+    /// Those that came later than lateness.
+    pub(crate) fn kept_late(&self, vital: u8) -> impl Iterator<Item = (i64, f32)> + '_ {
+        let of_vital = self
+            .aside
+            .iter()
+            .filter(move |(_, reading)| reading.vital == vital);
+        of_vital.map(|(ts, reading)| (*ts, reading.value))
+    }
+
+    /// Those that came within it.
+    pub(crate) fn kept_in_time(&self, vital: u8) -> impl Iterator<Item = (i64, f32)> + '_ {
         let mut readings = self.readings.iter();
         let in_order = self.instants.iter().flat_map(move |instant| {
             let of_instant: Vec<Reading> = readings
@@ -211,10 +223,8 @@ impl Seen {
                 .collect();
             of_instant.into_iter().map(|reading| (instant.ts, reading))
         });
-        in_order
-            .chain(self.aside.iter().copied())
-            .filter(move |(_, reading)| reading.vital == vital)
-            .map(|(ts, reading)| (ts, reading.value))
+        let of_vital = in_order.filter(move |(_, reading)| reading.vital == vital);
+        of_vital.map(|(ts, reading)| (ts, reading.value))
     }
 
     /// Forgets everything: the device's clock was set, so its earlier times tell nothing of later ones.

@@ -225,8 +225,15 @@ impl Shard {
                 self.set_timer(slot, kind, silent_at(heard_at, source.silent_after).max(soonest));
             }
         }
-        // What is watched for, and for how long it may stay away, may have changed.
-        self.arm_presence(slot, soonest);
+        // What is watched for, and for how long it may stay away, may have changed; to look early for another reason would tell
+        // of an overdue round before it has settled.
+        let is_same = pipeline.watched == old.pipeline.watched
+            && pipeline.lost_after == old.pipeline.lost_after
+            && pipeline.max_age == old.pipeline.max_age
+            && pipeline.sources == old.pipeline.sources;
+        if !is_same {
+            self.arm_presence(slot, soonest);
+        }
         if pipeline.time.forget_after < old.pipeline.time.forget_after {
             let due = self.patient_mut(slot).heard_at + pipeline.time.forget_after;
             self.set_timer(slot, TimerKind::Forget, due.max(soonest));

@@ -90,11 +90,8 @@ impl Shard {
         if (before.is_none() || was_silent) && !rules.trend_only {
             self.set_timer(slot, silence(source), silent_at(now, rules.silent_after));
         }
-        if after_pause {
-            let state = &mut self.patient_mut(slot).sources[source];
-            state.went_on_at = now;
-            self.arm_presence(slot, settled(now));
-        }
+        self.patient_mut(slot).sources[source].went_on_at = now;
+        self.arm_presence(slot, settled(now));
         if was_silent {
             self.set_silence(slot, source, Judgement::Clear, now, io);
         }

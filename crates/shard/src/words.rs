@@ -2,7 +2,7 @@
 
 use wardwatch_alarms::{Text, Transition};
 use wardwatch_clinical::{AlarmPriority, VitalSign};
-use wardwatch_event_time::{Span, Standing};
+use wardwatch_event_time::{Span, Standing, Timestamp};
 
 use crate::Shard;
 use crate::devices::{Device, DeviceId};
@@ -117,9 +117,14 @@ impl Shard {
         let (label, max_age) = (vital.label(), self.pipeline.max_age[vital.index()]);
         let after = self.pipeline.lost_after[vital.index()];
         let is_too_old = latest.is_known() && transition.at - latest.ts > max_age;
-        let text = match is_too_old && transition.at - patient.presence.usable_at[vital.index()] < after {
-            true => format!("No {label} newer than {max_age}"),
-            false => format!("No {label} for {after}"),
+        let usable_at = patient.presence.usable_at[vital.index()];
+        let is_recent = usable_at == Timestamp::MIN || transition.at - usable_at < after;
+        let text = if !latest.is_known() {
+            format!("No {label} since its value was withdrawn")
+        } else if is_too_old && is_recent {
+            format!("No {label} newer than {max_age}")
+        } else {
+            format!("No {label} for {after}")
         };
         let why = match patient.presence.is_absent(vital) {
             true => "its device says that it measures nothing",

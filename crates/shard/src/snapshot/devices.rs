@@ -11,17 +11,6 @@ use crate::Shard;
 use crate::devices::{Device, Replacement};
 use crate::seen::{Seen, SeenCounts, SeenNumbers};
 
-/// The names of a clock's numbers.
-const CLOCK: [&str; DeviceClock::NUMBERS] = [
-    "clock",
-    "offset",
-    "since",
-    "first_lag",
-    "least_lag",
-    "newest_ts",
-    "times",
-];
-
 /// Of each device, how many rows of the other tables are its own.
 const OWN: [&str; 4] = ["instants", "readings", "aside", "replacements"];
 
@@ -36,10 +25,7 @@ impl Shard {
         );
         let (names, heard_at) = (table.texts("name")?, table.values::<Int64Type>("heard_at")?);
         let oldest_kept = table.values::<Int64Type>("oldest_kept")?;
-        let mut clocks = [&[][..]; DeviceClock::NUMBERS];
-        for (column, name) in clocks.iter_mut().zip(CLOCK) {
-            *column = table.values::<Int64Type>(name)?;
-        }
+        let clocks = table.runs::<Int64Type>("clock", DeviceClock::NUMBERS)?;
         let mut own = [&[][..]; OWN.len()];
         for (column, name) in own.iter_mut().zip(OWN) {
             *column = table.values::<UInt32Type>(name)?;
@@ -48,7 +34,8 @@ impl Shard {
         for row in 0..table.rows() {
             let counts = own.map(|column| column[row]);
             let mut device = Device::new(names.is_valid(row).then(|| names.value(row)));
-            device.clock = DeviceClock::from_numbers(clocks.map(|column| column[row]))
+            let numbers = std::array::from_fn(|number| clocks[row * DeviceClock::NUMBERS + number]);
+            device.clock = DeviceClock::from_numbers(numbers)
                 .ok_or_else(|| table.misfit(row, "no clock has these numbers"))?;
             device.heard_at = Timestamp::from_micros(heard_at[row]);
             let [instants, readings, aside, replacements] = counts;
@@ -99,6 +86,15 @@ pub(super) fn capture_devices(patients: &Of<'_>, tables: &mut Tables) -> Result<
             "heard_at",
             table::values::<Int64Type>(all().map(|(_, _, device)| device.heard_at.micros())),
         ),
+        (
+            "clock",
+            table::runs::<Int64Type>(
+                DeviceClock::NUMBERS,
+                all()
+                    .flat_map(|(_, _, device)| device.clock.to_numbers())
+                    .collect(),
+            ),
+        ),
         ("instants", count(|counts| counts.instants)),
         ("readings", count(|counts| counts.readings)),
         ("aside", count(|counts| counts.aside)),
@@ -111,13 +107,7 @@ pub(super) fn capture_devices(patients: &Of<'_>, tables: &mut Tables) -> Result<
             table::values::<Int64Type>(counts.iter().map(|counts| counts.oldest_kept)),
         ),
     ];
-    let clocks: Vec<[i64; DeviceClock::NUMBERS]> =
-        all().map(|(_, _, device)| device.clock.to_numbers()).collect();
-    let numbers = CLOCK.iter().enumerate().map(|(number, name)| {
-        let column = clocks.iter().map(|clock| clock[number]);
-        (*name, table::values::<Int64Type>(column))
-    });
-    table::add(tables, "devices".to_owned(), columns.into_iter().chain(numbers))?;
+    table::add(tables, "devices".to_owned(), columns)?;
     capture_kept(&kept, tables)?;
     table::add(
         tables,

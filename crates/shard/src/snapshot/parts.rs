@@ -51,7 +51,7 @@ pub(super) fn latest<'l>(
         ),
         (
             "latest_device",
-            table::runs::<UInt8Type>(VitalSign::COUNT, devices.collect()),
+            table::runs::<UInt16Type>(VitalSign::COUNT, devices.collect()),
         ),
         (
             "latest_is_corrected",
@@ -66,7 +66,7 @@ pub(super) fn read_latest<'t>(
 ) -> Result<impl Fn(usize) -> LatestValues + use<'t>, TableError> {
     let times = table.runs::<Int64Type>("latest_ts", VitalSign::COUNT)?;
     let values = table.runs::<Float64Type>("latest", VitalSign::COUNT)?;
-    let devices = table.runs::<UInt8Type>("latest_device", VitalSign::COUNT)?;
+    let devices = table.runs::<UInt16Type>("latest_device", VitalSign::COUNT)?;
     let corrected = table.runs::<UInt8Type>("latest_is_corrected", VitalSign::COUNT)?;
     Ok(move |row: usize| {
         std::array::from_fn(|vital| Latest {

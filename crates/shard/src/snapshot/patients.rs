@@ -20,7 +20,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{Float64Type, Int64Type, UInt8Type, UInt32Type, UInt64Type};
+use arrow::datatypes::{Float64Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type};
 use wardwatch_event_time::Timestamp;
 use wardwatch_windowing::table::{self, Table, TableError, Tables};
 
@@ -149,7 +149,10 @@ impl Shard {
             table.values::<Int64Type>("ts")?,
             table.values::<Float64Type>("value")?,
         );
-        let (device, is_corrected) = (table.values::<UInt8Type>("device")?, table.flags("is_corrected")?);
+        let (device, is_corrected) = (
+            table.values::<UInt16Type>("device")?,
+            table.flags("is_corrected")?,
+        );
         for row in 0..table.rows() {
             let patient = self.patients.get_mut(slot[row] as usize).and_then(Option::as_mut);
             let history = patient.and_then(|patient| patient.history.as_mut());
@@ -190,7 +193,7 @@ fn capture_history(patients: &Of<'_>, tables: &mut Tables) -> Result<(), TableEr
             ),
             (
                 "device",
-                table::values::<UInt8Type>(all().map(|row| row.2.device.0)),
+                table::values::<UInt16Type>(all().map(|row| row.2.device.0)),
             ),
             ("is_corrected", table::flags(all().map(|row| row.2.is_corrected))),
         ],

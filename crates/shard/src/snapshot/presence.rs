@@ -22,6 +22,7 @@ impl Shard {
             table.values::<UInt32Type>("overdue")?,
         );
         let overdue_told = table.values::<UInt32Type>("overdue_told")?;
+        let expected = table.values::<UInt32Type>("expected")?;
         let timer = table.values::<Int64Type>("timer")?;
         for row in 0..table.rows() {
             let presence = &mut self.stay_in(slot[row], &table, row)?.presence;
@@ -31,6 +32,7 @@ impl Shard {
             presence.absent = absent[row];
             presence.overdue_signs = overdue[row];
             presence.overdue_told = overdue_told[row];
+            presence.expected = expected[row];
             presence.timer = Timestamp::from_micros(timer[row]);
         }
         let table = Table::find(tables, "replaced")?;
@@ -82,6 +84,10 @@ pub(super) fn capture_presence(patients: &Of<'_>, tables: &mut Tables) -> Result
         (
             "overdue_told",
             table::values::<UInt32Type>(all().map(|presence| presence.overdue_told)),
+        ),
+        (
+            "expected",
+            table::values::<UInt32Type>(all().map(|presence| presence.expected)),
         ),
         (
             "timer",

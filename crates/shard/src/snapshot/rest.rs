@@ -139,8 +139,8 @@ impl Shard {
             ),
             ("is_newest", table::flags(all().map(|pending| pending.is_newest))),
             (
-                "is_corrected",
-                table::flags(all().map(|pending| pending.is_corrected)),
+                "corrected",
+                table::values::<UInt32Type>(all().map(|pending| pending.corrected)),
             ),
         ];
         let latest = latest(all().map(|pending| &pending.latest));
@@ -245,7 +245,7 @@ impl Shard {
             table.values::<Int64Type>("at")?,
         );
         let (is_newest, latest) = (table.flags("is_newest")?, read_latest(&table)?);
-        let is_corrected = table.flags("is_corrected")?;
+        let corrected = table.values::<UInt32Type>("corrected")?;
         for row in 0..table.rows() {
             let patient = self.patients.get_mut(slot[row] as usize).and_then(Option::as_mut);
             let patient = patient.filter(|_| usize::from(set[row]) < self.sets.len());
@@ -260,7 +260,7 @@ impl Shard {
                 revision: revision[row],
                 at: Timestamp::from_micros(at[row]),
                 is_newest: is_newest.value(row),
-                is_corrected: is_corrected.value(row),
+                corrected: corrected[row],
                 latest: latest(row),
             });
         }

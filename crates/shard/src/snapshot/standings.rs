@@ -38,7 +38,7 @@ impl Shard {
             table.values::<Int64Type>("came_at")?,
         );
         let (device, judgement) = (
-            table.values::<UInt8Type>("device")?,
+            table.values::<UInt16Type>("device")?,
             table.values::<UInt8Type>("judgement")?,
         );
         let is_corrected = table.flags("is_corrected")?;
@@ -203,7 +203,7 @@ pub(super) fn capture_judged(patients: &Of<'_>, tables: &mut Tables) -> Result<(
         ),
         (
             "device",
-            table::values::<UInt8Type>(all().map(|(_, judged)| judged.1.device.0)),
+            table::values::<UInt16Type>(all().map(|(_, judged)| judged.1.device.0)),
         ),
         (
             "is_corrected",

@@ -1,6 +1,9 @@
 //! What the shard's tests share: a pipeline, a patient's rows, and runs of them.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub mod course;
+
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -38,6 +41,50 @@ pub fn row(patient: &str, ts: i64, vital: VitalSign, value: f64) -> Row {
         vital,
         value,
         kind: Kind::Measured,
+    }
+}
+
+/// Readings of patient `a` that come every so many seconds.
+pub fn every(seconds: usize, when: Range<i64>, vital: VitalSign, value: f64) -> Vec<Row> {
+    when.step_by(seconds)
+        .map(|now| row("a", now, vital, value))
+        .collect()
+}
+
+/// Rows of several devices, in the order in which they come.
+pub fn together<const N: usize>(rows: [Vec<Row>; N]) -> Vec<Row> {
+    let mut rows = rows.concat();
+    rows.sort_by_key(|row| row.append);
+    rows
+}
+
+impl Row {
+    pub fn by(self, device: &'static str) -> Self {
+        Self {
+            device: Some(device),
+            ..self
+        }
+    }
+
+    pub fn of_source(self, topic: u16) -> Self {
+        Self { topic, ..self }
+    }
+
+    pub fn says(self, kind: Kind) -> Self {
+        Self { kind, ..self }
+    }
+
+    /// Dated so many seconds before it comes; after that where it is negative.
+    pub fn behind(self, seconds: i64) -> Self {
+        Self {
+            ts: self.append - seconds,
+            ..self
+        }
+    }
+
+    /// Comes then, whenever it was measured.
+    pub fn comes(self, append: i64) -> Self {
+        Self { append, ..self }
     }
 }
 
