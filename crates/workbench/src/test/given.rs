@@ -2,14 +2,14 @@
 //!
 //! Times are lengths since the test's start. An entry of observations is one message at `at`, or one every `every` from `from`
 //! until before `until`. A message arrives when the entry says; `late` and `fast_clock` say how far before or after that its
-//! device dates it.
+//! device dates it. A vital sign is a value, or `absent` where its device says that it measured nothing.
 
 use std::path::Path;
 
 use serde_json::{Map, Value as Json, json};
 use wardwatch_clinical::VitalSign;
 use wardwatch_event_time::{Span, Timestamp};
-use wardwatch_ingest::{ContextRecord, Record, decode_context};
+use wardwatch_ingest::{ContextRecord, Record, decode_context, read_status};
 use wardwatch_pipeline::Pipeline;
 use wardwatch_yaml::{Fields, Kind, Leaf, Node, Place, Problems, Spot, codes as yaml, one_of};
 
@@ -32,8 +32,16 @@ pub(super) struct Given<'g> {
     pub patient: &'g str,
 }
 
-/// A measured value as it is written: a number, or a letter of ACVPU.
-pub(super) struct Amount(pub Json);
+/// What is given of a vital sign.
+pub(super) enum Amount {
+    /// A measured value as it is written: a number, or a letter of ACVPU.
+    Value(Json),
+    /// Its device says that it measured nothing.
+    Absent,
+}
+
+/// A sender's status, which holds for a whole message.
+struct Status(String);
 
 /// Times of an entry.
 struct Times {
@@ -160,14 +168,15 @@ impl Given<'_> {
         let ahead = fields
             .may::<Span>("fast_clock", problems)
             .map_or(Span::ZERO, |ahead| ahead.value);
+        let status = fields.may::<Status>("status", problems);
         let is_twice = fields
             .may::<bool>("duplicate", problems)
             .is_some_and(|twice| twice.value);
         let readings: Vec<Json> = VitalSign::ALL
             .iter()
             .filter_map(|vital| {
-                let value = fields.may::<Amount>(vital.name(), problems)?.value.0;
-                Some(json!({ "code": vital.name(), "value": value, "unit": vital.unit() }))
+                let amount = fields.may::<Amount>(vital.name(), problems)?.value;
+                Some(amount.reading(*vital))
             })
             .collect();
         if readings.is_empty() && fields.is_sound() {
@@ -188,6 +197,9 @@ impl Given<'_> {
             });
             if let Some(device) = &device {
                 message["device_id"] = json!(device.value);
+            }
+            if let Some(status) = &status {
+                message["status"] = json!(status.value.0);
             }
             let event = Event {
                 at: arrives,
@@ -425,13 +437,43 @@ fn json_of(node: &Node) -> Json {
 
 // === impl Amount ===
 
+impl Amount {
+    /// As a reading of a message.
+    pub fn reading(&self, vital: VitalSign) -> Json {
+        match self {
+            Self::Value(value) => json!({ "code": vital.name(), "value": value, "unit": vital.unit() }),
+            Self::Absent => json!({ "code": vital.name(), "absent": "nothing was measured" }),
+        }
+    }
+}
+
 impl Leaf for Amount {
     fn read(text: &str) -> Result<Self, (String, String)> {
         match text {
-            "A" | "C" | "V" | "P" | "U" => Ok(Self(json!(text))),
+            "A" | "C" | "V" | "P" | "U" => Ok(Self::Value(json!(text))),
+            "absent" => Ok(Self::Absent),
             text => f64::read(text)
-                .map(|number| Self(json!(number)))
-                .map_err(|(cause, _)| (cause, "write one such as 36.5, or a letter of ACVPU".to_owned())),
+                .map(|number| Self::Value(json!(number)))
+                .map_err(|(cause, _)| {
+                    let fix =
+                        "write one such as 36.5, a letter of ACVPU, or `absent` where nothing was measured";
+                    (cause, fix.to_owned())
+                }),
+        }
+    }
+}
+
+// === impl Status ===
+
+impl Leaf for Status {
+    fn read(text: &str) -> Result<Self, (String, String)> {
+        match read_status(text) {
+            Ok(_) => Ok(Self(text.to_owned())),
+            Err(flaw) => Err((
+                format!("`{text}` would go to quarantine: {}", flaw.detail),
+                "write `corrected`, `entered-in-error`, or another status of schemas/observation.schema.json"
+                    .to_owned(),
+            )),
         }
     }
 }

@@ -173,13 +173,13 @@ impl Given<'_> {
                 .filter(|(cell, _)| !cell.is_empty())
             {
                 let Some(vital) = vital else { continue };
-                let Ok(Amount(value)) = Amount::read(cell) else {
+                let Ok(amount) = Amount::read(cell) else {
                     return wrong(
                         format!("{cell:?} is no value"),
-                        "write a number, or nothing where none was measured",
+                        "write a number, `absent`, or nothing where no reading comes",
                     );
                 };
-                readings.push(json!({ "code": vital.name(), "value": value, "unit": vital.unit() }));
+                readings.push(amount.reading(*vital));
             }
             let arrives = self.start + at;
             let message =
