@@ -35,6 +35,11 @@ pub trait EngineClock: Send + Sync {
     /// A broker has taken a record at this time, now or some time ago.
     fn saw(&self, _taken_at: Timestamp) {}
 
+    /// Whether it is the brokers' time, or is meant to be: a scaled clock is not held against theirs.
+    fn is_of_brokers(&self) -> bool {
+        false
+    }
+
     /// Whether it is known what time it is. Until then no log time is advanced to.
     fn is_set(&self) -> bool {
         true
@@ -112,6 +117,10 @@ impl BrokerClock {
 }
 
 impl EngineClock for BrokerClock {
+    fn is_of_brokers(&self) -> bool {
+        true
+    }
+
     fn now(&self) -> Timestamp {
         let mut heard = self.lock();
         let now = self.host(self.begun.1.elapsed()) + heard.ahead();
