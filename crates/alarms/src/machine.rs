@@ -284,7 +284,9 @@ impl Machine {
             State::Idle => None,
             State::Pending {
                 judged, judged_at, ..
-            } if due - *judged_at > rules.max_age || rules.known.is_over(*judged, *judged_at, due) => {
+            } if due - *judged_at > rules.max_age
+                || rules.known.is_over(rules.known.since(*judged, *judged_at), due) =>
+            {
                 self.state = State::Idle;
                 None
             }
@@ -302,7 +304,7 @@ impl Machine {
                 // It is unknown since just before, but not since before it was told.
                 let at = (due - Span::from_micros(1)).max(*told);
                 *told = due;
-                let is_unknown = rules.known.ends(*judged).is_some_and(|ends| ends <= due);
+                let is_unknown = rules.known.is_over(*judged, due);
                 flags.unknown = is_unknown;
                 match is_unknown {
                     true => Some(self.tell(Phase::Unknown, since, at, None)),

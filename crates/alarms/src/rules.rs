@@ -67,10 +67,9 @@ impl Known {
         }
     }
 
-    /// Whether a judgement of data from `event_time`, made at log time `judged_at`, counts no more.
-    pub(crate) fn is_over(self, event_time: Timestamp, judged_at: Timestamp, now: Timestamp) -> bool {
-        let ends = self.ends(self.since(event_time, judged_at));
-        ends.is_some_and(|ends| ends <= now)
+    /// Whether what has been known since then no longer counts at log time `now`.
+    pub(crate) fn is_over(self, since: Timestamp, now: Timestamp) -> bool {
+        self.ends(since).is_some_and(|ends| ends <= now)
     }
 
     /// When a condition that has been known since then is unknown. A value may be as old as its maximum age; just after that it

@@ -34,7 +34,7 @@ const SUSTAINED: Span = Span::from_secs(60);
 const TOLERANCE: Span = Span::from_millis(6_000);
 /// Different times that a run holds at least: two entries charted equally late are no clock.
 const LEAST_TIMES: u32 = 4;
-/// What comes longer after a run's newest reading begins the run anew.
+/// After a longer gap a run starts again.
 const LONGEST_GAP: Span = Span::from_secs(5 * 60);
 /// Runs that are followed at a time: what is measured now, and two values that are sent again and again.
 const MOST_RUNS: usize = 3;
@@ -266,7 +266,7 @@ impl DeviceClock {
         self.admit_unusual(ts, append_time, lag, side, rules)
     }
 
-    /// Judges a word on an earlier reading, and moves the clock if it is newer: it tells nothing of how the clock stands.
+    /// Judges a correction or withdrawal. Its `ts` is that of an earlier reading, so it is no evidence of a wrong clock.
     pub fn admit_correction(&mut self, ts: Timestamp, append_time: Timestamp, rules: ClockRules) -> Admitted {
         self.take(ts, append_time, rules)
     }
@@ -369,7 +369,7 @@ impl DeviceClock {
             let has_lasted = self.runs[place].advance(ts, append_time, lag);
             return has_lasted.then(|| (self.least_lag(place), self.runs[place].is_first));
         }
-        // Sent again, or one of many of a coarse stamp: it tells nothing of the pace.
+        // A repeat, or one of many readings of one coarse stamp: no evidence of the pace.
         let is_known = |run: &Run| run.is_at_pace(lag) || run.newest_ts == ts;
         if !self.runs.iter().any(is_known) {
             let is_first = !self.clock.has_started() || self.runs.iter().any(|run| run.is_first);

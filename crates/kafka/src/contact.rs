@@ -74,8 +74,8 @@ pub(crate) fn metadata(brokers: &str, more: &ClientSettings) -> Result<Metadata,
     }
 }
 
-/// Hears what went wrong, which librdkafka tells whoever polls: for consumers that nothing is assigned to. Without a moment to
-/// wait, a poll ends at the first line of a log, and an error behind it waits for the next.
+/// Polls a consumer without partitions until nothing is left: librdkafka reports errors only through polls. A poll that does not
+/// wait ends at the first log line, and an error behind that line stays unread.
 pub(crate) fn hear<C: ConsumerContext>(consumer: &BaseConsumer<C>) {
     while consumer.poll(MOMENT).is_some() {}
 }

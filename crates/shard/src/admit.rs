@@ -104,7 +104,10 @@ impl Shard {
         let values = values.map(|(vital, value)| (u64::from(*vital), *value));
         match message.kind {
             Kind::Measured => {
-                let sorted_out = self.sort_out(message, slot, at, admission, io);
+                let is_newest = admission == Admission::Newest;
+                // No earlier message can hold the same, and nothing of it was corrected: it is taken as it stands.
+                let is_whole = is_newest && self.device(slot, at.device).replacements.is_empty();
+                let sorted_out = (!is_whole).then(|| self.sort_out(message, slot, at, admission, io));
                 let taken = match &sorted_out {
                     None => Taken {
                         vitals: message.vitals,
@@ -112,7 +115,7 @@ impl Shard {
                     },
                     Some((vitals, values)) => Taken { vitals, values },
                 };
-                if admission == Admission::Newest {
+                if is_newest {
                     self.keep(message, at.device, slot, taken);
                 }
                 let values = taken.vitals.iter().zip(taken.values);
@@ -212,22 +215,9 @@ impl Shard {
         devices.get_mut(device.place())
     }
 
-    /// Drops repeats and what was corrected since, and gives the rest; nothing where all is taken as it stands.
-    #[inline]
-    fn sort_out(
-        &mut self,
-        message: &Message<'_>,
-        slot: u32,
-        at: &Latest,
-        admission: Admission,
-        io: &mut Io<'_>,
-    ) -> Option<(Vec<u8>, Vec<f64>)> {
-        let is_whole = admission == Admission::Newest && self.device(slot, at.device).replacements.is_empty();
-        (!is_whole).then(|| self.sort_out_each(message, slot, at, admission, io))
-    }
-
+    /// Drops repeats and what was corrected since, and gives the rest.
     #[inline(never)]
-    fn sort_out_each(
+    fn sort_out(
         &mut self,
         message: &Message<'_>,
         slot: u32,

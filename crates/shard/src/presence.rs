@@ -100,7 +100,7 @@ impl Presence {
         self.expected & bit(vital) == 0 || self.is_missed(vital)
     }
 
-    /// Notes a reading that was too old when it came; whether nobody looks after its vital sign, or is told that it is missing.
+    /// Notes a reading that was too old when it arrived. Returns whether its vital sign is neither expected nor reported missing.
     pub(crate) fn note_too_old(&mut self, vital: VitalSign, source: usize) -> bool {
         self.sources[vital.index()] |= 1 << source;
         self.expected & bit(vital) == 0 && !self.is_missed(vital)
